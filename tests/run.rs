@@ -25,6 +25,7 @@ mod orders;
 mod orphans;
 mod questions;
 mod results;
+mod secret_ways;
 mod secrets;
 #[cfg(target_os = "linux")]
 mod sessions;

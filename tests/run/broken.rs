@@ -19,6 +19,7 @@ use lockstep_runtime::locks::{Locks, LocksError};
 use lockstep_runtime::process::SystemSpawner;
 use lockstep_runtime::replay::replay;
 use lockstep_runtime::secrets::SecretVault;
+use lockstep_runtime::shown_events::EventRedactor;
 use lockstep_store::{RunJournal, Store};
 
 use super::durable::{killed, says};
@@ -120,7 +121,9 @@ fn a_run_whose_machine_breaks_a_rule_ends_broken_and_goes_on_where_it_was() {
     let records = store.records(run.number).expect("a journal");
     let before = records.len();
     let mut machine = Machine::new(plan.clone(), run.facts(), run.seed);
-    let replayed = replay(&mut machine, records.clone(), |_, _| {}).expect("it fits");
+    let mut redactor = EventRedactor::new(Arc::new(SecretVault::new(Vec::<String>::new())));
+    let replayed = replay(&mut machine, records.clone(), &mut redactor, |_, _, _| {});
+    let replayed = replayed.expect("it fits");
     let command = replayed.left.commands.keys().next().copied();
     let journal = RunJournal::new(store.reopen().expect("a connection"), run.number);
     let keeping = RunPersistence {

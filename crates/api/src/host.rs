@@ -88,7 +88,7 @@ impl CommandControl<'_> {
     }
 }
 
-/// How a command ended. Secrets in its texts are masked.
+/// How a command ended. What it wrote is a value: secrets in it are masked only where it is shown.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct CommandEnd {
     /// What it wrote.
@@ -122,13 +122,9 @@ impl CommandEnd {
         }
     }
 
-    fn masked(self, vault: &SecretVault) -> CommandResult {
-        let mask = |text: &str| vault.mask(text);
-        let [stdout, stderr] =
-            [&self.stdout, &self.stderr].map(|text| OutputText::whole(mask(text)));
-        let outputs = (self.outputs.into_iter())
-            .map(|(name, text)| (name, mask(&text)))
-            .collect();
+    fn result(self, vault: &SecretVault) -> CommandResult {
+        let [stdout, stderr] = [self.stdout, self.stderr].map(OutputText::whole);
+        let outputs = self.outputs.into_iter().collect();
         match self.failure {
             None => CommandResult::Exited {
                 stdout,
@@ -138,7 +134,7 @@ impl CommandEnd {
             },
             Some((class, message)) => CommandResult::Failed {
                 class,
-                message: mask(&message),
+                message: vault.mask(&message),
                 stdout,
                 stderr,
                 // What has failed with class `exit` has a code.
@@ -195,7 +191,7 @@ impl<S: Spawner> lockstep_runtime::process::Spawner for HostSpawner<S> {
             Ok(read) => read,
             Err(error) => {
                 let end = CommandEnd::failed(FailureClass::Failed, error.to_string());
-                return Box::pin(std::future::ready(end.masked(vault).into()));
+                return Box::pin(std::future::ready(end.result(vault).into()));
             }
         };
         let mut words = words.into_iter();
@@ -209,14 +205,14 @@ impl<S: Spawner> lockstep_runtime::process::Spawner for HostSpawner<S> {
             node: command.node.to_string(),
             run: command.run.to_string(),
         };
-        Box::pin(async move { self.0.spawn(command, control).await.masked(vault).into() })
+        Box::pin(async move { self.0.spawn(command, control).await.result(vault).into() })
     }
 }
 
 /// Keeps the journal of one run, in place of a store. Its lines are JSON, each without a line end;
 /// [`Engine::resume_from`](crate::Engine::resume_from) continues a run from them.
 ///
-/// Secrets are masked in them.
+/// Secrets are not in them: where a value holds one, a reference to it is written.
 pub trait Journal: Send {
     /// Appends lines. When this returns they outlive a crash. It is called on a thread of its own
     /// and may wait; nothing that follows from the lines is done before.

@@ -10,10 +10,11 @@ use lockstep_runtime::driver::RecordedRun;
 use lockstep_runtime::journal::{
     Journal as DriverJournal, JournalEntry, JournalError, JournalRecord,
 };
+use lockstep_runtime::secrets::SecretVault;
 use serde::{Deserialize, Serialize};
 
 use crate::host::Journal;
-use crate::session::SessionOptions;
+use crate::session::StoredSession;
 
 /// The version of the lines; another one is refused.
 const VERSION: u32 = 1;
@@ -77,15 +78,24 @@ pub(crate) struct Lines {
 }
 
 impl Lines {
-    pub(crate) fn begin(journal: Box<dyn Journal>, options: &SessionOptions) -> Self {
-        let facts = &options.facts;
+    pub(crate) fn begin(
+        journal: Box<dyn Journal>,
+        plan: &Plan,
+        facts: &RunFacts,
+        seed: u64,
+        vault: &SecretVault,
+    ) -> Self {
+        let bound = &plan.bound;
         let beginning = Line::Run {
             version: VERSION,
             id: facts.id.to_string(),
-            user: facts.user.to_string(),
+            user: vault.seal(&facts.user).into_owned(),
             started_at: facts.started_at.to_string(),
-            seed: options.seed,
-            plan: Box::new(options.plan.bound.clone()),
+            seed,
+            plan: Box::new(BoundInputs {
+                facts: Arc::new(vault.sealed(&*bound.facts)),
+                ..bound.clone()
+            }),
         };
         Self {
             journal,
@@ -128,7 +138,7 @@ impl DriverJournal for Lines {
 /// What a run was begun with, and what has happened to it.
 pub(crate) fn read(
     lines: impl IntoIterator<Item = String>,
-) -> Result<(SessionOptions, RecordedRun), JournalLinesError> {
+) -> Result<(StoredSession, RecordedRun), JournalLinesError> {
     let mut past = RecordedRun::default();
     let mut options = None;
     for (line, number) in lines.into_iter().zip(1..) {
@@ -151,10 +161,8 @@ pub(crate) fn read(
                     user: user.into(),
                     started_at: time(&started_at).map_err(|_| unreadable)?,
                 };
-                // It was proved when the run began.
-                let plan = Plan::new(*plan).map_err(|_| JournalLinesError::Version)?;
-                options = Some(SessionOptions {
-                    plan: Arc::new(plan),
+                options = Some(StoredSession {
+                    bound: *plan,
                     facts,
                     seed,
                     max_commands: None,

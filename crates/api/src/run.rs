@@ -19,7 +19,7 @@ use crate::engine::Engine;
 use crate::journal::{self, JournalLinesError};
 use crate::program::{Diagnostics, Plan};
 use crate::question::{ApprovalQuestion, FailureQuestion, Question};
-use crate::session::{Session, SessionHost, SessionOptions};
+use crate::session::{Session, SessionHost, SessionOptions, StoredPlanError, StoredSession};
 #[cfg(feature = "store")]
 use crate::state::{self, StoreError};
 
@@ -42,6 +42,8 @@ pub enum StartError {
     NoStore,
     /// The lines of a journal cannot be continued.
     Journal(JournalLinesError),
+    /// The plan of a stored run cannot be used.
+    Plan(StoredPlanError),
 }
 
 impl fmt::Display for StartError {
@@ -57,6 +59,7 @@ impl fmt::Display for StartError {
             Self::Store(error) => error.fmt(f),
             Self::NoStore => f.write_str("the engine has no store"),
             Self::Journal(error) => error.fmt(f),
+            Self::Plan(error) => error.fmt(f),
         }
     }
 }
@@ -103,7 +106,7 @@ impl Engine {
             folder: None,
             source_folders: None,
         };
-        spawn(self.clone(), options, Origin::New).await
+        spawn(self.clone(), options.facts.id.clone(), Origin::New(options)).await
     }
 
     /// Goes on with a run of the engine's store that was stopped before its end, by its id or the
@@ -115,7 +118,13 @@ impl Engine {
     #[cfg(feature = "store")]
     pub async fn resume(&self, run: &str) -> Result<Run, StartError> {
         let (options, resumed) = state::resume(self, run)?;
-        spawn(self.clone(), options, Origin::Resumed(Box::new(resumed))).await
+        let id = options.facts.id.clone();
+        spawn(
+            self.clone(),
+            id,
+            Origin::Resumed(options, Box::new(resumed)),
+        )
+        .await
     }
 
     /// Continues a run from the lines of its journal; see [`EngineBuilder::journal`].
@@ -130,7 +139,8 @@ impl Engine {
         lines: impl IntoIterator<Item = String>,
     ) -> Result<Run, StartError> {
         let (options, past) = journal::read(lines).map_err(StartError::Journal)?;
-        spawn(self.clone(), options, Origin::Journal(past)).await
+        let id = options.facts.id.clone();
+        spawn(self.clone(), id, Origin::Journal(options, past)).await
     }
 
     #[cfg(feature = "store")]
@@ -164,19 +174,19 @@ pub(crate) fn random() -> u64 {
 
 /// Where a run comes from.
 enum Origin {
-    New,
-    Journal(RecordedRun),
+    New(SessionOptions),
+    Journal(StoredSession, RecordedRun),
     #[cfg(feature = "store")]
-    Resumed(Box<state::Resumed>),
+    Resumed(StoredSession, Box<state::Resumed>),
 }
 
 /// Starts a thread that drives a run, and waits until it has begun.
-async fn spawn(engine: Engine, options: SessionOptions, origin: Origin) -> Result<Run, StartError> {
+async fn spawn(engine: Engine, id: Name, origin: Origin) -> Result<Run, StartError> {
     let (control, controls) = mpsc::unbounded_channel();
     let (sender, events) = mpsc::unbounded_channel();
     let (begun, has_begun) = oneshot::channel();
     let (end, ended) = oneshot::channel();
-    let id = options.facts.id.to_string();
+    let id = id.to_string();
     let thread = std::thread::Builder::new().name(format!("lockstep {id}"));
     let drive = move || {
         let runtime = tokio::runtime::Builder::new_current_thread()
@@ -191,7 +201,7 @@ async fn spawn(engine: Engine, options: SessionOptions, origin: Origin) -> Resul
             }
         };
         let ending = runtime.block_on(async {
-            let session = prepare(&engine, options, origin).await;
+            let session = prepare(&engine, origin).await;
             let (session, mut recorded) = match session {
                 Ok(prepared) => prepared,
                 Err(error) => {
@@ -255,44 +265,77 @@ impl Drop for Recorded {
     }
 }
 
-async fn prepare(
-    engine: &Engine,
-    options: SessionOptions,
-    origin: Origin,
-) -> Result<(Session, Recorded), StartError> {
+async fn prepare(engine: &Engine, origin: Origin) -> Result<(Session, Recorded), StartError> {
+    let (options, vault, past) = match origin {
+        Origin::New(options) => (options, None, Past::None),
+        Origin::Journal(stored, past) => {
+            let (options, vault) = stored.open(engine).await?;
+            (options, Some(vault), Past::Journal(past))
+        }
+        #[cfg(feature = "store")]
+        Origin::Resumed(stored, resumed) => {
+            let opened = stored.open(engine).await;
+            let (recorded, past) = resumed.recorded();
+            match opened {
+                Ok((options, vault)) => {
+                    (options, Some(vault), Past::Store(Box::new(recorded), past))
+                }
+                Err(error) => {
+                    recorded.release();
+                    return Err(error);
+                }
+            }
+        }
+    };
     let plan = options.plan.clone();
     #[cfg(feature = "store")]
     let begins = state::Beginning::of(&options);
     let mut session = Session::new(engine, options)?;
-    let read = session.read_secrets().await;
-    let sources = || plan.bound.program.sources.clone();
-    read.map_err(|secrets| StartError::Secrets(Diagnostics::new(secrets, sources())))?;
-    #[cfg(feature = "store")]
-    {
-        let recorded = match origin {
-            Origin::New => begins.record(engine)?,
-            Origin::Journal(past) => {
-                session.go_on(past);
-                None
-            }
-            Origin::Resumed(resumed) => Some(resumed.recorded()),
-        };
-        let by = match recorded {
-            Some((recorded, past)) => {
-                session.persist_to(recorded.persistence(past, false)?);
-                Some(recorded)
-            }
-            None => None,
-        };
-        Ok((session, Recorded { by }))
-    }
-    #[cfg(not(feature = "store"))]
-    {
-        if let Origin::Journal(past) = origin {
-            session.go_on(past);
+    match vault {
+        Some(vault) => session.use_secrets(vault),
+        None => {
+            let read = session.read_secrets().await;
+            let sources = || plan.bound.program.sources.clone();
+            read.map_err(|secrets| StartError::Secrets(Diagnostics::new(secrets, sources())))?;
         }
-        Ok((session, Recorded {}))
     }
+    match past {
+        #[cfg(not(feature = "store"))]
+        Past::None => Ok((session, Recorded {})),
+        #[cfg(feature = "store")]
+        Past::None => {
+            let by = match begins.record(engine, session.vault())? {
+                None => None,
+                Some((recorded, past)) => {
+                    session.persist_to(recorded.persistence(past, false)?);
+                    Some(recorded)
+                }
+            };
+            Ok((session, Recorded { by }))
+        }
+        Past::Journal(past) => {
+            session.go_on(past);
+            #[cfg(feature = "store")]
+            let recorded = Recorded { by: None };
+            #[cfg(not(feature = "store"))]
+            let recorded = Recorded {};
+            Ok((session, recorded))
+        }
+        #[cfg(feature = "store")]
+        Past::Store(recorded, past) => {
+            session.persist_to(recorded.persistence(past, false)?);
+            let by = Some(*recorded);
+            Ok((session, Recorded { by }))
+        }
+    }
+}
+
+/// What has happened to a run before.
+enum Past {
+    None,
+    Journal(RecordedRun),
+    #[cfg(feature = "store")]
+    Store(Box<state::Recorded>, RecordedRun),
 }
 
 impl Run {

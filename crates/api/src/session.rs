@@ -8,23 +8,26 @@ use lockstep_base::diagnostic::{Diagnostic, codes};
 use lockstep_base::node_path::NodePath;
 use lockstep_base::source::{FileId, Name};
 use lockstep_base::value::{Type, Value, from_json};
-use lockstep_engine::run_event::{LockQueuePosition, RunEvent};
+use lockstep_engine::run_event::{LockQueuePosition, RunEvent, RunEventKind};
 use lockstep_engine::{Answer, EffectId, EffectOutcome, Question};
 use lockstep_lang::eval::{Expr, Halt};
-use lockstep_lang::ir::{FailureClass, StmtKind};
-use lockstep_plan::{EvalScope, Locals, Plan, RunFacts, display};
+use lockstep_lang::ir::{FailureClass, Program, StmtKind};
+use lockstep_plan::{BoundInputs, EvalScope, Locals, Plan, RunFacts, display};
 use lockstep_runtime::driver::{
     self, ActionCompleter, AnswerSender, ControlRequest, DriverExit, Platform, RecordedRun,
     RunHost, RunPersistence, RunSettings,
 };
 use lockstep_runtime::inbox::Responder;
+use lockstep_runtime::sealed::UnsealError;
 use lockstep_runtime::secrets::{SecretReadError, SecretVault};
 use lockstep_verify::conformance::{ConformanceCheck, Violation};
 use tokio::sync::mpsc;
 
 use crate::actions::argument;
 use crate::engine::Engine;
+use crate::host::Journal;
 use crate::journal::Lines;
+use crate::program::Diagnostics;
 use crate::run::StartError;
 
 /// A run of which nothing has been started yet.
@@ -38,6 +41,8 @@ pub struct Session {
     platform: Platform,
     vault: Arc<SecretVault>,
     persistence: RunPersistence,
+    /// The journal of the host, to which nothing has been written.
+    host_journal: Option<Box<dyn Journal>>,
 }
 
 /// What a session is about.
@@ -54,6 +59,103 @@ pub struct SessionOptions {
     pub folder: Option<PathBuf>,
     /// The folder of each source file, where that is known from before.
     pub source_folders: Option<Vec<PathBuf>>,
+}
+
+/// What a stored run goes on with, before its secrets are read.
+pub struct StoredSession {
+    /// The program, and what is known before the run: sealed.
+    pub bound: BoundInputs,
+    /// The run's id, user and start.
+    pub facts: RunFacts,
+    /// Decides the jitter of retries.
+    pub seed: u64,
+    /// The most commands at once, in place of the engine's.
+    pub max_commands: Option<usize>,
+    /// The folder from which its files are named, in place of the engine's.
+    pub folder: Option<PathBuf>,
+    /// The folder of each source file, where that is known.
+    pub source_folders: Option<Vec<PathBuf>>,
+}
+
+impl StoredSession {
+    /// Reads the secrets, and opens what was sealed.
+    ///
+    /// # Errors
+    ///
+    /// Where a secret cannot be read, or the stored plan does not fit this version or the secrets.
+    pub async fn open(
+        self,
+        engine: &Engine,
+    ) -> Result<(SessionOptions, Arc<SecretVault>), StartError> {
+        let source_folders = self.source_folders.unwrap_or_else(|| {
+            let here = self.folder.as_ref().unwrap_or(&engine.0.folder);
+            source_folders(&self.bound.program, here)
+        });
+        let read = read_secrets(engine, &self.bound, &self.facts, &source_folders).await;
+        let sources = || self.bound.program.sources.clone();
+        let vault =
+            read.map_err(|failed| StartError::Secrets(Diagnostics::new(failed, sources())))?;
+        let plan = open_plan(self.bound, &vault).map_err(StartError::Plan)?;
+        let facts = open_facts(self.facts, &vault).map_err(StartError::Plan)?;
+        let options = SessionOptions {
+            plan,
+            facts,
+            seed: self.seed,
+            max_commands: self.max_commands,
+            folder: self.folder,
+            source_folders: Some(source_folders),
+        };
+        Ok((options, vault))
+    }
+}
+
+/// A stored plan cannot be used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StoredPlanError {
+    /// It refers to secrets that are not what they were.
+    Sealed(UnsealError),
+    /// It is not compatible with this version of the program.
+    Version,
+}
+
+impl std::fmt::Display for StoredPlanError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Sealed(why) => write!(f, "its plan cannot be read: {why}"),
+            Self::Version => {
+                f.write_str("its plan is not compatible with this version of the program")
+            }
+        }
+    }
+}
+
+impl std::error::Error for StoredPlanError {}
+
+/// The plan of a stored run.
+///
+/// # Errors
+///
+/// Where it does not fit this version of the program, or the secrets.
+pub fn open_plan(bound: BoundInputs, vault: &SecretVault) -> Result<Arc<Plan>, StoredPlanError> {
+    let facts = Arc::unwrap_or_clone(bound.facts);
+    let facts = vault.unsealed(facts).map_err(StoredPlanError::Sealed)?;
+    // It was proved when the run began.
+    let plan = Plan::new(BoundInputs {
+        facts: Arc::new(facts),
+        ..bound
+    });
+    Ok(Arc::new(plan.map_err(|_| StoredPlanError::Version)?))
+}
+
+/// The id, user and start of a stored run.
+///
+/// # Errors
+///
+/// As [`open_plan`].
+pub fn open_facts(facts: RunFacts, vault: &SecretVault) -> Result<RunFacts, StoredPlanError> {
+    let user = vault.unseal(&facts.user).map_err(StoredPlanError::Sealed)?;
+    let user = Name::from(&*user);
+    Ok(RunFacts { user, ..facts })
 }
 
 impl Session {
@@ -75,16 +177,13 @@ impl Session {
         }
         let spawner = engine.spawner().map_err(StartError::TemporaryFolder)?;
         let mut persistence = RunPersistence::default();
-        if let Some(journal) = &parts.journal {
-            let journal = journal(&options.facts.id);
-            persistence.journal = Some(Box::new(Lines::begin(journal, &options)));
-        }
+        let host_journal = (parts.journal.as_ref()).map(|journal| journal(&options.facts.id));
         if let Some(locks) = &parts.locks {
             persistence.locks = locks(&options.facts.id);
         }
         let source_folders = options.source_folders.unwrap_or_else(|| {
             let here = options.folder.as_ref().unwrap_or(&parts.folder);
-            source_folders(&options.plan, here)
+            source_folders(&options.plan.bound.program, here)
         });
         Ok(Self {
             engine: engine.clone(),
@@ -100,6 +199,7 @@ impl Session {
             },
             vault: Arc::new(SecretVault::new(Vec::<String>::new())),
             persistence,
+            host_journal,
         })
     }
 
@@ -109,46 +209,30 @@ impl Session {
     ///
     /// All secrets that could not be read.
     pub async fn read_secrets(&mut self) -> Result<(), Vec<Diagnostic>> {
-        let locals = Locals::default();
-        let bound = &self.plan.bound;
-        let scope = EvalScope {
-            program: &bound.program,
-            facts: &bound.facts,
-            locals: &locals,
-            run: Some(&self.facts),
-        };
-        let mut value = |expr: &Expr| -> Result<Value, Halt> { scope.eval(expr) };
-        let folder = folder_of(&self.source_folders);
-        let read = SecretVault::read(
-            &bound.program.secrets,
-            &mut value,
-            &*folder,
-            &*self.engine.0.environment,
-            self.platform.spawner.groups(),
-        );
-        let unreadable = |secret: SecretReadError| {
-            let message = format!(
-                "secret `{}` could not be read: {}",
-                secret.secret, secret.message
-            );
-            Diagnostic::error(codes::SECRET_UNREADABLE, secret.span, message)
-        };
-        let vault = read.await;
-        let vault =
-            vault.map_err(|failed| failed.into_iter().map(unreadable).collect::<Vec<_>>())?;
-        self.vault = Arc::new(vault);
+        self.vault = read_secrets(
+            &self.engine,
+            &self.plan.bound,
+            &self.facts,
+            &self.source_folders,
+        )
+        .await?;
         Ok(())
+    }
+
+    /// Gives it the secrets, where they have been read.
+    pub fn use_secrets(&mut self, vault: Arc<SecretVault>) {
+        self.vault = vault;
     }
 
     /// Sets where the run is kept, and what has happened to it.
     pub fn persist_to(&mut self, persistence: RunPersistence) {
         self.persistence = persistence;
+        self.host_journal = None;
     }
 
     /// Continues a run that the engine's journal holds.
     pub(crate) fn go_on(&mut self, past: RecordedRun) {
-        if let Some(journal) = &self.engine.0.journal {
-            let journal = journal(&self.facts.id);
+        if let Some(journal) = self.host_journal.take() {
             self.persistence.journal = Some(Box::new(Lines::go_on(journal)));
         }
         self.persistence.past = past;
@@ -162,10 +246,14 @@ impl Session {
     /// Drives the run until it has ended or is stopped. It needs a tokio runtime with timers and
     /// I/O.
     pub async fn drive(
-        self,
+        mut self,
         host: &mut dyn SessionHost,
         control: mpsc::UnboundedReceiver<ControlRequest>,
     ) -> DriverExit {
+        if let Some(journal) = self.host_journal.take() {
+            let beginning = Lines::begin(journal, &self.plan, &self.facts, self.seed, &self.vault);
+            self.persistence.journal = Some(Box::new(beginning));
+        }
         let settings = RunSettings {
             run: self.facts.clone(),
             seed: self.seed,
@@ -192,6 +280,49 @@ impl Session {
     }
 }
 
+/// Reads the secrets of a run. Dropping the future ends the commands that were begun for it. Of a
+/// stored run, what is known before the run may still be sealed.
+///
+/// # Errors
+///
+/// All secrets that could not be read.
+pub async fn read_secrets(
+    engine: &Engine,
+    bound: &BoundInputs,
+    run: &RunFacts,
+    source_folders: &[PathBuf],
+) -> Result<Arc<SecretVault>, Vec<Diagnostic>> {
+    let locals = Locals::default();
+    let scope = EvalScope {
+        program: &bound.program,
+        facts: &bound.facts,
+        locals: &locals,
+        run: Some(run),
+    };
+    let mut value = |expr: &Expr| -> Result<Value, Halt> { scope.eval(expr) };
+    let folder = folder_of(source_folders);
+    // Without a spawner the run cannot begin, which it says itself.
+    let spawner = engine.spawner().ok();
+    let read = SecretVault::read(
+        &bound.program.secrets,
+        &mut value,
+        &*folder,
+        &*engine.0.environment,
+        spawner.as_ref().and_then(|spawner| spawner.groups()),
+    );
+    let unreadable = |secret: SecretReadError| {
+        let message = format!(
+            "secret `{}` could not be read: {}",
+            secret.secret, secret.message
+        );
+        Diagnostic::error(codes::SECRET_UNREADABLE, secret.span, message)
+    };
+    match read.await {
+        Ok(vault) => Ok(Arc::new(vault)),
+        Err(failed) => Err(failed.into_iter().map(unreadable).collect()),
+    }
+}
+
 /// Whether a plan has a call of an action.
 fn calls(plan: &Plan, action: &str) -> bool {
     let actions = &plan.bound.program.actions;
@@ -203,16 +334,16 @@ fn calls(plan: &Plan, action: &str) -> bool {
     })
 }
 
-/// The real folder of each source file of a plan; `here` is the folder from which files are named.
-/// A run keeps them from its beginning on: a link in a path, such as `current`, may be turned while
-/// it runs.
-pub fn source_folders(plan: &Plan, here: &Path) -> Vec<PathBuf> {
+/// The real folder of each source file of a program; `here` is the folder from which files are
+/// named. A run keeps them from its beginning on: a link in a path, such as `current`, may be
+/// turned while it runs.
+pub fn source_folders(program: &Program, here: &Path) -> Vec<PathBuf> {
     let folder = |name: &str| {
         let folder = Path::new(name).parent().map(Path::to_path_buf);
         let folder = here.join(folder.unwrap_or_default());
         std::fs::canonicalize(&folder).unwrap_or(folder)
     };
-    let sources = &plan.bound.program.sources;
+    let sources = &program.sources;
     let root = folder(sources.iter().next().map_or("", |(_, source)| &source.name));
     sources
         .iter()
@@ -249,8 +380,8 @@ struct WithActions<'a> {
 }
 
 impl WithActions<'_> {
-    fn check(&mut self, event: &RunEvent) {
-        if let Some(violation) = self.check.first_violation(&event.what) {
+    fn judge(&mut self, event: &RunEventKind) {
+        if let Some(violation) = self.check.first_violation(event) {
             tracing::error!(
                 target: "lockstep::driver", event = violation.event,
                 "the run does not keep to its plan"
@@ -292,13 +423,15 @@ impl RunHost for WithActions<'_> {
         });
     }
 
+    fn check(&mut self, event: &RunEventKind) {
+        self.judge(event);
+    }
+
     fn observe(&mut self, event: &RunEvent) {
-        self.check(event);
         self.inner.observe(event);
     }
 
     fn on_replayed_event(&mut self, event: &RunEvent) {
-        self.check(event);
         self.inner.on_replayed_event(event);
     }
 

@@ -2,10 +2,11 @@
 
 use lockstep_base::source::Name;
 use lockstep_base::value::{Value, to_json};
-use lockstep_lang::ir::GlobalSource;
-use lockstep_plan::{Plan, RunFacts, display};
+use lockstep_lang::ir::{GlobalSource, Program};
+use lockstep_plan::{BoundInputs, Plan, RunFacts, display};
 use lockstep_runtime::driver::{RecordedRun, RunPersistence};
 use lockstep_runtime::guardian::DeadRunner;
+use lockstep_runtime::secrets::SecretVault;
 use lockstep_store::{NewRun, RunJournal, SharedLocks, Store, StoredInbox};
 pub use lockstep_store::{RunNumber, StoreError, StoreErrorKind};
 
@@ -14,7 +15,7 @@ use std::sync::Arc;
 
 use crate::engine::Engine;
 use crate::run::StartError;
-use crate::session::{SessionOptions, source_folders};
+use crate::session::{SessionOptions, StoredSession, source_folders};
 
 /// A run in a state directory that this process drives.
 pub struct Recorded {
@@ -91,6 +92,7 @@ impl Beginning {
     pub(crate) fn record(
         self,
         engine: &Engine,
+        vault: &SecretVault,
     ) -> Result<Option<(Recorded, RecordedRun)>, StartError> {
         let Some(folder) = &engine.0.store else {
             return Ok(None);
@@ -98,11 +100,12 @@ impl Beginning {
         let store = Store::open(folder)?;
         let run = store.begin(&NewRun {
             bound: &self.plan.bound,
+            vault,
             facts: self.facts,
             inputs: inputs(&self.plan),
             file: &file(&self.plan),
             folder: &engine.0.folder.to_string_lossy(),
-            source_folders: &source_folders(&self.plan, &engine.0.folder),
+            source_folders: &source_folders(&self.plan.bound.program, &engine.0.folder),
             seed: self.seed,
             most: None,
             parent: None,
@@ -141,7 +144,7 @@ impl Resumed {
 }
 
 /// Takes over a run that was stopped.
-pub(crate) fn resume(engine: &Engine, run: &str) -> Result<(SessionOptions, Resumed), StartError> {
+pub(crate) fn resume(engine: &Engine, run: &str) -> Result<(StoredSession, Resumed), StartError> {
     let folder = engine.0.store.as_ref().ok_or(StartError::NoStore)?;
     let nothing = || StoreError::refused(format!("there is no run `{run}`"));
     let store = Store::open_existing(folder)?.ok_or_else(nothing)?;
@@ -155,7 +158,7 @@ pub(crate) fn resume(engine: &Engine, run: &str) -> Result<(SessionOptions, Resu
         (None, _) => return Err(nothing().into()),
     };
     let run = claim(&store, &found)?;
-    let (plan, past) = match plan_and_past(&store, &run) {
+    let (bound, past) = match bound_and_past(&store, &run) {
         Ok(found) => found,
         Err(error) => {
             // What cannot be written now is as it was.
@@ -163,8 +166,8 @@ pub(crate) fn resume(engine: &Engine, run: &str) -> Result<(SessionOptions, Resu
             return Err(error.of_run(&run.id).into());
         }
     };
-    let options = SessionOptions {
-        plan,
+    let options = StoredSession {
+        bound,
         facts: run.facts(),
         seed: run.seed,
         max_commands: run.most.map(|most| most as usize),
@@ -204,28 +207,21 @@ pub fn claim(
 }
 
 /// The real folder of each source file of a stored run.
-pub fn stored_folders(run: &lockstep_store::StoredRun, plan: &Plan) -> Vec<PathBuf> {
+pub fn stored_folders(run: &lockstep_store::StoredRun, program: &Program) -> Vec<PathBuf> {
     let found = run.source_folders.clone();
-    found.unwrap_or_else(|| source_folders(plan, Path::new(&run.folder)))
+    found.unwrap_or_else(|| source_folders(program, Path::new(&run.folder)))
 }
 
-/// The plan that a run has kept, and what has happened to it.
+/// What a run was begun with, and what has happened to it: both sealed.
 ///
 /// # Errors
 ///
 /// Where they cannot be read, or are of another version of the program.
-pub fn plan_and_past(
+pub fn bound_and_past(
     store: &Store,
     run: &lockstep_store::StoredRun,
-) -> Result<(Arc<Plan>, RecordedRun), StoreError> {
+) -> Result<(BoundInputs, RecordedRun), StoreError> {
     let bound = store.bound(run)?;
-    // It was proved when the run began.
-    let plan = Plan::new(bound).map_err(|_| {
-        StoreError::refused(
-            "its plan is not compatible with this version of the \
-            program",
-        )
-    })?;
     let past = RecordedRun {
         records: store.records(run.number)?,
         clock: run.clock,
@@ -233,7 +229,7 @@ pub fn plan_and_past(
         resumed_by: run.user.clone(),
         resumer_uid: None,
     };
-    Ok((Arc::new(plan), past))
+    Ok((bound, past))
 }
 
 /// Tells whether an id is taken in the engine's store.

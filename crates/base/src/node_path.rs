@@ -53,6 +53,9 @@ const KEPT_CHARS: usize = 40;
 /// How much of a value people are shown, in characters.
 const SHOWN_CHARS: usize = 40;
 
+/// What a secret in a value is shown as.
+pub const MASK: &str = "***";
+
 /// The path of a node.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
@@ -326,12 +329,18 @@ fn write_escaped(value: &str, out: &mut String) {
         out.push_str(value);
         return;
     }
-    for c in value.chars() {
-        match is_escaped(c) {
-            false => out.push(c),
-            true => {
-                for byte in c.encode_utf8(&mut [0; 4]).bytes() {
-                    let _ = write!(out, "%{byte:02X}");
+    // What stands for a secret is no pattern, and is shown as it is.
+    for (at, between) in value.split(MASK).enumerate() {
+        if at > 0 {
+            out.push_str(MASK);
+        }
+        for c in between.chars() {
+            match is_escaped(c) {
+                false => out.push(c),
+                true => {
+                    for byte in c.encode_utf8(&mut [0; 4]).bytes() {
+                        let _ = write!(out, "%{byte:02X}");
+                    }
                 }
             }
         }

@@ -1,5 +1,6 @@
 //! Standard output and standard error. A closed pipe is not an error; a full disk is.
 
+use std::borrow::Cow;
 use std::io::{ErrorKind, Write};
 
 use super::exit::Exit;
@@ -7,6 +8,8 @@ use super::terminal::{self, Color};
 use lockstep_base::diagnostic::Diagnostic;
 use lockstep_base::diagnostic::render::{Ink, RenderStyle, render};
 use lockstep_base::source::Sources;
+use lockstep_runtime::redact::Redactor;
+use lockstep_runtime::secrets::SecretVault;
 
 /// The two streams of the program.
 pub(super) struct Output {
@@ -18,6 +21,8 @@ pub(super) struct Output {
     /// Whether a run has begun, was answered or cancelled: then the exit code says how that ended,
     /// and nothing else.
     took_effect: bool,
+    /// Masks the secrets that have been read.
+    redactor: Option<Redactor>,
 }
 
 impl Output {
@@ -27,12 +32,25 @@ impl Output {
             closed: false,
             broken: None,
             took_effect: false,
+            redactor: None,
         }
     }
 
     /// Records that a run has begun, was answered or cancelled.
     pub(super) fn took_effect(&mut self) {
         self.took_effect = true;
+    }
+
+    /// From now on these secrets are masked in all that is written, whoever composed it.
+    pub(super) fn mask(&mut self, vault: &SecretVault) {
+        self.redactor = vault.seals().then(|| vault.redactor());
+    }
+
+    fn masked<'t>(&self, text: &'t str) -> Cow<'t, str> {
+        match &self.redactor {
+            None => Cow::Borrowed(text),
+            Some(redactor) => Cow::Owned(redactor.mask_composed(text)),
+        }
     }
 
     /// The style for standard output.
@@ -50,6 +68,7 @@ impl Output {
         if self.closed {
             return;
         }
+        let text = self.masked(text);
         let mut stdout = std::io::stdout().lock();
         let written = stdout
             .write_all(text.as_bytes())
@@ -61,6 +80,7 @@ impl Output {
 
     /// Writes to standard error. If that fails nothing can be reported.
     pub(super) fn complain(&mut self, text: &str) {
+        let text = self.masked(text);
         let mut stderr = std::io::stderr().lock();
         let _ = stderr
             .write_all(text.as_bytes())

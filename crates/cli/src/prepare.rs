@@ -6,17 +6,21 @@ use super::exit::Exit;
 use super::files::{self, CallerEnvironment, OpenedFile};
 use super::output::Output;
 use super::prompt;
+use lockstep_api::session::source_folders;
 use lockstep_base::diagnostic::render::render;
 use lockstep_base::diagnostic::{Diagnostic, codes};
-use lockstep_base::source::Sources;
+use lockstep_base::source::{FileId, Sources};
 use lockstep_lang::compile::{Compilation, compile};
+use lockstep_lang::eval::Expr;
 use lockstep_lang::ir::Program;
-use lockstep_plan::{self as plan, Plan, RunRequest};
+use lockstep_plan::{self as plan, EvalScope, Facts, Locals, Plan, RunRequest};
+use lockstep_runtime::secrets::SecretVault;
 
 /// The plan that the arguments ask for. All errors are shown together.
 pub(super) fn prepare(target: &PipelineTarget, output: &mut Output) -> Result<Plan, Exit> {
     let (file, pipeline) = target.names();
     let (opened, program) = check(file, output)?;
+    mask_secrets(&program, &Facts::default(), output);
     let mut asked = target.inputs.read(pipeline).map_err(|mistakes| {
         // They have no position in a source.
         show(&mistakes, &Sources::default(), output)
@@ -29,6 +33,9 @@ pub(super) fn prepare(target: &PipelineTarget, output: &mut Output) -> Result<Pl
         fill(&program, &mut asked, &opened, output);
         bound = plan::bind(&program, &asked, &CallerEnvironment, &opened);
     }
+    if let Ok(bound) = &bound {
+        mask_secrets(&program, &bound.facts, output);
+    }
     match bound.and_then(lockstep_verify::proved) {
         Ok(plan) => {
             let warnings = lockstep_outline::infeasible_timeouts(&plan);
@@ -39,6 +46,23 @@ pub(super) fn prepare(target: &PipelineTarget, output: &mut Output) -> Result<Pl
         }
         Err(mistakes) => Err(show(&mistakes, &program.sources, output)),
     }
+}
+
+/// Masks the secrets that can be read already: their texts may have come by other ways, too.
+fn mask_secrets(program: &Program, facts: &Facts, output: &mut Output) {
+    let locals = Locals::default();
+    let scope = EvalScope {
+        program,
+        facts,
+        locals: &locals,
+        run: None,
+    };
+    let mut value = |expr: &Expr| scope.eval(expr);
+    let here = std::env::current_dir().unwrap_or_default();
+    let folders = source_folders(program, &here);
+    let folder = |file: FileId| folders.get(file.0 as usize).cloned().unwrap_or_default();
+    let vault = SecretVault::preview(&program.secrets, &mut value, &folder, &CallerEnvironment);
+    output.mask(&vault);
 }
 
 /// The program of a file without errors; its warnings are shown.

@@ -15,9 +15,11 @@ use lockstep_base::diagnostic::{Diagnostic, codes};
 use lockstep_base::node_path::{NodePath, ancestors};
 use lockstep_engine::run_event::{NodeKind, RunEventKind, Status};
 use lockstep_engine::{CompletedWork as Done, Machine};
-use lockstep_plan::Plan;
+use lockstep_plan::{Plan, RunFacts};
 use lockstep_runtime::driver::RecordedRun;
 use lockstep_runtime::replay::replay;
+use lockstep_runtime::secrets::SecretVault;
+use lockstep_runtime::shown_events::EventRedactor;
 use lockstep_store::{RunStatus, Store, StoreError, StoredRun};
 use lockstep_view::{Style, path};
 
@@ -34,9 +36,16 @@ pub(super) fn run(arguments: &Retry, output: &mut Output) -> Exit {
         Ok(found) => found,
         Err(exit) => return exit,
     };
-    let (plan, done, again) = match replay_history(&store, &run) {
+    if let Err(error) = check_status(&store, &run) {
+        return resume::not_continued(&error, output);
+    }
+    let (plan, was, past, secrets) = match resume::open(&store, &run, output) {
+        Ok(opened) => opened,
+        Err(exit) => return exit,
+    };
+    let (done, again) = match replay_history(&run, &plan, was, past, &secrets.vault) {
         Ok(found) => found,
-        Err(error) => return resume::not_continued(&error, output),
+        Err(error) => return resume::not_continued(&error.of_run(&run.id), output),
     };
     if arguments.options.format != RunFormat::Json {
         show(&run, &done, &again, output);
@@ -57,70 +66,75 @@ pub(super) fn run(arguments: &Retry, output: &mut Output) -> Exit {
     if let Err(exit) = unclear::check(&store, &plan, options.force, output) {
         return exit;
     }
-    let facts = facts(Some(&store));
-    let seed = execute::chance();
-    let most = arguments.options.max.or(run.most);
-    let source_folders = lockstep_api::state::stored_folders(&run, &plan);
+    let source_folders = lockstep_api::state::stored_folders(&run, &plan.bound.program);
     let job = RunJob {
-        plan: plan.clone(),
-        facts: facts.clone(),
-        seed,
-        max: most,
+        plan,
+        facts: facts(Some(&store)),
+        seed: execute::chance(),
+        max: arguments.options.max.or(run.most),
         home: run.folder.clone().into(),
-        source_folders: source_folders.clone(),
+        source_folders,
         format: arguments.options.format,
         // Where both are given, `--yes` confirms the retry alone.
         yes: options.yes && !options.no_input,
         no_input: options.no_input,
         force: options.force,
+        opened: Some(secrets),
     };
-    let begin = || {
+    let begin = |vault: &SecretVault| {
         let parent = Some((run.number, done));
-        let new = begin(&store, &plan, &source_folders, facts, seed, most, parent)?;
+        let new = begin(&store, &job, vault, parent)?;
         RunRecord::by(store, new, RecordedRun::default())
     };
     execute::run(&job, begin, output)
 }
 
-/// The plan of a run that has ended badly, its completed work, and what is to be run again.
-fn replay_history(
-    store: &Store,
-    run: &StoredRun,
-) -> Result<(Arc<Plan>, Done, RetrySummary), StoreError> {
+/// Whether a run can be retried: it has ended badly.
+fn check_status(store: &Store, run: &StoredRun) -> Result<(), StoreError> {
     let id = &run.id;
     let refused = |why: &str| Err(StoreError::refused(format!("run {id} {why}")));
     match run.status {
-        RunStatus::Ended(Status::Succeeded) => {
-            return refused("succeeded: there is nothing to retry");
-        }
+        RunStatus::Ended(Status::Succeeded) => refused("succeeded: there is nothing to retry"),
         RunStatus::Stopped => {
             let state = super::state::words(store.folder());
-            return refused(&format!(
+            refused(&format!(
                 "has not ended: continue it with `lockstep resume {id}{state}`"
-            ));
+            ))
         }
-        RunStatus::Running => return refused("is still running"),
-        RunStatus::Ended(_) => {}
+        RunStatus::Running => refused("is still running"),
+        RunStatus::Ended(_) => Ok(()),
     }
-    let of_run = |error: StoreError| error.of_run(id);
-    let (plan, past) = lockstep_api::state::plan_and_past(store, run).map_err(of_run)?;
-    let machine = Machine::new(plan.clone(), run.facts(), run.seed);
+}
+
+/// The completed work of a run that has ended badly, and what is to be run again.
+fn replay_history(
+    run: &StoredRun,
+    plan: &Arc<Plan>,
+    was: RunFacts,
+    past: RecordedRun,
+    vault: &Arc<SecretVault>,
+) -> Result<(Done, RetrySummary), StoreError> {
+    let refused = |why: &dyn std::fmt::Display| StoreError::refused(why.to_string());
+    let kept = vault.unsealed(run.kept.clone());
+    let machine = Machine::new(plan.clone(), was, run.seed);
     let mut machine = machine
-        .with_completed_work(run.kept.clone())
+        .with_completed_work(kept.map_err(|error| refused(&error))?)
         .recording_work();
+    let mut redactor = EventRedactor::new(vault.clone());
     let mut again = RetrySummary::default();
-    replay(&mut machine, past.records, |_, what| again.observe(what))
-        .map_err(|error| of_run(error.into()))?;
+    replay(&mut machine, past.records, &mut redactor, |_, what, _| {
+        again.observe(what)
+    })?;
     if let Some(broken) = machine.broken() {
         let said = format!(
             "its journal is not compatible with this version of the program: \
                             {broken}"
         );
-        return Err(of_run(StoreError::refused(said)));
+        return Err(StoreError::refused(said));
     }
     let done = machine.completed_work_of_run();
     again.0.retain(|node, _| !done.contains_key(node));
-    Ok((plan, done, again))
+    Ok((done, again))
 }
 
 /// The status of the deployments and steps that did not end well.

@@ -5,7 +5,6 @@ pub(super) mod execute;
 mod host;
 mod signals;
 
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::arguments::Run;
@@ -16,8 +15,9 @@ use execute::{RunJob, RunRecord};
 use lockstep_api::session::source_folders;
 use lockstep_api::state::{file, inputs};
 use lockstep_base::source::Name;
-use lockstep_plan::{Plan, RunFacts};
+use lockstep_plan::RunFacts;
 use lockstep_runtime::driver::RecordedRun;
+use lockstep_runtime::secrets::SecretVault;
 use lockstep_store::{NewRun, RunNumber, Store, StoreError};
 
 pub(super) fn run(arguments: &Run, output: &mut Output) -> Exit {
@@ -44,34 +44,24 @@ pub(super) fn run(arguments: &Run, output: &mut Output) -> Exit {
     {
         return exit;
     }
-    let facts = facts(store.as_ref());
-    let seed = execute::chance();
     let home = std::env::current_dir().unwrap_or_default();
-    let source_folders = source_folders(&plan, &home);
     let job = RunJob {
-        plan: plan.clone(),
-        facts: facts.clone(),
-        seed,
+        facts: facts(store.as_ref()),
+        seed: execute::chance(),
         max: arguments.options.max,
+        source_folders: source_folders(&plan.bound.program, &home),
         home,
-        source_folders: source_folders.clone(),
+        plan,
         format: arguments.options.format,
         yes: arguments.options.yes,
         no_input: arguments.options.no_input,
         force: arguments.options.force,
+        opened: None,
     };
-    let begin = || match store {
+    let begin = |vault: &SecretVault| match store {
         None => Ok(RunRecord::nothing()),
         Some(store) => {
-            let run = begin(
-                &store,
-                &plan,
-                &source_folders,
-                facts,
-                seed,
-                arguments.options.max,
-                None,
-            )?;
+            let run = begin(&store, &job, vault, None)?;
             RunRecord::by(store, run, RecordedRun::default())
         }
     };
@@ -81,23 +71,21 @@ pub(super) fn run(arguments: &Run, output: &mut Output) -> Exit {
 /// Stores a run that starts now.
 pub(super) fn begin(
     store: &Store,
-    plan: &Plan,
-    source_folders: &[PathBuf],
-    facts: RunFacts,
-    seed: u64,
-    most: Option<u32>,
+    job: &RunJob,
+    vault: &SecretVault,
     parent: Option<(RunNumber, lockstep_engine::CompletedWork)>,
 ) -> Result<lockstep_store::StoredRun, StoreError> {
     let folder = std::env::current_dir().unwrap_or_default();
     store.begin(&NewRun {
-        bound: &plan.bound,
-        facts,
-        inputs: inputs(plan),
-        file: &file(plan),
+        bound: &job.plan.bound,
+        vault,
+        facts: job.facts.clone(),
+        inputs: inputs(&job.plan),
+        file: &file(&job.plan),
         folder: &folder.to_string_lossy(),
-        source_folders,
-        seed,
-        most,
+        source_folders: &job.source_folders,
+        seed: job.seed,
+        most: job.max,
         parent,
     })
 }

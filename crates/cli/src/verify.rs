@@ -7,10 +7,17 @@ use serde::Serialize;
 use super::arguments::Verify;
 use super::exit::Exit;
 use super::output::Output;
+use super::resume;
 use super::state::{self, ListFormat};
+use lockstep_api::session::StoredPlanError;
 use lockstep_base::diagnostic::render::{Ink, clean};
-use lockstep_engine::run_event::RunEvent;
-use lockstep_plan::Plan;
+use lockstep_base::node_path::MASK;
+use lockstep_engine::Machine;
+use lockstep_engine::run_event::{RunEvent, RunEventKind};
+use lockstep_plan::{BoundInputs, Plan};
+use lockstep_runtime::replay::replay;
+use lockstep_runtime::sealed;
+use lockstep_runtime::shown_events::EventRedactor;
 use lockstep_store::{Store, StoreError, StoredRun};
 use lockstep_verify::conformance::{self, ConformanceReport, Violation};
 
@@ -23,9 +30,14 @@ pub(super) fn run(arguments: &Verify, output: &mut Output) -> Exit {
         Ok(found) => found,
         Err(exit) => return exit,
     };
-    let (plan, events) = match read(&store, &run) {
-        Ok(found) => found,
+    let found = match read(&store, &run) {
+        Ok(Some(found)) => Ok(found),
+        Ok(None) => open(&store, &run, output),
         Err(error) => return state::refuse(&error.of_run(&run.id), output),
+    };
+    let (plan, events) = match found {
+        Ok(found) => found,
+        Err(exit) => return exit,
     };
     let found = conformance::check(&plan, &events);
     match arguments.format {
@@ -38,15 +50,60 @@ pub(super) fn run(arguments: &Verify, output: &mut Output) -> Exit {
     }
 }
 
-/// The plan of a run, and all events that it has emitted.
-fn read(store: &Store, run: &StoredRun) -> Result<(Arc<Plan>, Vec<RunEvent>), StoreError> {
-    let plan = Plan::new(store.bound(run)?).map_err(|_| {
-        StoreError::refused(
-            "its plan is not compatible with this version of the \
-            program",
-        )
-    })?;
-    Ok((Arc::new(plan), store.published_events(run.number, 1)?))
+/// What is compared.
+type PlanAndEvents = (Arc<Plan>, Vec<RunEvent>);
+
+/// The plan of a run, and all events that it has emitted; none where secrets are needed for that.
+fn read(store: &Store, run: &StoredRun) -> Result<Option<PlanAndEvents>, StoreError> {
+    let bound = store.bound(run)?;
+    let events = store.published_events(run.number, 1)?;
+    if !bound.program.secrets.is_empty() && (is_sealed(&bound) || events.iter().any(is_masked)) {
+        return Ok(None);
+    }
+    let plan =
+        Plan::new(bound).map_err(|_| StoreError::refused(StoredPlanError::Version.to_string()));
+    Ok(Some((Arc::new(plan?), events)))
+}
+
+/// Whether what a run was begun with refers to secrets.
+fn is_sealed(bound: &BoundInputs) -> bool {
+    serde_json::to_string(&bound.facts).is_ok_and(|json| sealed::is_sealed(&json))
+}
+
+/// Whether a node has another path in an event than in the plan.
+fn is_masked(event: &RunEvent) -> bool {
+    let path = match &event.what {
+        RunEventKind::NodeStarted { node, .. }
+        | RunEventKind::NodeWaiting { node, .. }
+        | RunEventKind::NodeOutput { node, .. }
+        | RunEventKind::NodeFinished { node, .. } => node,
+        RunEventKind::RunStarted { pipeline, .. } => return pipeline.contains(MASK),
+        RunEventKind::RunResumed { .. } | RunEventKind::RunFinished { .. } => return false,
+    };
+    path.contains(MASK)
+}
+
+/// The same of a run whose nodes are called by secrets: the journal says what was told, and must
+/// be what is stored.
+fn open(store: &Store, run: &StoredRun, output: &mut Output) -> Result<PlanAndEvents, Exit> {
+    let (plan, facts, past, secrets) = resume::open(store, run, output)?;
+    let machine = Machine::new(plan.clone(), facts, run.seed);
+    let mut redactor = EventRedactor::new(secrets.vault.clone());
+    let mut events = Vec::new();
+    let hear = |at, what, _| {
+        let seq = events.len() as u64 + 1;
+        events.push(RunEvent { seq, at, what });
+    };
+    let kept = secrets.vault.unsealed(run.kept.clone());
+    let kept = kept.map_err(|error| StoreError::refused(error.to_string()));
+    let replayed = kept.and_then(|kept| {
+        let mut machine = machine.with_completed_work(kept);
+        Ok(replay(&mut machine, past.records, &mut redactor, hear)?)
+    });
+    match replayed {
+        Ok(_) => Ok((plan, events)),
+        Err(error) => Err(state::refuse(&error.of_run(&run.id), output)),
+    }
 }
 
 fn text(run: &StoredRun, found: &Result<ConformanceReport, Vec<Violation>>, output: &mut Output) {

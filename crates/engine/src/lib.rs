@@ -24,6 +24,7 @@ mod certainty;
 mod command_value;
 mod completed_work;
 mod event;
+pub mod event_texts;
 mod failure;
 mod failure_handler;
 mod fingerprint;

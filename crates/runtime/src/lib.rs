@@ -15,5 +15,7 @@ pub mod process;
 pub mod processes;
 pub mod redact;
 pub mod replay;
+pub mod sealed;
 pub mod secrets;
+pub mod shown_events;
 pub mod text_file;

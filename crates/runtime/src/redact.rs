@@ -2,7 +2,8 @@
 //! secret is split over two reads, and in common encodings: base64, percent-encoding, JSON strings,
 //! shell quoting, hexadecimal digits, in upper case or lower case, and backwards.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
+use std::ops::Range;
 use std::sync::Arc;
 
 use base64::Engine as _;
@@ -10,6 +11,11 @@ use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 
 /// The replacement for a secret.
 const MASK: &[u8] = b"***";
+
+const SHOWN_MASK: &str = "***";
+
+/// So much of the beginning of a secret before an ellipsis is masked.
+const MIN_CUT_BYTES: usize = 3;
 
 /// Only secrets of at least this many bytes are searched in other encodings, and line by line.
 const MIN_ENCODED_SECRET_BYTES: usize = 4;
@@ -41,11 +47,14 @@ impl std::fmt::Debug for Redactor {
 impl Redactor {
     /// A redactor for these secrets. Empty ones mask nothing.
     pub fn new<S: AsRef<str>>(secrets: &[S]) -> Self {
-        let mut patterns = BTreeSet::new();
-        for secret in secrets {
-            forms(secret.as_ref(), &mut patterns);
+        let mut table = PatternAutomaton::empty();
+        for (secret, text) in (0..).zip(secrets) {
+            for (form, pattern) in (0..).zip(forms(text.as_ref())) {
+                table.insert(&pattern, SecretForm { secret, form });
+            }
         }
-        Self::with(Arc::new(PatternAutomaton::new(&patterns)))
+        table.link();
+        Self::with(Arc::new(table))
     }
 
     fn with(table: Arc<PatternAutomaton>) -> Self {
@@ -109,6 +118,77 @@ impl Redactor {
         String::from_utf8_lossy(&bytes).into_owned()
     }
 
+    /// Masks a text that has been composed for people: a secret that was cut there is masked too.
+    pub fn mask_composed(&self, text: &str) -> String {
+        let whole = self.mask(text);
+        let bytes = whole.as_bytes();
+        let mut out = String::with_capacity(whole.len());
+        let (mut state, mut from) = (ROOT_STATE, 0);
+        for (at, byte) in bytes.iter().enumerate() {
+            let depth = self.table.nodes[state as usize].depth as usize;
+            let is_cut = || {
+                ["\u{2026}", "..."]
+                    .iter()
+                    .any(|cut| bytes[at..].starts_with(cut.as_bytes()))
+            };
+            if depth >= MIN_CUT_BYTES && is_cut() {
+                // The states of an automaton are whole characters here: what is cut is shown.
+                out.push_str(whole.get(from..at - depth).unwrap_or_default());
+                out.push_str(SHOWN_MASK);
+                (state, from) = (ROOT_STATE, at);
+            }
+            state = self.table.next(state, *byte);
+        }
+        out.push_str(whole.get(from..).unwrap_or_default());
+        out
+    }
+
+    /// What of a text belongs to secrets: ranges in their order, apart from each other, each a part
+    /// of one form of one secret.
+    pub(super) fn covered(&self, text: &str) -> Vec<CoveredRange> {
+        let bytes = text.as_bytes();
+        let mut found: Vec<(usize, usize, SecretForm)> = Vec::new();
+        let mut state = ROOT_STATE;
+        let mut at = 0;
+        while at < bytes.len() {
+            if state == ROOT_STATE {
+                at += self.table.plain_prefix(&bytes[at..]);
+                if at == bytes.len() {
+                    break;
+                }
+            }
+            state = self.table.next(state, bytes[at]);
+            at += 1;
+            let node = &self.table.nodes[state as usize];
+            if node.longest > 0 {
+                found.push((at - node.longest as usize, at, node.form));
+            }
+        }
+        // Of those that begin no later than the last one ends, the one that ends last is next.
+        found.sort_by_key(|(start, end, _)| (*start, std::cmp::Reverse(*end)));
+        let mut covered: Vec<CoveredRange> = Vec::new();
+        let mut rest = found.into_iter().peekable();
+        let mut done = 0;
+        while let Some(mut best) = rest.next() {
+            let from = done.max(best.0);
+            while let Some(other) = rest.next_if(|(start, _, _)| *start <= from) {
+                if other.1 > best.1 {
+                    best = other;
+                }
+            }
+            if best.1 <= done {
+                continue;
+            }
+            covered.push(CoveredRange {
+                text: from..best.1,
+                form: best.2,
+                from: from - best.0,
+            });
+            done = best.1;
+        }
+        covered
+    }
+
     fn step(&mut self, byte: u8, out: &mut Vec<u8>) {
         self.held.push_back(byte);
         self.state = self.table.next(self.state, byte);
@@ -149,6 +229,24 @@ impl Redactor {
     }
 }
 
+/// A part of a text that belongs to a secret.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct CoveredRange {
+    /// Where in the text.
+    pub(super) text: Range<usize>,
+    /// Of which form of which secret.
+    pub(super) form: SecretForm,
+    /// From which byte of that form on, to its end.
+    pub(super) from: usize,
+}
+
+/// One form of a secret, by their places: in the program's table, and among [`forms`].
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct SecretForm {
+    pub(super) secret: u32,
+    pub(super) form: u32,
+}
+
 const ROOT_STATE: u32 = 0;
 
 /// An Aho-Corasick automaton: it finds all patterns in one pass, and knows at every byte how much
@@ -168,22 +266,20 @@ struct AutomatonState {
     depth: u32,
     /// The length of the longest pattern that ends here; 0 where none does.
     longest: u32,
+    /// What that pattern is.
+    form: SecretForm,
 }
 
 impl PatternAutomaton {
-    fn new(patterns: &BTreeSet<Vec<u8>>) -> Self {
-        let mut table = Self {
+    fn empty() -> Self {
+        Self {
             nodes: vec![AutomatonState::default()],
             first: [false; 256],
-        };
-        for pattern in patterns {
-            table.insert(pattern);
         }
-        table.link();
-        table
     }
 
-    fn insert(&mut self, pattern: &[u8]) {
+    /// Adds a pattern. The first of those that are equal counts.
+    fn insert(&mut self, pattern: &[u8], form: SecretForm) {
         let mut at = ROOT_STATE;
         for (depth, byte) in (1..).zip(pattern) {
             let fresh = self.nodes.len() as u32;
@@ -198,7 +294,11 @@ impl PatternAutomaton {
         }
         if let Some(first) = pattern.first() {
             self.first[usize::from(*first)] = true;
-            self.nodes[at as usize].longest = pattern.len() as u32;
+            let node = &mut self.nodes[at as usize];
+            if node.longest == 0 {
+                node.longest = pattern.len() as u32;
+                node.form = form;
+            }
         }
     }
 
@@ -212,10 +312,13 @@ impl PatternAutomaton {
             let fail = self.nodes[at as usize].fail;
             for (byte, node) in next {
                 let to = self.next(fail, byte);
-                let longest = self.nodes[to as usize].longest;
+                let suffix = &self.nodes[to as usize];
+                let (longest, form) = (suffix.longest, suffix.form);
                 let node_ref = &mut self.nodes[node as usize];
                 node_ref.fail = to;
-                node_ref.longest = node_ref.longest.max(longest);
+                if longest > node_ref.longest {
+                    (node_ref.longest, node_ref.form) = (longest, form);
+                }
                 queue.push_back(node);
             }
         }
@@ -243,45 +346,48 @@ impl PatternAutomaton {
     }
 }
 
-/// Adds a secret and its common encodings.
-fn forms(secret: &str, to: &mut BTreeSet<Vec<u8>>) {
+/// A secret and its common encodings. A stored text names a form by its place here, so that new
+/// ones come at the end; equal ones may be among them.
+pub(super) fn forms(secret: &str) -> Vec<Vec<u8>> {
+    let mut to = Vec::new();
     if secret.is_empty() {
-        return;
+        return to;
     }
-    to.insert(secret.as_bytes().to_vec());
+    to.push(secret.as_bytes().to_vec());
     if secret.len() < MIN_ENCODED_SECRET_BYTES {
-        return;
+        return to;
     }
+    base64_forms(secret.as_bytes(), &mut to);
+    hex_forms(secret.as_bytes(), &mut to);
+    to.push(secret.to_uppercase().into_bytes());
+    to.push(secret.to_lowercase().into_bytes());
+    to.push(secret.chars().rev().collect::<String>().into_bytes());
+    for kept in ["-_.~", "-_.~!'()*", "-_.~/"] {
+        for (lower, plus) in [(false, false), (true, false), (false, true)] {
+            to.push(percent(secret, kept, lower, plus).into_bytes());
+        }
+    }
+    let json = serde_json::Value::from(secret).to_string();
+    to.push(json.as_bytes()[1..json.len() - 1].to_vec());
+    to.push(secret.replace('\'', "'\\''").into_bytes());
     for line in secret
         .lines()
         .filter(|line| line.len() >= MIN_ENCODED_SECRET_BYTES)
     {
-        to.insert(line.as_bytes().to_vec());
+        to.push(line.as_bytes().to_vec());
     }
-    base64_forms(secret.as_bytes(), to);
-    hex_forms(secret.as_bytes(), to);
-    to.insert(secret.to_uppercase().into_bytes());
-    to.insert(secret.to_lowercase().into_bytes());
-    to.insert(secret.chars().rev().collect::<String>().into_bytes());
-    for kept in ["-_.~", "-_.~!'()*", "-_.~/"] {
-        for (lower, plus) in [(false, false), (true, false), (false, true)] {
-            to.insert(percent(secret, kept, lower, plus).into_bytes());
-        }
-    }
-    let json = serde_json::Value::from(secret).to_string();
-    to.insert(json.as_bytes()[1..json.len() - 1].to_vec());
-    to.insert(secret.replace('\'', "'\\''").into_bytes());
+    to
 }
 
 /// Adds the hexadecimal forms: in one piece, and with what `xxd`, `od` and others put between
 /// bytes.
-fn hex_forms(secret: &[u8], to: &mut BTreeSet<Vec<u8>>) {
+fn hex_forms(secret: &[u8], to: &mut Vec<Vec<u8>>) {
     let lower = |byte: &u8| format!("{byte:02x}");
     let upper = |byte: &u8| format!("{byte:02X}");
     for between in ["", " ", ":", "\\x"] {
         for digits in [&lower as &dyn Fn(&u8) -> String, &upper] {
             let bytes: Vec<String> = secret.iter().map(digits).collect();
-            to.insert(bytes.join(between).into_bytes());
+            to.push(bytes.join(between).into_bytes());
         }
     }
     let pairs = |digits: &dyn Fn(&u8) -> String| {
@@ -291,12 +397,12 @@ fn hex_forms(secret: &[u8], to: &mut BTreeSet<Vec<u8>>) {
             .collect();
         bytes.join(" ")
     };
-    to.insert(pairs(&lower).into_bytes());
+    to.push(pairs(&lower).into_bytes());
 }
 
 /// Adds the base64 forms, also for a secret inside a longer text: it may then begin at each of
 /// three positions of a group, and only the characters that depend on nothing else are certain.
-fn base64_forms(secret: &[u8], to: &mut BTreeSet<Vec<u8>>) {
+fn base64_forms(secret: &[u8], to: &mut Vec<Vec<u8>>) {
     for before in 0..3 {
         let mut bytes = vec![0; before];
         bytes.extend_from_slice(secret);
@@ -304,15 +410,13 @@ fn base64_forms(secret: &[u8], to: &mut BTreeSet<Vec<u8>>) {
         let last = bytes.len() * 8 / 6;
         for engine in [&STANDARD_NO_PAD, &URL_SAFE_NO_PAD] {
             let text = engine.encode(&bytes);
-            // A few characters alone would match too often.
-            if before == 0 {
-                to.insert(text.as_bytes().to_vec());
-            }
-            if let Some(own) = text.as_bytes().get(first..last)
-                && own.len() >= if before == 0 { 5 } else { 8 }
-            {
-                to.insert(own.to_vec());
-            }
+            // A few characters alone would match too often. What is left out is an empty form, so
+            // that the others have the same places for all secrets.
+            let whole = if before == 0 { text.as_bytes() } else { &[] };
+            to.push(whole.to_vec());
+            let own = text.as_bytes().get(first..last).unwrap_or_default();
+            let enough = own.len() >= if before == 0 { 5 } else { 8 };
+            to.push(if enough { own.to_vec() } else { Vec::new() });
         }
     }
 }
@@ -408,6 +512,20 @@ mod tests {
             "70 40 73 73 20 77 22 72 64 2f 69 74 27 73 2b c3 bc",
         ] {
             assert_eq!(redactor.mask(&format!("<{form}>")), "<***>");
+        }
+    }
+
+    #[test]
+    fn a_secret_that_was_cut_is_masked() {
+        let redactor = Redactor::new(&["token-0123456789"]);
+        for (text, masked) in [
+            ("a token-01\u{2026} b", "a ***\u{2026} b"),
+            ("a token-01... b", "a ***... b"),
+            ("a to\u{2026}", "a to\u{2026}"),
+            ("toktoken-\u{2026}", "tok***\u{2026}"),
+            ("token-0123456789\u{2026} tok", "***\u{2026} tok"),
+        ] {
+            assert_eq!(redactor.mask_composed(text), masked);
         }
     }
 

@@ -6,6 +6,8 @@
 use std::collections::HashSet;
 
 use super::journal::{JournalEntry, JournalRecord};
+use super::sealed::UnsealError;
+use super::shown_events::EventRedactor;
 use lockstep_engine::run_event::RunEventKind;
 use lockstep_engine::{Effect, EffectId, Machine, PendingEffects};
 
@@ -24,28 +26,34 @@ pub struct ReplayedRun {
     pub last_at: Option<jiff::Timestamp>,
 }
 
-/// The machine behaves differently from the one that wrote the journal.
+/// A journal that cannot be handled again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ReplayError {
-    /// The number of the first record that does not match.
+    /// The number of the first record that does not match; 0 for what was done by the run before.
     pub record: u64,
+    /// Why it cannot be read; none where the machine behaves differently from the one that wrote
+    /// it.
+    pub unread: Option<UnsealError>,
 }
 
 impl std::fmt::Display for ReplayError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let record = self.record;
-        write!(
-            f,
-            "its journal is not compatible with this version of the program (record {record})"
-        )
+        match self.unread {
+            None => write!(
+                f,
+                "its journal is not compatible with this version of the program (record {record})"
+            ),
+            Some(why) => write!(f, "record {record} of its journal cannot be read: {why}"),
+        }
     }
 }
 
 impl std::error::Error for ReplayError {}
 
-/// Lets a new machine handle the records again. `hear` receives the events that were emitted then,
-/// and when. It ends early if the machine violates one of its invariants; check
-/// [`Machine::broken`].
+/// Lets a new machine handle the records again. `hear` receives the events that were emitted then:
+/// when, as they were to the machine, and as they were told. It ends early if the machine violates
+/// one of its invariants; check [`Machine::broken`].
 ///
 /// # Errors
 ///
@@ -53,7 +61,8 @@ impl std::error::Error for ReplayError {}
 pub fn replay(
     machine: &mut Machine,
     records: Vec<JournalRecord>,
-    mut hear: impl FnMut(jiff::Timestamp, RunEventKind),
+    redactor: &mut EventRedactor,
+    mut hear: impl FnMut(jiff::Timestamp, RunEventKind, RunEventKind),
 ) -> Result<ReplayedRun, ReplayError> {
     let mut replayed = ReplayedRun::default();
     for record in records {
@@ -65,7 +74,15 @@ pub fn replay(
                 replayed.begun.insert(id);
                 continue;
             }
-            JournalEntry::Event(event) => event,
+            JournalEntry::Event(event) => {
+                let record = record.seq;
+                let opened = redactor.vault().unsealed(event);
+                let unread = |why| ReplayError {
+                    record,
+                    unread: Some(why),
+                };
+                opened.map_err(unread)?
+            }
         };
         // A timer may have fired, or an answer arrived, just when it was no longer relevant.
         let _ = replayed.left.answered(&event);
@@ -73,17 +90,20 @@ pub fn replay(
         if machine.broken().is_some() {
             break;
         }
-        let told = replayed_events(&mut effects);
+        let happened = replayed_events(&mut effects);
+        let told = happened.iter().cloned();
+        let told: Vec<RunEventKind> = told.map(|event| redactor.told(event)).collect();
         if told != record.told {
             let record = record.seq;
-            return Err(ReplayError { record });
+            let unread = None;
+            return Err(ReplayError { record, unread });
         }
         for effect in effects {
             // Emitted events have been taken out.
             let _ = replayed.left.requested(effect);
         }
-        for what in told {
-            hear(record.at, what);
+        for (what, told) in happened.into_iter().zip(told) {
+            hear(record.at, what, told);
         }
     }
     Ok(replayed)

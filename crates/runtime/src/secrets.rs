@@ -7,7 +7,8 @@ use std::process::Stdio;
 use super::process::leftovers::{CommandProcesses, ProcessLooks};
 use super::process::{GroupRegistry, GuardedCommand};
 use super::processes;
-use super::redact::Redactor;
+use super::redact::{CoveredRange, Redactor};
+use super::sealed::{UnsealError, is_sealed};
 use super::text_file;
 use lockstep_base::source::{FileId, Name, Span};
 use lockstep_base::value::{SecretPart, Value};
@@ -17,7 +18,8 @@ use lockstep_lang::ir::{Secret, SecretSource};
 
 /// The texts of all secrets of a program.
 pub struct SecretVault {
-    texts: Vec<Name>,
+    /// By their places in the program's table; none for those that have not been read.
+    texts: Vec<Option<Name>>,
     /// The variables that secrets were read from.
     variables: Vec<Name>,
     redactor: Redactor,
@@ -93,6 +95,8 @@ enum SecretError {
     Zero,
     /// It has fewer than [`MIN_SECRET_CHARS`] characters.
     Short,
+    /// Its source holds its own text, or one that cannot be read, which is not stored.
+    Sealed,
 }
 
 impl std::fmt::Display for SecretError {
@@ -130,6 +134,9 @@ impl std::fmt::Display for SecretError {
                 )
             }
             Self::Zero => f.write_str("it holds a character that no variable can hold"),
+            Self::Sealed => {
+                f.write_str("its source holds the text of a secret, which is not stored with a run")
+            }
             Self::Short => f.write_str("it has fewer than 4 characters, which cannot be masked"),
         }
     }
@@ -154,13 +161,29 @@ const TARGET: &str = "lockstep::secrets";
 impl SecretVault {
     /// A vault with these texts, by the indices of the secrets in the program's table.
     pub fn new<S: Into<Name>>(texts: impl IntoIterator<Item = S>) -> Self {
-        let texts: Vec<Name> = texts.into_iter().map(Into::into).collect();
-        let redactor = Redactor::new(&texts);
+        Self::of(texts.into_iter().map(|text| Some(text.into())).collect())
+    }
+
+    fn of(texts: Vec<Option<Name>>) -> Self {
+        let known: Vec<&str> = (texts.iter())
+            .map(|text| text.as_deref().unwrap_or_default())
+            .collect();
+        let redactor = Redactor::new(&known);
         Self {
             texts,
             variables: Vec::new(),
             redactor,
         }
+    }
+
+    /// The texts, by the indices of the secrets in the program's table.
+    pub(super) fn texts(&self) -> &[Option<Name>] {
+        &self.texts
+    }
+
+    /// What of a text belongs to secrets.
+    pub(super) fn covered(&self, text: &str) -> Vec<CoveredRange> {
+        self.redactor.covered(text)
     }
 
     /// The variables that secrets were read from: commands are given them where they ask for it.
@@ -182,45 +205,88 @@ impl SecretVault {
         environment: &dyn EnvironmentVariables,
         groups: Option<&dyn GroupRegistry>,
     ) -> Result<Self, Vec<SecretReadError>> {
-        let mut texts = Vec::new();
+        let mut texts: Vec<Option<Name>> = vec![None; secrets.len()];
         let mut variables = Vec::new();
         let mut failures = Vec::new();
-        for secret in secrets {
-            let folder = folder(secret.span.file);
-            let text = match arguments(&secret.source, value) {
-                Err(error) => Err(error),
-                Ok(arguments) => {
-                    if let (SecretSource::Env(_), Some(name)) = (&secret.source, arguments.first())
-                    {
-                        variables.push(name.clone());
+        let mut waiting: Vec<usize> = (0..secrets.len()).collect();
+        // The sources of a stored program may hold the texts of other secrets, which go first.
+        while !waiting.is_empty() {
+            let mut later = Vec::new();
+            let more = waiting.len();
+            for at in waiting {
+                let Some(secret) = secrets.get(at) else {
+                    continue;
+                };
+                let folder = folder(secret.span.file);
+                let found = arguments(&secret.source, value).and_then(|it| opened(it, &texts));
+                let text = match found {
+                    Err(SecretError::Sealed) => {
+                        later.push(at);
+                        continue;
                     }
-                    source_text(&secret.source, &arguments, &folder, environment, groups).await
+                    Err(error) => Err(error),
+                    Ok(arguments) => {
+                        if let (SecretSource::Env(_), Some(name)) =
+                            (&secret.source, arguments.first())
+                        {
+                            variables.push(name.clone());
+                        }
+                        source_text(&secret.source, &arguments, &folder, environment, groups).await
+                    }
+                };
+                let text = text.and_then(usable);
+                // The reason is not logged: it may contain another secret.
+                let read = text.is_ok();
+                tracing::debug!(target: TARGET, name = %secret.name, read, "a secret");
+                match (text, texts.get_mut(at)) {
+                    (Ok(text), Some(place)) => *place = Some(text.into()),
+                    (Ok(_), None) => {}
+                    (Err(error), _) => failures.push(unreadable(secret, &error)),
                 }
-            };
-            let text = text.and_then(usable);
-            // The reason is not logged: it may contain another secret.
-            tracing::debug!(target: TARGET, name = %secret.name, read = text.is_ok(), "a secret");
-            match text {
-                Ok(text) => texts.push(text),
-                Err(error) => failures.push(SecretReadError {
-                    secret: secret.name.clone(),
-                    span: secret.span,
-                    message: error.to_string(),
-                }),
             }
+            if later.len() == more {
+                let unread = later.drain(..).filter_map(|at| secrets.get(at));
+                failures.extend(unread.map(|secret| unreadable(secret, &SecretError::Sealed)));
+            }
+            waiting = later;
         }
+        let vault = Self {
+            variables,
+            ..Self::of(texts)
+        };
         if !failures.is_empty() {
             // A message may contain another secret.
-            let redactor = Redactor::new(&texts);
             for failure in &mut failures {
-                failure.message = redactor.mask(&failure.message);
+                failure.message = vault.mask(&failure.message);
             }
+            failures.sort_by_key(|failure| failure.span);
             return Err(failures);
         }
-        Ok(Self {
-            variables,
-            ..Self::new(texts)
-        })
+        Ok(vault)
+    }
+
+    /// The secrets that can be read without running anything, for what is shown before a run:
+    /// those of variables and files. The others, and those that cannot be read, are left out.
+    pub fn preview(
+        secrets: &[Secret],
+        value: &mut dyn FnMut(&Expr) -> Result<Value, Halt>,
+        folder: &dyn Fn(FileId) -> PathBuf,
+        environment: &dyn EnvironmentVariables,
+    ) -> Self {
+        let mut read = |secret: &Secret| {
+            let arguments = arguments(&secret.source, value).ok()?;
+            let first = arguments.first()?;
+            let text = match &secret.source {
+                SecretSource::Env(_) => environment.var(first).ok()?,
+                SecretSource::File(_) => {
+                    let path = folder(secret.span.file).join(&**first);
+                    without_line_end(text_file::read(&path).ok()?)
+                }
+                SecretSource::Command(_) => return None,
+            };
+            usable(text).ok().map(Name::from)
+        };
+        Self::of(secrets.iter().map(&mut read).collect())
     }
 
     /// The text of a secret, or of a string.
@@ -237,8 +303,8 @@ impl SecretVault {
                     match part {
                         SecretPart::Text(text) => out.push_str(text),
                         SecretPart::Secret(at) => match self.texts.get(*at as usize) {
-                            Some(text) => out.push_str(text),
-                            None => return Err(TextError::UnknownSecret(*at)),
+                            Some(Some(text)) => out.push_str(text),
+                            Some(None) | None => return Err(TextError::UnknownSecret(*at)),
                         },
                     }
                 }
@@ -272,6 +338,25 @@ fn usable(text: String) -> Result<String, SecretError> {
         1..MIN_SECRET_CHARS => Err(SecretError::Short),
         _ => Ok(text),
     }
+}
+
+fn unreadable(secret: &Secret, error: &SecretError) -> SecretReadError {
+    SecretReadError {
+        secret: secret.name.clone(),
+        span: secret.span,
+        message: error.to_string(),
+    }
+}
+
+/// The arguments of a source as they were before they were stored.
+fn opened(arguments: Vec<Name>, known: &[Option<Name>]) -> Result<Vec<Name>, SecretError> {
+    if !arguments.iter().any(|argument| is_sealed(argument)) {
+        return Ok(arguments);
+    }
+    let vault = SecretVault::of(known.to_vec());
+    let open = |argument: &Name| vault.unseal(argument).map(Name::from);
+    let opened: Result<Vec<Name>, UnsealError> = arguments.iter().map(open).collect();
+    opened.map_err(|_| SecretError::Sealed)
 }
 
 /// The evaluated texts of a source.

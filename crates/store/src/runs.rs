@@ -11,6 +11,8 @@ use lockstep_base::source::Name;
 use lockstep_engine::CompletedWork;
 use lockstep_engine::run_event::Status;
 use lockstep_plan::{BoundInputs, Facts, RunFacts};
+use lockstep_runtime::sealed::shown;
+use lockstep_runtime::secrets::SecretVault;
 
 /// So many numbers of events are reserved ahead of those that have been used.
 pub(super) const EVENTS_AHEAD: i64 = 10_000;
@@ -29,6 +31,8 @@ pub struct RunNumber(pub i64);
 pub struct NewRun<'a> {
     /// Its plan.
     pub bound: &'a BoundInputs,
+    /// Its secrets: what holds them is stored sealed.
+    pub vault: &'a SecretVault,
     /// Its id, user and start.
     pub facts: RunFacts,
     /// The inputs, for display.
@@ -98,7 +102,7 @@ pub struct StoredRun {
     pub most: Option<u32>,
     /// The run that it retries.
     pub parent: Option<RunNumber>,
-    /// The completed work of the run that it retries.
+    /// The completed work of the run that it retries, sealed.
     pub kept: CompletedWork,
     /// Its status.
     pub status: RunStatus,
@@ -116,14 +120,15 @@ pub struct StoredRun {
     pub made_by: String,
     program: i64,
     place: u32,
+    sealed_user: Name,
 }
 
 impl StoredRun {
-    /// Its id, user and start.
+    /// Its id, user and start; the user is sealed.
     pub fn facts(&self) -> RunFacts {
         RunFacts {
             id: self.id.clone(),
-            user: self.user.clone(),
+            user: self.sealed_user.clone(),
             started_at: self.started_at,
         }
     }
@@ -148,10 +153,14 @@ impl Store {
         let unwritable = |_| StoreError::refused("the plan cannot be stored");
         let program = serde_json::to_string(&new.bound.program).map_err(unwritable)?;
         let facts = serde_json::to_string(&new.bound.facts).map_err(unwritable)?;
+        let facts = new.vault.seal_json(&facts);
         let place = new.bound.pipeline;
         let plan_hash = hash(&[&program, &place.to_string(), &facts]);
         let (parent, kept) = match &new.parent {
-            Some((parent, kept)) => (Some(parent.0), serde_json::to_string(kept).ok()),
+            Some((parent, kept)) => {
+                let kept = serde_json::to_string(kept).ok();
+                (Some(parent.0), kept.map(|kept| new.vault.seal_json(&kept)))
+            }
             None => (None, None),
         };
         let change = self.write()?;
@@ -165,15 +174,15 @@ impl Store {
                 insert,
                 params![
                     &*new.facts.id,
-                    &*new.bound.pipeline().name,
+                    new.vault.mask(&new.bound.pipeline().name),
                     place,
                     program,
                     facts,
                     plan_hash,
-                    new.inputs.to_string(),
-                    new.file,
+                    shown(&new.vault.seal_json(&new.inputs.to_string())),
+                    new.vault.mask(new.file),
                     new.folder,
-                    &*new.facts.user,
+                    new.vault.seal(&new.facts.user),
                     env!("CARGO_PKG_VERSION"),
                     new.seed.cast_signed(),
                     new.most,
@@ -362,7 +371,8 @@ fn row(row: &Row<'_>) -> rusqlite::Result<Option<StoredRun>> {
         inputs,
         file: text(5)?,
         folder: text(6)?,
-        user: text(7)?.into(),
+        user: shown(&text(7)?).into(),
+        sealed_user: text(7)?.into(),
         seed: row.get::<_, i64>(8)?.cast_unsigned(),
         most: row.get(9)?,
         parent: row.get::<_, Option<i64>>(10)?.map(RunNumber),

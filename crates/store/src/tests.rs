@@ -8,6 +8,7 @@ use lockstep_engine::{
 use lockstep_plan::{BoundInputs, RunFacts};
 use lockstep_runtime::inbox::InboxRequestKind;
 use lockstep_runtime::journal::{Journal as _, JournalEntry, JournalError, JournalRecord};
+use lockstep_runtime::secrets::SecretVault;
 
 fn bound() -> BoundInputs {
     bound_of("pipeline p { run \"true\" }\n")
@@ -47,8 +48,10 @@ pub(super) fn begin(store: &Store, id: &str) -> StoredRun {
 }
 
 fn begin_bound(store: &Store, id: &str, bound: &BoundInputs) -> StoredRun {
+    let vault = SecretVault::new(Vec::<String>::new());
     let new = NewRun {
         bound,
+        vault: &vault,
         facts: RunFacts {
             id: id.into(),
             user: "ada".into(),

@@ -13,16 +13,18 @@ use super::super::state;
 use super::super::trace;
 use super::host::TerminalHost;
 use super::signals::listen;
-use lockstep_api::session::{Session, SessionOptions};
+use lockstep_api::session::{Session, SessionOptions, read_secrets};
 use lockstep_api::state::Recorded;
 use lockstep_api::{Engine, StartError};
 use lockstep_base::diagnostic::render::{Ink, clean, render};
 use lockstep_base::diagnostic::{Diagnostic, codes};
+use lockstep_base::source::Sources;
 use lockstep_engine::BrokenInvariant;
 use lockstep_engine::run_event::Status;
-use lockstep_plan::{Plan, RunFacts};
+use lockstep_plan::{BoundInputs, Plan, RunFacts};
 use lockstep_runtime::driver::{DriveError, DriverExit, RecordedRun, RunPersistence};
 use lockstep_runtime::journal::JournalError;
+use lockstep_runtime::secrets::SecretVault;
 use lockstep_store::{Store, StoreError, StoredRun};
 use lockstep_verify::conformance::Violation;
 use lockstep_view::{
@@ -47,6 +49,55 @@ pub(crate) struct RunJob {
     pub(crate) no_input: bool,
     /// Whether what other runs have deployed since does not matter.
     pub(crate) force: bool,
+    /// For a stored run, what its plan was opened with.
+    pub(crate) opened: Option<OpenedSecrets>,
+}
+
+/// The secrets of a stored run, which have been read to open its plan.
+pub(crate) struct OpenedSecrets {
+    engine: Engine,
+    pub(crate) vault: Arc<SecretVault>,
+}
+
+/// Reads the secrets of a stored run. A signal ends this process as if it had not begun.
+pub(crate) fn open_secrets(
+    bound: &BoundInputs,
+    facts: &RunFacts,
+    source_folders: &[PathBuf],
+    output: &mut Output,
+) -> Result<OpenedSecrets, Exit> {
+    let engine = engine();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build();
+    let runtime = runtime.map_err(|error| {
+        output.complain(&format!("error: the secrets could not be read: {error}\n"));
+        Exit::Refused
+    })?;
+    let read = read_secrets(&engine, bound, facts, source_folders);
+    match runtime.block_on(read) {
+        Ok(vault) => {
+            trace::mask(vault.redactor());
+            output.mask(&vault);
+            Ok(OpenedSecrets { engine, vault })
+        }
+        Err(diagnostics) => Err(unread_secrets(&diagnostics, &bound.program.sources, output)),
+    }
+}
+
+fn unread_secrets(diagnostics: &[Diagnostic], sources: &Sources, output: &mut Output) -> Exit {
+    let style = output.stderr_style();
+    output.complain(&render(diagnostics, sources, style));
+    Exit::Refused
+}
+
+fn engine() -> Engine {
+    Engine::builder()
+        .environment(CallerEnvironment)
+        .max_commands(max_commands())
+        .temporary_folder(std::env::temp_dir())
+        .guarded()
+        .build()
 }
 
 /// Where a run is stored, and its past.
@@ -96,7 +147,7 @@ impl RunRecord {
 /// Executes a run. `begin` stores it, once all preconditions hold.
 pub(crate) fn run(
     job: &RunJob,
-    begin: impl FnOnce() -> Result<RunRecord, StoreError>,
+    begin: impl FnOnce(&SecretVault) -> Result<RunRecord, StoreError>,
     output: &mut Output,
 ) -> Exit {
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -120,17 +171,15 @@ pub(crate) fn run(
 
 async fn execute(
     job: &RunJob,
-    begin: impl FnOnce() -> Result<RunRecord, StoreError>,
+    begin: impl FnOnce(&SecretVault) -> Result<RunRecord, StoreError>,
     output: &mut Output,
 ) -> Exit {
     let (control, mut controls) = tokio::sync::mpsc::unbounded_channel();
     let signals = listen(control);
-    let engine = Engine::builder()
-        .environment(CallerEnvironment)
-        .max_commands(max_commands())
-        .temporary_folder(std::env::temp_dir())
-        .guarded()
-        .build();
+    let engine = match &job.opened {
+        Some(opened) => opened.engine.clone(),
+        None => engine(),
+    };
     let options = SessionOptions {
         plan: job.plan.clone(),
         facts: job.facts.clone(),
@@ -143,23 +192,25 @@ async fn execute(
         Ok(session) => session,
         Err(error) => return not_started(&error, output),
     };
-    let read = tokio::select! {
-        read = session.read_secrets() => read,
-        // The command of a secret may prompt somebody, or hang. Nothing has run that would have to
-        // be rolled back.
-        Some(_) = controls.recv() => {
-            output.complain("cancelled while the secrets were read: nothing ran\n");
-            return Exit::Cancelled;
+    if let Some(opened) = &job.opened {
+        session.use_secrets(opened.vault.clone());
+    } else {
+        let read = tokio::select! {
+            read = session.read_secrets() => read,
+            // The command of a secret may prompt somebody, or hang. Nothing has run that would have
+            // to be rolled back.
+            Some(_) = controls.recv() => {
+                output.complain("cancelled while the secrets were read: nothing ran\n");
+                return Exit::Cancelled;
+            }
+        };
+        if let Err(diagnostics) = read {
+            return unread_secrets(&diagnostics, &job.plan.bound.program.sources, output);
         }
-    };
-    if let Err(diagnostics) = read {
-        let style = output.stderr_style();
-        let sources = &job.plan.bound.program.sources;
-        output.complain(&render(&diagnostics, sources, style));
-        return Exit::Refused;
     }
     trace::mask(session.vault().redactor());
-    let mut record = match begin() {
+    output.mask(session.vault());
+    let mut record = match begin(session.vault()) {
         Ok(record) => record,
         Err(error) => return state::refuse(&error, output),
     };

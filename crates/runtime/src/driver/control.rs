@@ -7,7 +7,7 @@ use tokio::time::Interval;
 use super::{AnswerSender, ControlRequest, Driver, TARGET};
 use crate::inbox::{InboxRequestKind, Responder};
 use lockstep_base::node_path::NodePath;
-use lockstep_engine::{Answer, EffectId, Event, Question};
+use lockstep_engine::{Answer, ApprovalAnswer, EffectId, Event, Question};
 
 impl Driver<'_> {
     pub(super) fn ask(&mut self, id: EffectId, node: NodePath, question: Question) {
@@ -31,6 +31,28 @@ impl Driver<'_> {
         self.host.withdraw(id);
     }
 
+    /// Who did something, as others may know them.
+    fn masked_person(&self, person: &Responder) -> Responder {
+        let mask = |text: &Option<String>| text.as_ref().map(|text| self.vault.mask(text));
+        Responder {
+            name: mask(&person.name),
+            comment: mask(&person.comment),
+            uid: person.uid,
+        }
+    }
+
+    /// An answer, as others may know it.
+    fn masked_answer(&self, answer: &Answer) -> Answer {
+        match answer {
+            Answer::Approval(ApprovalAnswer::No(reason)) => {
+                ApprovalAnswer::No(self.vault.mask(reason)).into()
+            }
+            Answer::Approval(ApprovalAnswer::Yes) | Answer::Failure(_) | Answer::Nobody => {
+                answer.clone()
+            }
+        }
+    }
+
     /// Applies an answer. Returns whether it is the first.
     pub(super) fn answer(&mut self, id: EffectId, answer: Answer, person: &Responder) -> bool {
         match self.questions.get(&id) {
@@ -46,7 +68,8 @@ impl Driver<'_> {
             return false;
         };
         if let Some(run_inbox) = &self.run_inbox {
-            let answered = run_inbox.answered(id, &node, &question, &answer, person);
+            let (given, person) = (self.masked_answer(&answer), self.masked_person(person));
+            let answered = run_inbox.answered(id, &node, &question, &given, &person);
             self.note(answered);
         }
         self.journal_event(Event::Answered { id, answer });
@@ -77,11 +100,11 @@ impl Driver<'_> {
             Some(Err(error)) => return self.note(Err(error)),
         };
         for request in requests {
-            let person = Responder {
+            let person = self.masked_person(&Responder {
                 name: Some(request.who.clone()),
                 comment: request.comment.clone(),
                 uid: request.uid,
-            };
+            });
             let asks_to = match &request.asking {
                 InboxRequestKind::Cancel => "cancel",
                 InboxRequestKind::Answer(..) => "answer",
@@ -100,7 +123,8 @@ impl Driver<'_> {
                 InboxRequestKind::Answer(id, answer) => match self.questions.get(id) {
                     Some((_, question)) if answer.fits(question) => {
                         self.host.withdraw(*id);
-                        self.host.on_external_request(&person, Some(answer));
+                        let given = self.masked_answer(answer);
+                        self.host.on_external_request(&person, Some(&given));
                         self.answer(*id, answer.clone(), &person);
                         None
                     }

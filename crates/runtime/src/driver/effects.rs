@@ -124,7 +124,10 @@ impl Driver<'_> {
         }
         for (id, queue) in self.locks.moved() {
             match self.lease_lost.contains(&id) {
-                true => self.host.on_lock_reacquire(&queue),
+                true => {
+                    let queue = self.redactor.queue(queue);
+                    self.host.on_lock_reacquire(&queue);
+                }
                 false => self.inbox.push_back(Event::Queued { id, queue }),
             }
         }

@@ -14,8 +14,9 @@ use super::{
 };
 use crate::journal::{JournalEntry, JournalRecord};
 use crate::journal_writer::JournalWriter;
-use crate::replay::{replay, replayed_events};
+use crate::replay::{ReplayError, replay, replayed_events};
 use crate::secrets::SecretVault;
+use crate::shown_events::EventRedactor;
 use lockstep_base::node_path::NodePath;
 use lockstep_engine::run_event::{NodeKind, RunEvent, RunEventKind};
 use lockstep_engine::{
@@ -71,10 +72,15 @@ impl<'h> Driver<'h> {
         sender: mpsc::UnboundedSender<DriverMessage>,
     ) -> Result<Self, DriveError> {
         let machine = Machine::new(plan, settings.run.clone(), settings.seed);
-        let machine = machine.with_completed_work(persistence.log_folder);
+        let completed = vault.unsealed(persistence.log_folder).map_err(|why| {
+            let unread = Some(why);
+            ReplayError { record: 0, unread }
+        })?;
+        let machine = machine.with_completed_work(completed);
         let begun = platform.clock.elapsed();
         let mut driver = Self {
             machine,
+            redactor: EventRedactor::new(vault.clone()),
             vault,
             settings,
             host,
@@ -174,7 +180,7 @@ impl<'h> Driver<'h> {
         }
         let again = self.queue.iter();
         let again: Vec<(NodePath, String)> = again
-            .map(|(_, node, command)| (node.clone(), command.text.clone()))
+            .map(|(_, node, command)| (node.clone(), self.vault.mask(&command.text)))
             .collect();
         for (node, text) in again {
             let (kind, text) = (NodeKind::Run, Some(text));
@@ -197,7 +203,7 @@ impl<'h> Driver<'h> {
             let clock = self.now();
             let (name, id) = about(&event);
             tracing::trace!(target: TARGET, event = name, id, clock, "the machine takes an event");
-            let recorded = self.writer.as_ref().map(|_| event.clone());
+            let recorded = self.writer.as_ref().map(|_| self.vault.sealed(&event));
             let mut effects = self.machine.handle(clock, event);
             if self.is_machine_broken() {
                 // The event has no effects, so it is not recorded either.
@@ -205,7 +211,7 @@ impl<'h> Driver<'h> {
             }
             match recorded {
                 Some(event) => {
-                    let told = replayed_events(&mut effects);
+                    let told = self.masked(&mut effects);
                     self.record(
                         JournalEntry::Event(event),
                         clock,
@@ -215,13 +221,26 @@ impl<'h> Driver<'h> {
                 }
                 None => {
                     let at = self.time();
-                    for what in replayed_events(&mut effects) {
+                    for what in self.masked(&mut effects) {
                         self.publish(what, at);
                     }
                     self.execute_effects(effects);
                 }
             }
         }
+    }
+
+    /// The events among effects, taken out of them, and the effects: as others may know them.
+    fn masked(&mut self, effects: &mut Vec<Effect>) -> Vec<RunEventKind> {
+        let mut told = Vec::new();
+        for event in replayed_events(effects) {
+            self.host.check(&event);
+            told.push(self.redactor.told(event));
+        }
+        for effect in effects {
+            self.redactor.effect(effect);
+        }
+        told
     }
 
     /// Appends a record; its effects are held until it is written.
@@ -312,11 +331,13 @@ impl<'h> Driver<'h> {
             }
             let clock = self.now();
             let event = Event::Ended { id, outcome };
-            let mut effects = self.machine.handle(clock, event.clone());
+            let sealed = self.vault.sealed(&event);
+            let mut effects = self.machine.handle(clock, event);
             if self.is_machine_broken() {
                 break;
             }
-            let told = replayed_events(&mut effects);
+            let event = sealed;
+            let told = self.masked(&mut effects);
             self.record(
                 JournalEntry::Event(event),
                 clock,
@@ -362,11 +383,12 @@ impl<'h> Driver<'h> {
     fn replay_journal(&mut self, past: RecordedRun) -> Result<(), DriveError> {
         let mut heard = Vec::new();
         let past_events = past.events;
-        let hear = |at, what| heard.push((at, what));
-        let replayed = replay(&mut self.machine, past.records, hear)?;
+        let hear = |at, what, told| heard.push((at, what, told));
+        let replayed = replay(&mut self.machine, past.records, &mut self.redactor, hear)?;
         // If the journal does not match, none of its events are emitted.
-        for (at, what) in heard {
+        for (at, was, what) in heard {
             self.seq += 1;
+            self.host.check(&was);
             self.host.on_replayed_event(&RunEvent {
                 seq: self.seq,
                 at,
@@ -387,7 +409,10 @@ impl<'h> Driver<'h> {
     }
 
     fn execute_pending(&mut self, left: PendingEffects) -> Result<(), DriveError> {
-        let requests: Vec<_> = left.locks.into_iter().collect();
+        let mut requests: Vec<_> = left.locks.into_iter().collect();
+        for (_, request) in &mut requests {
+            request.node = self.redactor.shown_path(&request.node);
+        }
         self.lease_lost = self.locks.restore(&requests)?.into_iter().collect();
         let granted = self.handle_granted_locks();
         for (id, request) in &requests {
@@ -401,7 +426,10 @@ impl<'h> Driver<'h> {
         for (id, (node, command)) in left.commands {
             match self.restart_effect(id, command.once, left.stopped.contains(&id)) {
                 Some(outcome) => self.inbox.push_back(Event::Ended { id, outcome }),
-                None => self.queue.push_back((id, node, command)),
+                None => {
+                    let node = self.redactor.shown_path(&node);
+                    self.queue.push_back((id, node, command));
+                }
             }
         }
         let mut again = Vec::new();
@@ -413,6 +441,9 @@ impl<'h> Driver<'h> {
         }
         let ask = |(id, (node, question))| Effect::Ask { id, node, question };
         again.extend(left.questions.into_iter().map(ask));
+        for effect in &mut again {
+            self.redactor.effect(effect);
+        }
         self.held.push_back(HeldEffect::Effects(again));
         Ok(())
     }

@@ -26,6 +26,7 @@ use super::locks::{LocalLocks, Locks};
 use super::logs::RunLogs;
 use super::process::{LeftOutput, Spawner, StopRequest};
 use super::secrets::SecretVault;
+use super::shown_events::EventRedactor;
 use backlog::OutputBacklog;
 pub use error::DriveError;
 use journaling::HeldEffect;
@@ -131,8 +132,14 @@ pub enum ControlRequest {
 
 /// The program that embeds a run: it observes every event, answers questions and provides actions.
 pub trait RunHost {
-    /// An event of the run.
+    /// An event of the run, with its secrets masked.
     fn observe(&mut self, event: &RunEvent);
+
+    /// The same as it is to the machine, for a check of the run against its plan. It may hold
+    /// secrets and must not be shown.
+    fn check(&mut self, event: &RunEventKind) {
+        let _ = event;
+    }
 
     /// An event from before the run was resumed; it was observed by the earlier process.
     fn on_replayed_event(&mut self, event: &RunEvent) {
@@ -390,6 +397,8 @@ async fn sleep_until(clock: &dyn Clock, at: Option<Duration>) {
 struct Driver<'h> {
     machine: Machine,
     vault: Arc<SecretVault>,
+    /// Masks what the machine says before anybody else hears of it.
+    redactor: EventRedactor,
     platform: Platform,
     settings: RunSettings,
     host: &'h mut dyn RunHost,
@@ -481,8 +490,7 @@ impl Driver<'_> {
 
     fn handle_message(&mut self, message: DriverMessage) {
         match message {
-            DriverMessage::Event(mut event) => {
-                self.mask(&mut event);
+            DriverMessage::Event(event) => {
                 if let Event::Ended { id, .. } = &event
                     && let Some(RunningEffect {
                         node: Some(node), ..
@@ -513,21 +521,6 @@ impl Driver<'_> {
             }
             DriverMessage::Written(Ok(records)) => self.release(records),
             DriverMessage::Written(Err(error)) => self.note(Err(error)),
-        }
-    }
-
-    /// The result of a host action may contain a secret. Those of commands and requests are masked
-    /// already.
-    fn mask(&self, event: &mut Event) {
-        let Event::Ended { id, outcome } = event else {
-            return;
-        };
-        if self.running.contains_key(id) {
-            return;
-        }
-        outcome.value = masked(&outcome.value, &self.vault);
-        if let Some((_, message)) = &mut outcome.failure {
-            *message = self.vault.mask(message);
         }
     }
 
@@ -626,18 +619,5 @@ impl Driver<'_> {
             at,
             what,
         }
-    }
-}
-
-/// A value with the secrets in its texts masked.
-fn masked(value: &Value, vault: &SecretVault) -> Value {
-    match value {
-        Value::String(text) => Value::string(vault.mask(text)),
-        Value::List(items) => Value::list(items.iter().map(|item| masked(item, vault))),
-        Value::Map(fields) => {
-            let field = |(name, value): (&Name, &Value)| (name.clone(), masked(value, vault));
-            Value::map(fields.iter().map(field))
-        }
-        other => other.clone(),
     }
 }

@@ -1,6 +1,6 @@
 //! Runs commands: starts them in process groups of their own, reads their output, stops them on
-//! request, and reports how they ended. Invariant: secrets are masked in everything that leaves
-//! this module.
+//! request, and reports how they ended. Invariant: secrets are masked in every line and message
+//! that leaves this module; results are values, and stay what they are.
 
 mod explain;
 pub(crate) mod left_output;
@@ -78,7 +78,8 @@ pub enum StopRequest {
     Kill,
 }
 
-/// How a command ended. Secrets are masked in all its texts.
+/// How a command ended. Secrets are masked in its message; what it wrote is as it wrote it, because
+/// the run goes on with these values.
 #[derive(Debug, Clone, PartialEq)]
 pub enum CommandResult {
     /// Successfully.
@@ -191,7 +192,7 @@ pub trait Spawner: Send + Sync {
     /// `listener` receives each line (one of more than 64 KiB comes in pieces). A command that was
     /// stopped by `stop` fails with class `cancelled`, however it ended. No process of the command
     /// may be left when the future is ready; dropping the future ends the command immediately.
-    /// Secrets in the result are masked with `vault`.
+    /// Secrets in lines and messages are masked with `vault`; results stay as they are.
     fn spawn<'a>(
         &'a self,
         command: SpawnRequest,
@@ -338,7 +339,7 @@ impl SystemSpawner {
             None => read_outputs(&output),
             Some(report) => Ok(report.outputs()),
         };
-        let outputs = outputs.and_then(|text| outputs::parse(&vault.mask(&text)));
+        let outputs = outputs.and_then(|text| outputs::parse(&text));
         let (outputs, unread) = match outputs {
             Ok(outputs) => (outputs, None),
             Err(error) => (IndexMap::new(), Some(error.to_string())),

@@ -1,5 +1,5 @@
-//! One output stream of a command: read in large pieces, masked, split into lines, and its last
-//! part stored.
+//! One output stream of a command: read in large pieces, its lines masked and passed on, and its
+//! last part stored as it is.
 
 use std::mem::MaybeUninit;
 use std::pin::Pin;
@@ -103,18 +103,21 @@ impl<R: AsyncRead + Unpin> StreamReader<R> {
     fn take(&mut self, bytes: &[u8], listener: LineListener<'_>) {
         let mut masked = Vec::with_capacity(bytes.len());
         match &mut self.trailer {
-            None => self.redactor.feed_into(bytes, &mut masked),
+            None => {
+                self.redactor.feed_into(bytes, &mut masked);
+                self.keep_tail(bytes);
+            }
             Some(trailer) => {
                 let mut own = Vec::with_capacity(bytes.len());
                 trailer.feed(bytes, &mut own);
                 self.redactor.feed_into(&own, &mut masked);
+                self.keep_tail(&own);
             }
         }
         self.lines(&masked, listener);
     }
 
     fn lines(&mut self, masked: &[u8], listener: LineListener<'_>) {
-        self.keep_tail(masked);
         for part in masked.split_inclusive(|byte| *byte == b'\n') {
             let complete = part.ends_with(b"\n");
             if complete && self.line.is_empty() && part.len() <= MAX_LINE_BYTES {
@@ -134,11 +137,12 @@ impl<R: AsyncRead + Unpin> StreamReader<R> {
         }
     }
 
-    fn keep_tail(&mut self, masked: &[u8]) {
+    /// Stores what was read, as it is: it is a value.
+    fn keep_tail(&mut self, bytes: &[u8]) {
         if !self.keeps {
             return;
         }
-        self.tail.extend_from_slice(masked);
+        self.tail.extend_from_slice(bytes);
         // Cutting only now and then is cheap per byte.
         if self.tail.len() > 2 * MAX_KEPT_BYTES {
             self.tail.drain(..self.tail.len() - MAX_KEPT_BYTES);
@@ -151,18 +155,16 @@ impl<R: AsyncRead + Unpin> StreamReader<R> {
     pub(super) fn finish(&mut self, listener: LineListener<'_>) -> OutputText {
         let mut kept = std::mem::take(&mut self.tail);
         self.keeps = false;
-        if self.is_open() {
-            // What may be the beginning of a secret is held back for what follows.
-            kept.append(&mut self.redactor.clone().finish());
-        } else {
+        // Of an open stream, what may be the beginning of a secret is held back for what follows.
+        if !self.is_open() {
             let mut masked = Vec::new();
             if let Some(trailer) = &mut self.trailer {
                 let mut own = Vec::new();
                 trailer.finish(&mut own);
                 self.redactor.feed_into(&own, &mut masked);
+                kept.append(&mut own);
             }
             masked.append(&mut self.redactor.finish());
-            kept.extend_from_slice(&masked);
             self.lines(&masked, listener);
             if !self.line.is_empty() {
                 deliver_lines(self.stream, &self.line, listener);

@@ -72,10 +72,10 @@ async fn check(bench: &ProcessFixture, connection: &Connection) {
     else {
         panic!("{ended:?}");
     };
-    assert_eq!(stdout.text, "r1 release/a\n/\n***");
+    assert_eq!(stdout.text, "r1 release/a\n/\ns3cr3t-t0ken");
     assert_eq!(
         (outputs["tag"].as_str(), outputs["b"].as_str()),
-        ("***", "1\n2")
+        ("s3cr3t-t0ken", "1\n2")
     );
     spawn.dir = Some("/no/such/folder".into());
     let ended = bench.run(spawn).await.0;

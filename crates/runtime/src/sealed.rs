@@ -1,0 +1,365 @@
+//! Texts that are stored and hold secrets: each piece of a secret is written as a reference to it,
+//! which only who can read the secret can follow back. What is stored is neither clear nor lost.
+//!
+//! A reference stands between two marks and says which form of which secret it is, and from which
+//! byte on. The mark itself, where a text has it, is written twice, so that nobody can write a
+//! reference by printing one. Texts are sealed only in programs that have secrets.
+
+use std::borrow::Cow;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::redact::forms;
+use super::secrets::SecretVault;
+
+/// Begins and ends a reference: a character that no text has to have (a noncharacter of Unicode).
+const MARK: char = '\u{fdd0}';
+
+/// What a reference is shown as.
+const SHOWN: &str = "***";
+
+/// A stored text that cannot be opened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum UnsealError {
+    /// It refers to a secret that has not been read, or that is too short now to have this part.
+    Secret(u32),
+    /// It was not written by this program.
+    Damaged,
+}
+
+impl std::fmt::Display for UnsealError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Secret(_) => f.write_str("it holds a part of a secret that has another text now"),
+            Self::Damaged => f.write_str("it is damaged"),
+        }
+    }
+}
+
+impl std::error::Error for UnsealError {}
+
+/// One piece of a sealed text.
+enum Piece<'a> {
+    Text(&'a str),
+    Mark,
+    Reference([usize; 3]),
+}
+
+/// Passes the pieces of a sealed text on.
+fn pieces<'a>(
+    sealed: &'a str,
+    take: &mut dyn FnMut(Piece<'a>) -> Result<(), UnsealError>,
+) -> Result<(), UnsealError> {
+    let mut rest = sealed;
+    while let Some((before, behind)) = rest.split_once(MARK) {
+        take(Piece::Text(before))?;
+        let (inside, behind) = behind.split_once(MARK).ok_or(UnsealError::Damaged)?;
+        rest = behind;
+        if inside.is_empty() {
+            take(Piece::Mark)?;
+            continue;
+        }
+        let mut numbers = [0; 3];
+        let mut written = inside.split('.');
+        for number in &mut numbers {
+            let next = written.next().and_then(|it| it.parse().ok());
+            *number = next.ok_or(UnsealError::Damaged)?;
+        }
+        if written.next().is_some() {
+            return Err(UnsealError::Damaged);
+        }
+        take(Piece::Reference(numbers))?;
+    }
+    take(Piece::Text(rest))
+}
+
+/// Whether a stored text refers to secrets. The mark alone, which is written twice, counts too.
+pub fn is_sealed(stored: &str) -> bool {
+    stored.contains(MARK)
+}
+
+/// A sealed text for people, who see a mask in place of each secret.
+pub fn shown(sealed: &str) -> Cow<'_, str> {
+    if !is_sealed(sealed) {
+        return Cow::Borrowed(sealed);
+    }
+    let mut out = String::with_capacity(sealed.len());
+    let opened = pieces(sealed, &mut |piece| {
+        match piece {
+            Piece::Text(text) => out.push_str(text),
+            Piece::Mark => out.push(MARK),
+            Piece::Reference(_) if out.ends_with(SHOWN) => {}
+            Piece::Reference(_) => out.push_str(SHOWN),
+        }
+        Ok(())
+    });
+    match opened {
+        Ok(()) => Cow::Owned(out),
+        // A text of an earlier version may have had the mark.
+        Err(_) => Cow::Borrowed(sealed),
+    }
+}
+
+impl SecretVault {
+    /// Whether texts are sealed at all.
+    pub fn seals(&self) -> bool {
+        !self.texts().is_empty()
+    }
+
+    /// A text as it is stored.
+    pub fn seal<'t>(&self, text: &'t str) -> Cow<'t, str> {
+        if !self.seals() {
+            return Cow::Borrowed(text);
+        }
+        let covered = self.covered(text);
+        if covered.is_empty() && !text.contains(MARK) {
+            return Cow::Borrowed(text);
+        }
+        let mut out = String::with_capacity(text.len() + 24 * covered.len());
+        let plain = |text: &str, out: &mut String| {
+            for char in text.chars() {
+                if char == MARK {
+                    out.push(MARK);
+                }
+                out.push(char);
+            }
+        };
+        let mut from = 0;
+        for range in covered {
+            plain(
+                text.get(from..range.text.start).unwrap_or_default(),
+                &mut out,
+            );
+            let (form, from_byte) = (range.form, range.from);
+            out.push_str(&format!(
+                "{MARK}{}.{}.{from_byte}{MARK}",
+                form.secret, form.form
+            ));
+            from = range.text.end;
+        }
+        plain(text.get(from..).unwrap_or_default(), &mut out);
+        Cow::Owned(out)
+    }
+
+    /// A stored text as it was.
+    ///
+    /// # Errors
+    ///
+    /// Where a secret that it refers to is not there, or has another text that is too short.
+    pub fn unseal<'t>(&self, sealed: &'t str) -> Result<Cow<'t, str>, UnsealError> {
+        if !self.seals() || !is_sealed(sealed) {
+            return Ok(Cow::Borrowed(sealed));
+        }
+        let mut out = String::with_capacity(sealed.len());
+        pieces(sealed, &mut |piece| {
+            match piece {
+                Piece::Text(text) => out.push_str(text),
+                Piece::Mark => out.push(MARK),
+                Piece::Reference([secret, form, from]) => {
+                    let number = u32::try_from(secret).map_err(|_| UnsealError::Damaged)?;
+                    let text = self.texts().get(secret).and_then(Option::as_deref);
+                    let text = text.ok_or(UnsealError::Secret(number))?;
+                    let form = forms(text).into_iter().nth(form);
+                    let part = form.as_deref().and_then(|form| form.get(from..));
+                    let part = part.and_then(|part| std::str::from_utf8(part).ok());
+                    out.push_str(part.ok_or(UnsealError::Secret(number))?);
+                }
+            }
+            Ok(())
+        })?;
+        Ok(Cow::Owned(out))
+    }
+
+    /// JSON with all its texts sealed.
+    pub fn seal_json(&self, json: &str) -> String {
+        if !self.seals() {
+            return json.to_owned();
+        }
+        let sealed = each_text(json, &mut |text| Ok(self.seal(text).into_owned()));
+        // Sealing does not fail.
+        sealed.unwrap_or_default()
+    }
+
+    /// Sealed JSON as it was.
+    ///
+    /// # Errors
+    ///
+    /// As [`SecretVault::unseal`].
+    pub fn unseal_json(&self, sealed: &str) -> Result<String, UnsealError> {
+        if !self.seals() || !is_sealed(sealed) {
+            return Ok(sealed.to_owned());
+        }
+        each_text(sealed, &mut |text| Ok(self.unseal(text)?.into_owned()))
+    }
+
+    /// Data with all its texts sealed.
+    pub fn sealed<T: Serialize + DeserializeOwned + Clone>(&self, data: &T) -> T {
+        if !self.seals() {
+            return data.clone();
+        }
+        let sealed = serde_json::to_string(data).ok();
+        let sealed = sealed.map(|json| self.seal_json(&json));
+        // What is stored is read back in the same way.
+        let sealed = sealed.and_then(|json| serde_json::from_str(&json).ok());
+        sealed.unwrap_or_else(|| data.clone())
+    }
+
+    /// Sealed data as it was.
+    ///
+    /// # Errors
+    ///
+    /// As [`SecretVault::unseal`].
+    pub fn unsealed<T: Serialize + DeserializeOwned>(&self, sealed: T) -> Result<T, UnsealError> {
+        if !self.seals() {
+            return Ok(sealed);
+        }
+        let json = serde_json::to_string(&sealed).map_err(|_| UnsealError::Damaged)?;
+        if !is_sealed(&json) {
+            return Ok(sealed);
+        }
+        let json = self.unseal_json(&json)?;
+        serde_json::from_str(&json).map_err(|_| UnsealError::Damaged)
+    }
+}
+
+/// JSON in which each text, keys too, is replaced. It looks at texts alone, so that it needs no
+/// stack however deep the JSON is.
+fn each_text(
+    json: &str,
+    replace: &mut dyn FnMut(&str) -> Result<String, UnsealError>,
+) -> Result<String, UnsealError> {
+    let mut out = String::with_capacity(json.len());
+    let mut rest = json;
+    while let Some((before, behind)) = rest.split_once('"') {
+        out.push_str(before);
+        let end = end_of_text(behind).ok_or(UnsealError::Damaged)?;
+        let (written, after) = (&behind[..end], &behind[end + 1..]);
+        let replaced = match written.contains('\\') {
+            false => replace(written)?,
+            true => {
+                let text = serde_json::from_str::<String>(&format!("\"{written}\""));
+                replace(&text.map_err(|_| UnsealError::Damaged)?)?
+            }
+        };
+        out.push_str(&serde_json::Value::from(replaced).to_string());
+        rest = after;
+    }
+    out.push_str(rest);
+    Ok(out)
+}
+
+/// Where the quote is that ends a JSON text.
+fn end_of_text(text: &str) -> Option<usize> {
+    let mut escaped = false;
+    text.bytes().position(|byte| {
+        let ends = byte == b'"' && !escaped;
+        escaped = byte == b'\\' && !escaped;
+        ends
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn opens(vault: &SecretVault, text: &str) {
+        let sealed = vault.seal(text);
+        assert_eq!(vault.unseal(&sealed).unwrap(), text, "{sealed}");
+        assert_eq!(shown(&sealed), vault.mask(text), "{sealed}");
+    }
+
+    #[test]
+    fn each_form_of_a_secret_is_a_reference() {
+        let secret = "p@ss w\"rd/it's+ü";
+        let vault = SecretVault::new([secret, "two\nlines of it"]);
+        for form in forms(secret) {
+            let text = format!("<{}>", String::from_utf8(form).unwrap());
+            opens(&vault, &text);
+            // The whole of it is covered.
+            let sealed = vault.seal(&text);
+            assert!(
+                text == "<>" || shown(&sealed) == "<***>",
+                "{text}: {sealed}"
+            );
+        }
+        opens(&vault, "lines of it, two\nlines of it");
+    }
+
+    #[test]
+    fn a_printed_reference_is_a_text() {
+        let vault = SecretVault::new(["hunter2"]);
+        let other = vault.seal("it is hunter2").into_owned();
+        assert!(!other.contains("hunter2"));
+        // Somebody who has read the state directory makes a command print what is there.
+        opens(&vault, &other);
+        assert!(
+            !vault
+                .unseal(&vault.seal(&other))
+                .unwrap()
+                .contains("hunter2")
+        );
+        opens(&vault, "\u{fdd0}\u{fdd0}\u{fdd0}");
+        assert_eq!(vault.unseal("\u{fdd0}0.0"), Err(UnsealError::Damaged));
+        assert_eq!(
+            vault.unseal("\u{fdd0}7.0.0\u{fdd0}"),
+            Err(UnsealError::Secret(7))
+        );
+    }
+
+    #[test]
+    fn another_text_of_the_secret_takes_its_place() {
+        let (old, new) = (
+            SecretVault::new(["old-token"]),
+            SecretVault::new(["a-newer-token"]),
+        );
+        let sealed = old.seal("Bearer old-token; b2xkLXRva2Vu").into_owned();
+        assert_eq!(
+            new.unseal(&sealed).unwrap(),
+            "Bearer a-newer-token; YS1uZXdlci10b2tlbg"
+        );
+        let overlapping = SecretVault::new(["hunter2", "r2-more"]);
+        let sealed = overlapping.seal("hunter2-more").into_owned();
+        assert_eq!(overlapping.unseal(&sealed).unwrap(), "hunter2-more");
+        let short = SecretVault::new(["hunter2", "r"]);
+        assert_eq!(short.unseal(&sealed), Err(UnsealError::Secret(1)));
+    }
+
+    #[test]
+    fn deep_json_is_sealed_without_a_stack() {
+        let vault = SecretVault::new(["hunter2"]);
+        let deep = format!(
+            "{}\"hunter2\\n\"{}",
+            "[".repeat(200_000),
+            "]".repeat(200_000)
+        );
+        let sealed = vault.seal_json(&deep);
+        assert!(!sealed.contains("hunter2"));
+        assert_eq!(vault.unseal_json(&sealed).unwrap(), deep);
+    }
+
+    #[test]
+    fn without_secrets_nothing_is_sealed() {
+        let vault = SecretVault::new(Vec::<String>::new());
+        assert_eq!(vault.seal("a\u{fdd0}b"), "a\u{fdd0}b");
+        assert_eq!(vault.unseal("a\u{fdd0}b").unwrap(), "a\u{fdd0}b");
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_sealed_opens_again(
+            text in "[abc\u{fdd0}.0é]{0,40}",
+            secrets in prop::collection::vec("[abcé]{0,5}", 0..4),
+        ) {
+            let vault = SecretVault::new(secrets.clone());
+            let sealed = vault.seal(&text).into_owned();
+            prop_assert_eq!(vault.unseal(&sealed).unwrap(), &*text);
+            for secret in secrets.iter().filter(|secret| !secret.is_empty()) {
+                prop_assert!(!sealed.contains(secret.as_str()), "{} in {}", secret, sealed);
+            }
+            let json = serde_json::json!({ text.clone(): [text, 1.5, null] }).to_string();
+            prop_assert_eq!(vault.unseal_json(&vault.seal_json(&json)).unwrap(), json);
+        }
+    }
+}
