@@ -132,6 +132,15 @@ fn long_lines_come_in_pieces_and_bytes_do_no_harm() {
     assert!(long.iter().all(|piece| piece.len() <= 64 * 1024));
     assert_eq!(logged(&told), ["200000"]);
     assert_eq!(of("p/run#2"), ["a\u{fffd}\u{fffd}\0\u{1b}[31mb", "ä"]);
+    // In the log a line is whole, and one without an end has none.
+    let log = |node: &str| {
+        let mut command =
+            crate::support::program::command(crate::support::program::program(), &test.path(""));
+        command.args(["logs", node]);
+        crate::support::program::run(command).stdout
+    };
+    assert_eq!(log("p/run"), "x".repeat(200_000));
+    assert!(log("p/run#2").ends_with("ä\n"));
     let plain = test.said();
     assert_eq!(plain.code, 0);
     assert!(!plain.stdout.contains(['\0', '\u{1b}']));

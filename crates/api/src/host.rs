@@ -7,7 +7,9 @@ use std::future::Future;
 use std::path::PathBuf;
 use std::pin::Pin;
 
-use lockstep_runtime::process::{CommandResult, EndedCommand, Listener, SpawnRequest, StopSignal};
+use lockstep_runtime::process::{
+    CommandResult, EndedCommand, Listener, OutputLine, SpawnRequest, StopSignal,
+};
 use lockstep_runtime::secrets::SecretVault;
 
 pub use lockstep_base::world::{EnvironmentVariables, FileError, Files, VariableError};
@@ -72,7 +74,12 @@ impl std::fmt::Debug for CommandControl<'_> {
 impl CommandControl<'_> {
     /// The command has written a line. Secrets in it are masked.
     pub fn line(&mut self, stream: Stream, text: &str) {
-        (self.listener)(stream, &self.vault.mask(text));
+        let text = &*self.vault.mask(text);
+        (self.listener)(OutputLine {
+            stream,
+            text,
+            is_ended: true,
+        });
     }
 
     /// Waits until the command is asked to stop, or is asked more urgently. It may never be.

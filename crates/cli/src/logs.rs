@@ -188,9 +188,12 @@ impl LogLine<'_> {
                         break;
                     }
                 };
+                let is_ended = reading.rest.ends_with(b"\n");
                 let lines = split_lines(&mut reading.rest, to_the_end && !more);
                 wrote |= !lines.is_empty();
-                self.print(node, &lines, output);
+                // Where only one wrote, its last line ends as it was written.
+                let is_open = !self.named && !more && to_the_end && !is_ended;
+                self.print(node, &lines, is_open, output);
                 if !more {
                     break;
                 }
@@ -203,7 +206,7 @@ impl LogLine<'_> {
         }
     }
 
-    fn print(&self, node: &str, lines: &[String], output: &mut Output) {
+    fn print(&self, node: &str, lines: &[String], is_open: bool, output: &mut Output) {
         let mut text = String::new();
         for line in lines {
             if self.format == ListFormat::Json {
@@ -221,6 +224,9 @@ impl LogLine<'_> {
                 text.push_str(&clean(line));
             }
             text.push('\n');
+        }
+        if is_open && self.format != ListFormat::Json {
+            text.pop();
         }
         if !text.is_empty() {
             output.print(&text);

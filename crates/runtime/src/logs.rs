@@ -4,12 +4,16 @@
 use std::collections::HashMap;
 use std::fs::{DirBuilder, OpenOptions, Permissions};
 use std::io::Write as _;
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
+use std::os::unix::fs::{
+    DirBuilderExt as _, FileExt as _, OpenOptionsExt as _, PermissionsExt as _,
+};
 use std::path::{Path, PathBuf};
 
 use sha2::{Digest as _, Sha256};
 
+use crate::process::OutputLine;
 use lockstep_base::node_path::NodePath;
+use lockstep_engine::run_event::Stream;
 
 /// The size of the buffer, in bytes.
 const WRITE_BUFFER_BYTES: usize = 64 * 1024;
@@ -100,8 +104,18 @@ pub struct RunLogs {
     access: LogAccess,
     /// Whether the folder is known to exist.
     made: bool,
+    open: HashMap<NodePath, OpenLog>,
+}
+
+/// The log of a command that runs.
+#[derive(Debug, Default)]
+struct OpenLog {
     /// Buffered bytes.
-    held: HashMap<NodePath, Vec<u8>>,
+    held: Vec<u8>,
+    /// The stream whose line has no end yet.
+    unended: Option<Stream>,
+    /// Whether something was written to the file.
+    is_begun: bool,
 }
 
 impl RunLogs {
@@ -112,42 +126,54 @@ impl RunLogs {
             folder,
             access,
             made: false,
-            held: HashMap::new(),
+            open: HashMap::new(),
         }
     }
 
-    /// Appends a line, without its end.
-    pub(super) fn line(&mut self, node: &NodePath, line: &str) -> Result<(), LogError> {
-        let held = self.held.entry(node.clone()).or_default();
-        held.extend_from_slice(line.as_bytes());
-        held.push(b'\n');
-        if held.len() < WRITE_BUFFER_BYTES {
+    /// Appends a line, or a piece of one.
+    pub(super) fn line(&mut self, node: &NodePath, line: OutputLine<'_>) -> Result<(), LogError> {
+        let open = self.open.entry(node.clone()).or_default();
+        if open.unended.is_some_and(|stream| stream != line.stream) {
+            open.held.push(b'\n');
+        }
+        open.held.extend_from_slice(line.text.as_bytes());
+        open.unended = (!line.is_ended).then_some(line.stream);
+        if line.is_ended {
+            open.held.push(b'\n');
+        }
+        if open.held.len() < WRITE_BUFFER_BYTES {
             return Ok(());
         }
-        let text = std::mem::take(held);
-        self.append(node, &text)
+        let text = std::mem::take(&mut open.held);
+        let is_begun = std::mem::replace(&mut open.is_begun, true);
+        self.append(node, &text, is_begun)
     }
 
     /// Flushes and closes one log.
     pub(super) fn close(&mut self, node: &NodePath) -> Result<(), LogError> {
-        match self.held.remove(node) {
-            Some(text) if !text.is_empty() => self.append(node, &text),
+        match self.open.remove(node) {
+            Some(open) if !open.held.is_empty() => self.append(node, &open.held, open.is_begun),
             _ => Ok(()),
         }
     }
 
     /// Flushes all logs, so that they can be read while the commands run.
     pub(super) fn flush(&mut self) -> Result<(), LogError> {
-        let held = std::mem::take(&mut self.held);
-        for (node, text) in held {
-            if !text.is_empty() {
-                self.append(&node, &text)?;
+        let mut all = Vec::new();
+        for (node, open) in &mut self.open {
+            if !open.held.is_empty() {
+                let is_begun = std::mem::replace(&mut open.is_begun, true);
+                all.push((node.clone(), std::mem::take(&mut open.held), is_begun));
             }
+        }
+        for (node, text, is_begun) in all {
+            self.append(&node, &text, is_begun)?;
         }
         Ok(())
     }
 
-    fn append(&mut self, node: &str, text: &[u8]) -> Result<(), LogError> {
+    /// Appends to a file. What another try of the node has written there is ended before.
+    fn append(&mut self, node: &str, text: &[u8], is_begun: bool) -> Result<(), LogError> {
         if !self.made {
             make_folder(&self.folder, self.access)
                 .map_err(|error| LogError::new(&self.state, &error))?;
@@ -155,8 +181,27 @@ impl RunLogs {
         }
         let path = self.folder.join(file_name(node));
         open_log(&path, self.access)
-            .and_then(|mut file| file.write_all(text))
+            .and_then(|mut file| {
+                if !is_begun {
+                    end_line(&mut file)?;
+                }
+                file.write_all(text)
+            })
             .map_err(|error| LogError::new(&self.state, &error))
+    }
+}
+
+/// Ends the last line of a file, where it has no end.
+fn end_line(file: &mut std::fs::File) -> std::io::Result<()> {
+    let Some(last) = file.metadata()?.len().checked_sub(1) else {
+        return Ok(());
+    };
+    let mut byte = [b'\n'];
+    // Nobody may read a log whose permissions were changed; it is written nevertheless.
+    let is_read = file.read_at(&mut byte, last).is_ok();
+    match is_read && byte != *b"\n" {
+        true => file.write_all(b"\n"),
+        false => Ok(()),
     }
 }
 
@@ -178,7 +223,7 @@ fn make_folder(folder: &Path, access: LogAccess) -> std::io::Result<()> {
 
 fn open_log(path: &Path, access: LogAccess) -> std::io::Result<std::fs::File> {
     let mut options = OpenOptions::new();
-    options.append(true);
+    options.read(true).append(true);
     match options.open(path) {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
             let file = options.create(true).mode(0o600).open(path)?;
@@ -256,14 +301,55 @@ mod tests {
             let text = read_log(&folder.path().join("runs/r-1"), &node).unwrap();
             text.map(|text| String::from_utf8(text).unwrap())
         };
-        logs.line(&node, "one").unwrap();
+        let line = |text| OutputLine {
+            stream: Stream::Stdout,
+            text,
+            is_ended: true,
+        };
+        logs.line(&node, line("one")).unwrap();
         assert_eq!(read(), None);
         logs.close(&node).unwrap();
         assert_eq!(read().unwrap(), "one\n");
-        logs.line(&node, "two").unwrap();
+        logs.line(&node, line("two")).unwrap();
         logs.flush().unwrap();
         assert_eq!(read().unwrap(), "one\ntwo\n");
-        logs.line(&node, &"x".repeat(WRITE_BUFFER_BYTES)).unwrap();
+        let long = "x".repeat(WRITE_BUFFER_BYTES);
+        logs.line(&node, line(&long)).unwrap();
         assert_eq!(read().unwrap().len(), 8 + WRITE_BUFFER_BYTES + 1);
+    }
+
+    #[test]
+    fn a_log_is_as_it_was_written_and_each_try_begins_a_line() {
+        let folder = tempfile::tempdir().unwrap();
+        let state = folder.path().to_path_buf();
+        let mut logs = RunLogs::new(state.clone(), state.join("r-1"), LogAccess::Owner);
+        let node = NodePath::from("p/run");
+        let mut write = |stream, text, is_ended| {
+            let line = OutputLine {
+                stream,
+                text,
+                is_ended,
+            };
+            logs.line(&node, line).unwrap();
+            if text == "last" {
+                logs.close(&node).unwrap();
+            } else {
+                logs.flush().unwrap();
+            }
+        };
+        let (out, err) = (Stream::Stdout, Stream::Stderr);
+        for (stream, text, is_ended) in [
+            (out, "long", false),
+            (out, " line", true),
+            (out, "cut", false),
+            (err, "other", true),
+            (out, "last", false),
+            (out, "again", true),
+        ] {
+            write(stream, text, is_ended);
+        }
+        let text = read_log(&state.join("r-1"), "p/run").unwrap().unwrap();
+        let text = String::from_utf8(text).unwrap();
+        assert_eq!(text, "long line\ncut\nother\nlast\nagain\n");
     }
 }

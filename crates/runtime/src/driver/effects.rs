@@ -17,7 +17,7 @@ use super::{
 use crate::connection::Connection;
 use crate::http;
 use crate::journal::JournalEntry;
-use crate::process::{CommandResult, LeftOutput, SpawnRequest};
+use crate::process::{CommandResult, LeftOutput, OutputLine, SpawnRequest};
 use lockstep_base::node_path::NodePath;
 use lockstep_base::source::Name;
 use lockstep_base::value::Value;
@@ -221,9 +221,9 @@ impl Driver<'_> {
                         connection,
                     };
                     let lines = Mutex::new(OutputLines::new());
-                    let listener = Box::new(|stream, line: &str| {
+                    let listener = Box::new(|line: OutputLine<'_>| {
                         if let Ok(mut lines) = lines.lock() {
-                            lines.push((stream, line.to_string()));
+                            lines.push(line.into());
                         }
                     });
                     let ended = spawner.spawn(spawn, &vault, listener, stopped);
@@ -249,9 +249,9 @@ impl Driver<'_> {
         let (sender, backlog) = (self.sender.clone(), self.backlog.clone());
         self.left.spawn(async move {
             let lines = Mutex::new(OutputLines::new());
-            let mut listener = |stream, line: &str| {
+            let mut listener = |line: OutputLine<'_>| {
                 if let Ok(mut lines) = lines.lock() {
-                    lines.push((stream, line.to_string()));
+                    lines.push(line.into());
                 }
             };
             let report = |lines| send_output(&sender, &node, lines);

@@ -24,7 +24,7 @@ use super::journal::{Journal, JournalError, JournalRecord};
 use super::journal_writer::JournalWriter;
 use super::locks::{LocalLocks, Locks};
 use super::logs::RunLogs;
-use super::process::{LeftOutput, Spawner, StopRequest};
+use super::process::{LeftOutput, OutputLine, Spawner, StopRequest};
 use super::secrets::SecretVault;
 use super::shown_events::EventRedactor;
 use backlog::OutputBacklog;
@@ -245,7 +245,35 @@ enum DriverMessage {
 }
 
 /// What a command has written, line by line.
-type OutputLines = Vec<(Stream, String)>;
+type OutputLines = Vec<WrittenLine>;
+
+/// A line of a command, as [`OutputLine`].
+#[derive(Debug)]
+struct WrittenLine {
+    stream: Stream,
+    text: String,
+    is_ended: bool,
+}
+
+impl From<OutputLine<'_>> for WrittenLine {
+    fn from(line: OutputLine<'_>) -> Self {
+        Self {
+            stream: line.stream,
+            text: line.text.to_owned(),
+            is_ended: line.is_ended,
+        }
+    }
+}
+
+impl WrittenLine {
+    fn as_output(&self) -> OutputLine<'_> {
+        OutputLine {
+            stream: self.stream,
+            text: &self.text,
+            is_ended: self.is_ended,
+        }
+    }
+}
 
 /// At most so many messages are handled before other sources get their turn.
 const MAX_MESSAGES_PER_TURN: usize = 256;
@@ -506,11 +534,12 @@ impl Driver<'_> {
             DriverMessage::Output { node, lines } => {
                 self.backlog.done(lines.len());
                 let at = self.time();
-                for (stream, text) in lines {
+                for line in lines {
                     if let Some(logs) = &mut self.logs {
-                        let written = logs.line(&node, &text);
+                        let written = logs.line(&node, line.as_output());
                         self.note(written);
                     }
+                    let WrittenLine { stream, text, .. } = line;
                     let node = node.clone();
                     self.publish(RunEventKind::NodeOutput { node, stream, text }, at);
                 }
@@ -531,9 +560,9 @@ impl Driver<'_> {
         };
         while let Ok(message) = messages.try_recv() {
             if let DriverMessage::Output { node, lines } = message {
-                for (_, text) in lines {
+                for line in lines {
                     // It is no part of the run any more.
-                    let _ = logs.line(&node, &text);
+                    let _ = logs.line(&node, line.as_output());
                 }
             }
         }

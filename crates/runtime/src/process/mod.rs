@@ -179,8 +179,19 @@ impl Drop for GuardedCommand<'_> {
     }
 }
 
-/// Receives the output of a command, line by line, without line ends and with secrets masked.
-pub type Listener<'a> = Box<dyn FnMut(Stream, &str) + Send + 'a>;
+/// A line that a command has written, or a piece of one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct OutputLine<'a> {
+    /// Where it was written.
+    pub stream: Stream,
+    /// Its text, without a line end and with secrets masked.
+    pub text: &'a str,
+    /// Whether it was ended; the line goes on in the next piece of the stream where it was not.
+    pub is_ended: bool,
+}
+
+/// Receives the output of a command.
+pub type Listener<'a> = Box<dyn FnMut(OutputLine<'_>) + Send + 'a>;
 
 /// Asks a command to stop.
 pub type StopSignal = watch::Receiver<Option<StopRequest>>;
@@ -294,9 +305,10 @@ impl SystemSpawner {
         &self,
         spawn: SpawnRequest,
         vault: &SecretVault,
-        listener: impl FnMut(Stream, &str) + Send,
+        mut listener: impl FnMut(Stream, &str) + Send,
         stop: watch::Receiver<Option<StopRequest>>,
     ) -> CommandResult {
+        let listener = |line: OutputLine<'_>| listener(line.stream, line.text);
         (self.run_and_leave(spawn, vault, listener, stop).await).result
     }
 
@@ -305,7 +317,7 @@ impl SystemSpawner {
         &self,
         spawn: SpawnRequest,
         vault: &SecretVault,
-        mut listener: impl FnMut(Stream, &str) + Send,
+        mut listener: impl FnMut(OutputLine<'_>) + Send,
         stop: watch::Receiver<Option<StopRequest>>,
     ) -> EndedCommand {
         let output = self.output_file();

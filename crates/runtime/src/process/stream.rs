@@ -10,6 +10,7 @@ use tokio::io::{AsyncRead, ReadBuf};
 use super::super::connection::Trailer;
 use super::super::redact::Redactor;
 use super::super::secrets::without_line_end;
+use super::OutputLine;
 use lockstep_engine::OutputText;
 use lockstep_engine::run_event::Stream;
 
@@ -25,7 +26,7 @@ pub(super) const MAX_LINE_BYTES: usize = 64 * 1024;
 const READ_CHUNK_BYTES: usize = 8 * 1024;
 
 /// Receives each line: without its end, with secrets masked.
-pub(super) type LineListener<'a> = &'a mut (dyn FnMut(Stream, &str) + Send);
+pub(super) type LineListener<'a> = &'a mut (dyn FnMut(OutputLine<'_>) + Send);
 
 /// A stream that is being read.
 pub(super) struct StreamReader<R> {
@@ -121,17 +122,17 @@ impl<R: AsyncRead + Unpin> StreamReader<R> {
         for part in masked.split_inclusive(|byte| *byte == b'\n') {
             let complete = part.ends_with(b"\n");
             if complete && self.line.is_empty() && part.len() <= MAX_LINE_BYTES {
-                deliver_lines(self.stream, part, listener);
+                deliver_line(self.stream, part, listener);
                 continue;
             }
             self.line.extend_from_slice(part);
             while self.line.len() > MAX_LINE_BYTES {
                 let end = character_start(&self.line, MAX_LINE_BYTES);
-                deliver_lines(self.stream, &self.line[..end], listener);
+                deliver_line(self.stream, &self.line[..end], listener);
                 self.line.drain(..end);
             }
             if complete {
-                deliver_lines(self.stream, &self.line, listener);
+                deliver_line(self.stream, &self.line, listener);
                 self.line.clear();
             }
         }
@@ -167,7 +168,7 @@ impl<R: AsyncRead + Unpin> StreamReader<R> {
             masked.append(&mut self.redactor.finish());
             self.lines(&masked, listener);
             if !self.line.is_empty() {
-                deliver_lines(self.stream, &self.line, listener);
+                deliver_line(self.stream, &self.line, listener);
                 self.line.clear();
             }
         }
@@ -194,10 +195,18 @@ impl<R: AsyncRead + Unpin> StreamReader<R> {
     }
 }
 
-fn deliver_lines(stream: Stream, line: &[u8], listener: LineListener<'_>) {
-    let line = line.strip_suffix(b"\n").unwrap_or(line);
-    let line = line.strip_suffix(b"\r").unwrap_or(line);
-    listener(stream, &String::from_utf8_lossy(line));
+/// Passes on a line, or a piece of one that has no end yet.
+fn deliver_line(stream: Stream, line: &[u8], listener: LineListener<'_>) {
+    let (line, is_ended) = match line.strip_suffix(b"\n") {
+        Some(line) => (line.strip_suffix(b"\r").unwrap_or(line), true),
+        None => (line, false),
+    };
+    let text = &*String::from_utf8_lossy(line);
+    listener(OutputLine {
+        stream,
+        text,
+        is_ended,
+    });
 }
 
 /// Whether a byte is a continuation byte of UTF-8.
