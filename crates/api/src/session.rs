@@ -439,6 +439,10 @@ impl RunHost for WithActions<'_> {
         self.inner.on_restart(event);
     }
 
+    fn needs_streams_apart(&self) -> bool {
+        self.inner.needs_streams_apart()
+    }
+
     fn idle(&mut self) {
         self.inner.idle();
     }

@@ -424,6 +424,7 @@ impl Machine {
             dir,
             connect,
             once,
+            has_value: stmt.bind.is_some(),
         };
         let path = node.path.clone();
         self.begin(id, Some(told))?;

@@ -256,6 +256,8 @@ pub struct CommandRequest {
     pub connect: Option<Value>,
     /// Whether it must not be started a second time after a crash.
     pub once: bool,
+    /// Whether the program can use its value, and so what it writes to each stream.
+    pub has_value: bool,
 }
 
 /// A named place to hold, and how many may hold it at once.

@@ -142,6 +142,11 @@ impl RunHost for TerminalHost {
         }
     }
 
+    fn needs_streams_apart(&self) -> bool {
+        // Only JSON tells them apart.
+        self.quiet
+    }
+
     fn idle(&mut self) {
         if self.broken.is_none() {
             let written = self.shown.flush();

@@ -14,6 +14,8 @@ pub(crate) struct RemoteScript<'a> {
     pub(crate) env: &'a [(String, String)],
     /// The working directory, relative to the one where the connection ends.
     pub(crate) dir: Option<&'a str>,
+    /// Whether the command's standard error goes where its standard output does.
+    pub(crate) streams_joined: bool,
 }
 
 /// Why a command cannot be run over a connection.
@@ -86,6 +88,9 @@ impl RemoteScript<'_> {
             }
             text.push_str(&quoted(word));
             text.push(' ');
+        }
+        if self.streams_joined {
+            text.push_str("2>&1 ");
         }
         text.push_str(SUPERVISE_SCRIPT);
         let _ = writeln!(text, "{}-run", self.token);

@@ -207,6 +207,7 @@ impl Driver<'_> {
             .map_or(Ok(Connection::Local), Connection::from_value);
         let run = self.settings.run.id.clone();
         let folder = (self.settings.folder)(command.file);
+        let streams_joined = !command.has_value && !self.host.needs_streams_apart();
         let of = node.clone();
         let task = async move {
             let outcome = match connection {
@@ -219,6 +220,7 @@ impl Driver<'_> {
                         node: node.clone(),
                         run,
                         connection,
+                        streams_joined,
                     };
                     let lines = Mutex::new(OutputLines::new());
                     let listener = Box::new(|line: OutputLine<'_>| {

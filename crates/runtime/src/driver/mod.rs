@@ -151,6 +151,12 @@ pub trait RunHost {
         self.observe(event);
     }
 
+    /// Whether it must be known which stream a command has written a line to. Where nobody needs
+    /// to know, both are one, in the order in which the command wrote to them.
+    fn needs_streams_apart(&self) -> bool {
+        true
+    }
+
     /// No event is due: buffered output can be written now.
     fn idle(&mut self) {}
 

@@ -21,7 +21,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use indexmap::IndexMap;
-use tokio::process::Child;
+use tokio::process::{Child, ChildStdout};
 use tokio::sync::watch;
 
 use super::connection::{Connection, Trailer};
@@ -67,6 +67,8 @@ pub struct SpawnRequest {
     pub run: Name,
     /// Where it runs.
     pub connection: Connection,
+    /// Whether its standard error goes where its standard output does.
+    pub streams_joined: bool,
 }
 
 /// How a command is asked to stop.
@@ -507,7 +509,7 @@ fn read_outputs(file: &Path) -> Result<String, OutputsError> {
 async fn start(command: &PreparedCommand) -> std::io::Result<Child> {
     let mut pause = Duration::from_millis(1);
     loop {
-        match command.tokio(&command.program, &command.arguments).spawn() {
+        match command.spawn(&command.program, &command.arguments) {
             Err(error) if explain::is_busy(&error) && pause < Duration::from_millis(200) => {
                 tokio::time::sleep(pause).await;
                 pause *= 2;
@@ -516,7 +518,7 @@ async fn start(command: &PreparedCommand) -> std::io::Result<Child> {
                 // A shell would run it itself, and so does POSIX `execvp`.
                 let mut arguments = vec![command.script_path()];
                 arguments.extend(command.arguments.iter().cloned());
-                return command.tokio("sh", &arguments).spawn();
+                return command.spawn("sh", &arguments);
             }
             started => return started,
         }
@@ -565,6 +567,22 @@ fn classify_exit(ending: &ProcessExit, shell: bool) -> Result<(), CommandFailure
 }
 
 impl PreparedCommand {
+    /// Starts it. Streams that are joined are one pipe, so that their order is that of the writes.
+    fn spawn(&self, program: &str, arguments: &[String]) -> std::io::Result<Child> {
+        let mut command = self.tokio(program, arguments);
+        if !self.streams_joined {
+            return command.spawn();
+        }
+        let (reader, writer) = std::io::pipe()?;
+        command.stdout(writer.try_clone()?).stderr(writer);
+        let mut child = command.spawn()?;
+        // Else the pipe has no end: this process could still write to it.
+        drop(command);
+        let reader = std::process::ChildStdout::from(OwnedFd::from(reader));
+        child.stdout = Some(ChildStdout::from_std(reader)?);
+        Ok(child)
+    }
+
     fn tokio(&self, program: &str, arguments: &[String]) -> tokio::process::Command {
         let mut command = tokio::process::Command::new(program);
         for name in &self.withheld {

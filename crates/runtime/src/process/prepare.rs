@@ -25,6 +25,8 @@ pub(crate) struct PreparedCommand {
     pub(crate) input: Option<Vec<u8>>,
     /// The marker at the beginning of a connection's report.
     pub(crate) token: Option<String>,
+    /// Whether its standard error goes where its standard output does.
+    pub(crate) streams_joined: bool,
 }
 
 /// Why a command cannot be prepared.
@@ -98,6 +100,7 @@ pub(super) fn prepare(
             },
             input: None,
             token: None,
+            streams_joined: spawn.streams_joined,
         });
     }
     let (kind, to) = spawn.connection.shown();
@@ -112,6 +115,7 @@ pub(super) fn prepare(
         words: &words,
         env: &env,
         dir: spawn.dir.as_deref(),
+        streams_joined: spawn.streams_joined,
     };
     let (program, arguments) =
         spawn
@@ -125,6 +129,8 @@ pub(super) fn prepare(
         dir: folder.to_path_buf(),
         input: Some(script.input()?.into_bytes()),
         token: Some(token),
+        // What the client writes as errors is about the connection.
+        streams_joined: false,
     })
 }
 

@@ -43,6 +43,7 @@ impl ProcessFixture {
             node: "release/a".into(),
             run: "r1".into(),
             connection: Connection::Local,
+            streams_joined: false,
         }
     }
 
@@ -461,6 +462,26 @@ async fn much_output_is_read_and_its_end_is_kept() {
     assert_eq!(all, 1_800_000);
     assert!(stdout(&ended).chars().all(|char| char == 'é'));
     assert!(stdout(&ended).len() <= stream::MAX_KEPT_BYTES);
+}
+
+/// Lines of two streams that are one come in the order of the writes, whatever the writer does in
+/// between, and nothing else is different.
+#[tokio::test]
+async fn joined_streams_keep_the_order_of_the_writes() {
+    let bench = ProcessFixture::new();
+    let mut spawn = bench.spawn(sh(
+        "i=0; while [ $i -lt 300 ]; do i=$((i + 1)); echo out$i; echo err$i >&2; done; exit 3",
+    ));
+    spawn.streams_joined = true;
+    let (ended, lines) = bench.run(spawn).await;
+    assert_eq!(failure(&ended).2, Some(3));
+    let texts: Vec<&str> = lines.iter().map(|(_, line)| &**line).collect();
+    let all = (1..=300).flat_map(|i| [format!("out{i}"), format!("err{i}")]);
+    assert_eq!(texts, all.collect::<Vec<_>>());
+    // The pipe ends with the command, and what it has left holds it open.
+    let mut spawn = bench.spawn(sh("(sleep 0.1; echo late >&2) & echo first"));
+    spawn.streams_joined = true;
+    assert_eq!(stdout(&bench.run(spawn).await.0), "first\nlate");
 }
 
 #[tokio::test]
