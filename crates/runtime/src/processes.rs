@@ -2,6 +2,7 @@
 //! session or process group they are in.
 
 use std::collections::{HashMap, HashSet};
+use std::time::{Duration, Instant};
 
 /// Identifies the processes of a command: a token of the runner and the command's number. Where
 /// Lockstep runs under Lockstep, the outer ones come first, separated by `/`.
@@ -9,6 +10,12 @@ pub const COMMAND_VARIABLE: &str = "LOCKSTEP_GUARD";
 
 /// Identifies a guardian's runner.
 pub(crate) const RUNNER_VARIABLE: &str = "LOCKSTEP_RUNNER";
+
+/// The pause before another look at a process that was seen while it executed a program.
+pub(crate) const EXEC_POLL_INTERVAL: Duration = Duration::from_millis(5);
+
+/// How long it may take to execute a program on a machine that is busy.
+pub(crate) const EXEC_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// A process. The number alone may be reused, so the start time is part of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -53,7 +60,7 @@ struct SeenProcess {
     marks: Vec<String>,
     /// The token of the runner of which it is the guardian.
     guards: Option<String>,
-    /// Whether its environment was empty, as it is for a moment while a program is being executed.
+    /// Whether it was just executing a program, so that its environment could not be seen.
     is_unclear: bool,
 }
 
@@ -69,6 +76,18 @@ impl ProcessSnapshot {
             .map(SeenProcess::of)
             .collect();
         Self { processes }
+    }
+
+    /// The same, when no process is executing a program, or that takes too long. This blocks.
+    pub(crate) fn take_clear(since: u64) -> Self {
+        let begun = Instant::now();
+        loop {
+            let snapshot = Self::take(since);
+            if !snapshot.is_unclear() || begun.elapsed() >= EXEC_TIMEOUT {
+                return snapshot;
+            }
+            std::thread::sleep(EXEC_POLL_INTERVAL);
+        }
     }
 
     /// Whether some process was just executing a program, so that its marks could not be seen.
@@ -134,9 +153,15 @@ impl ProcessSnapshot {
 impl SeenProcess {
     fn of(stat: ProcessStat) -> Self {
         // It may be another user's.
-        let environment = std::fs::read(format!("/proc/{}/environ", stat.process.id));
+        let read = || std::fs::read(format!("/proc/{}/environ", stat.process.id));
         let is_kernel = stat.group == 0;
-        let is_unclear = !is_kernel && environment.as_ref().is_ok_and(Vec::is_empty);
+        let mut environment = read();
+        let mut is_unclear = false;
+        if !is_kernel && environment.as_ref().is_ok_and(Vec::is_empty) {
+            is_unclear = !has_environment(stat.process.id);
+            // It may have got it in between.
+            environment = read();
+        }
         let environment = environment.unwrap_or_default();
         let text = |name: &str| {
             let mut variables = environment.split(|byte| *byte == 0);
@@ -276,6 +301,19 @@ fn stat(id: i32) -> Option<ProcessStat> {
     parse(&std::fs::read_to_string(format!("/proc/{id}/stat")).ok()?)
 }
 
+/// Whether a process has a place for its environment, which may be empty. It has none as long as it
+/// executes a program.
+fn has_environment(id: i32) -> bool {
+    let Ok(line) = std::fs::read_to_string(format!("/proc/{id}/stat")) else {
+        // It has ended.
+        return true;
+    };
+    let fields = line.rsplit_once(") ").map_or("", |(_, rest)| rest);
+    let mut fields = fields.split(' ');
+    let is_over = matches!(fields.next(), None | Some("Z" | "X"));
+    is_over || fields.nth(47).is_some_and(|end| end != "0")
+}
+
 /// Parses a line of `/proc/ID/stat`; nothing if the process has ended.
 fn parse(line: &str) -> Option<ProcessStat> {
     let (id, _) = line.split_once(' ')?;
@@ -405,5 +443,26 @@ mod tests {
             ..at(41, 9000)
         };
         assert!(!is_member(&kernel, &unborn, &HashMap::new()));
+    }
+
+    /// It is told from one that just executes a program, which must be looked at again.
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn an_empty_environment_is_one() {
+        let mut child = std::process::Command::new("sleep")
+            .arg("30")
+            .env_clear()
+            .spawn()
+            .unwrap();
+        let id = i32::try_from(child.id()).unwrap();
+        let seen = |id| SeenProcess::of(stat(id).unwrap());
+        let begun = Instant::now();
+        while seen(id).is_unclear && begun.elapsed() < EXEC_TIMEOUT {
+            std::thread::sleep(EXEC_POLL_INTERVAL);
+        }
+        assert!(!seen(id).is_unclear);
+        child.kill().unwrap();
+        child.wait().unwrap();
+        assert!(has_environment(id));
     }
 }

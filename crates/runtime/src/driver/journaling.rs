@@ -116,6 +116,8 @@ impl<'h> Driver<'h> {
             resuming: None,
             last_recorded_at: jiff::Timestamp::MIN,
         };
+        // One that was killed before its first record has not begun for its clock either.
+        driver.go_on_from(Some(driver.settings.run.started_at));
         if persistence.past.records.is_empty() {
             driver.hear_of_later_deployments();
             driver.inbox.push_back(Event::Start);

@@ -440,7 +440,7 @@ struct Driver<'h> {
     /// When the machine's clock was at `offset`.
     begun: Duration,
     offset: i64,
-    /// How much earlier the system's clock is than a record of the run that is resumed.
+    /// How much earlier the system's clock is than what the run has recorded.
     set_back: jiff::SignedDuration,
     timers: BTreeMap<(i64, EffectId), ()>,
     due: HashMap<EffectId, i64>,
@@ -503,11 +503,11 @@ impl Driver<'_> {
         now.checked_add(self.set_back).unwrap_or(now)
     }
 
-    /// The run is resumed whose last record is of that time.
+    /// The run has recorded that time, perhaps by another process.
     fn go_on_from(&mut self, last: Option<jiff::Timestamp>) {
-        let now = self.platform.clock.now();
+        let now = self.time();
         if let Some(last) = last.filter(|last| *last > now) {
-            self.set_back = last.duration_since(now);
+            self.set_back += last.duration_since(now);
         }
     }
 

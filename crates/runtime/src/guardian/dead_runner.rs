@@ -89,10 +89,10 @@ impl DeadRunner {
             return Ok(());
         }
         let begun = Instant::now();
-        let mut snapshot = ProcessSnapshot::take(0);
+        let mut snapshot = ProcessSnapshot::take_clear(0);
         while snapshot.has_guardian(&self.prefix) && begun.elapsed() < GUARDIAN_EXIT_TIMEOUT {
             std::thread::sleep(POLL_INTERVAL);
-            snapshot = ProcessSnapshot::take(0);
+            snapshot = ProcessSnapshot::take_clear(0);
         }
         let folders: Vec<PathBuf> = (left_folders(&self.temporary).into_iter())
             .filter(|(of, _)| *of == self.prefix)
@@ -249,7 +249,7 @@ pub fn remove_left_folders(parent: &Path) {
     if folders.is_empty() {
         return;
     }
-    let snapshot = ProcessSnapshot::take(0);
+    let snapshot = ProcessSnapshot::take_clear(0);
     for (prefix, folder) in folders {
         if is_all_gone(&snapshot, &prefix, &folder) {
             // Nothing depends on it.

@@ -108,7 +108,7 @@ pub(super) fn end_processes(commands: &MarkedCommands<'_>, since: u64) -> Vec<Pr
                 processes::signal(*process, Signal::KILL);
             }
         }
-        if !found.is_empty() {
+        if !found.is_empty() || snapshot.is_unclear() {
             quiet_since = Instant::now();
         }
         if quiet_since.elapsed() >= QUIET_INTERVAL || begun.elapsed() >= KILL_TIMEOUT {

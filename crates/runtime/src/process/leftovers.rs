@@ -9,16 +9,14 @@ use std::time::{Duration, Instant};
 use rustix::process::Signal;
 
 use super::super::processes::{
-    self, CommandTrace, MarkedCommands, ProcessId, ProcessSnapshot, ProcessStat,
+    self, CommandTrace, EXEC_POLL_INTERVAL, EXEC_TIMEOUT, MarkedCommands, ProcessId,
+    ProcessSnapshot, ProcessStat,
 };
 use super::TARGET;
 
 /// After so long a process that does not die of SIGKILL is left to the system: its disk may be
 /// gone.
 const KILL_TIMEOUT: Duration = Duration::from_secs(10);
-
-/// How long a process may be seen without its environment: while it executes a program.
-const EXEC_TIME: Duration = Duration::from_millis(10);
 
 /// The pause between two looks at processes that were killed.
 const KILL_POLL_INTERVAL: Duration = Duration::from_millis(5);
@@ -126,14 +124,15 @@ impl<'a> CommandProcesses<'a> {
         if !self.can_be_seen() {
             return Vec::new();
         }
-        let snapshot = self.looks.look().await;
-        if snapshot.is_unclear() {
-            self.find(&snapshot);
-            tokio::time::sleep(EXEC_TIME).await;
+        let begun = Instant::now();
+        loop {
             let snapshot = self.looks.look().await;
-            return self.find(&snapshot);
+            let found = self.find(&snapshot);
+            if !snapshot.is_unclear() || begun.elapsed() >= EXEC_TIMEOUT {
+                return found;
+            }
+            tokio::time::sleep(EXEC_POLL_INTERVAL).await;
         }
-        self.find(&snapshot)
     }
 
     /// Whether one of the processes that were found is alive. That is cheap.
