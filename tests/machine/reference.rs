@@ -3,12 +3,15 @@
 //! when each starts and ends, how the run ends, and what becomes of each deployment. The machine
 //! has to do exactly the same, also when the run is cancelled, or killed and resumed.
 //!
+//! `real` has it judge the program itself, with real commands and kills.
+//!
 //! `LOCKSTEP_REFERENCE=100000` judges so many programs, `LOCKSTEP_REFERENCE_SEED=7` that one.
 
 mod clock;
 mod driver;
 mod frames;
 mod interpreter;
+mod real;
 mod way_back;
 
 use std::collections::BTreeMap;

@@ -9,7 +9,7 @@ use lockstep_base::source::{FileId, Span};
 use lockstep_base::value::Type;
 use lockstep_lang::eval::builtins::{self, Builtin};
 use lockstep_lang::types::BUILTIN_ACTIONS;
-use lockstep_syntax::ast::ExprKind;
+use lockstep_syntax::ast::{AcrossScope, ExprKind, Stmt, StmtKind};
 
 /// The hover of a place.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,10 +33,25 @@ pub fn hover(checked: &CheckedFile, file: FileId, offset: u32) -> Option<Hover> 
     let tree = checked.tree(file)?;
     let nodes = syntax_node::enclosing_nodes(tree, offset);
     for node in nodes.iter().rev() {
+        if let SyntaxNode::Stmt(stmt) = node
+            && let Some(hover) = of_barrier(checked, stmt, offset)
+        {
+            return Some(hover);
+        }
         let SyntaxNode::Expr(expr) = node else {
             continue;
         };
         match &expr.kind {
+            ExprKind::None => {
+                return Some(Hover {
+                    at: expr.span,
+                    code: String::from("none"),
+                    text: vec![String::from(
+                        "No value: what an optional type `T?` may be. `x ?? y` is `y` where `x` is \
+                         `none`; where `x != none` holds, `x` is a `T`.",
+                    )],
+                });
+            }
             ExprKind::Call(callee, _) if holds(callee.span, offset) => {
                 let name = checked.text(callee.span);
                 if let Some(hover) = of_builtin(callee.span, name) {
@@ -78,6 +93,53 @@ fn of_loop(checked: &CheckedFile, file: FileId, offset: u32) -> Option<Hover> {
         at: word(found.at),
         code: one_line(checked.text(found.at)),
         text: vec![found.words(), lines.join("\n")],
+    })
+}
+
+/// Who meets at a barrier, at its words and its name.
+fn of_barrier(checked: &CheckedFile, stmt: &Stmt, offset: u32) -> Option<Hover> {
+    let StmtKind::Barrier { name, key, across } = &stmt.kind else {
+        return None;
+    };
+    let head = Span {
+        end: name.span.end,
+        ..stmt.span
+    };
+    let wide = across.as_ref().map(|(scope, span)| (*scope, *span));
+    if !holds(head, offset) && !wide.is_some_and(|(_, span)| holds(span, offset)) {
+        return None;
+    }
+    let end = [
+        key.as_ref().map(|it| it.span.end + 1),
+        wide.map(|(_, span)| span.end),
+    ];
+    let at = Span {
+        end: end.into_iter().flatten().max().unwrap_or(head.end),
+        ..head
+    };
+    let who = match wide.map(|(scope, _)| scope) {
+        None => {
+            "Meets the strands of the innermost parallel block, loop or matrix around it in which \
+             another strand can come to a barrier of this name and key."
+        }
+        Some(AcrossScope::Stage) => {
+            "Meets all strands that write the same in its stage: of the innermost block there that \
+             holds them all."
+        }
+        Some(AcrossScope::Pipeline) => {
+            "Meets all strands that write the same in the pipeline: of the innermost block that \
+             holds them all."
+        }
+    };
+    let keyed = key.is_some().then_some("Each key is a barrier of its own.");
+    Some(Hover {
+        at,
+        code: one_line(checked.text(at)),
+        text: [Some(who), keyed]
+            .into_iter()
+            .flatten()
+            .map(String::from)
+            .collect(),
     })
 }
 

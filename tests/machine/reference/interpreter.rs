@@ -23,6 +23,8 @@ pub struct Interpreter<'p> {
     pub ledger: RefCell<BTreeMap<String, &'static str>>,
     /// Where `rollback pipeline` is written as `rollback stage`.
     pub reach: Reach,
+    /// How long a retry waits.
+    pub retry_pause: i64,
     failures: Cell<u64>,
     root: RefCell<Option<Rc<Frame<'p>>>>,
 }
@@ -48,6 +50,7 @@ impl<'p> Interpreter<'p> {
             undone: RefCell::default(),
             ledger: RefCell::default(),
             reach,
+            retry_pause: SCALE,
             failures: Cell::new(0),
             root: RefCell::default(),
         }
@@ -223,7 +226,7 @@ impl<'p> Interpreter<'p> {
             let decided = fail.rolls_back.is_some();
             if !decided && !frame.stops() && !self.aborted.get() && frame.has_tries() {
                 frame.in_body.set(false);
-                let at = self.clock.now.get() + SCALE;
+                let at = self.clock.now.get() + self.retry_pause;
                 if self.clock.sleep_until(at, &|| frame.stops()).await {
                     continue;
                 }
