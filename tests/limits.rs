@@ -8,7 +8,7 @@ use std::process::Command;
 use serde_json::json;
 
 use crate::support::editor::{Editor, address};
-use crate::support::program::{command, program, run};
+use crate::support::program::{Test, command, program, run};
 
 /// How deep and how long they are.
 const SIZE: usize = 2_000;
@@ -261,4 +261,17 @@ fn an_editor_gets_answers_about_deep_and_long_programs() {
     let _ = editor.ask("shutdown", serde_json::Value::Null);
     editor.tell("exit", serde_json::Value::Null);
     assert_eq!(editor.end(), 0);
+}
+
+#[test]
+fn a_loop_with_too_many_cells_fails_before_its_first() {
+    for head in ["matrix", "matrix max 7", "matrix tolerate 1"] {
+        let cells = "a in range(0, 1000) b in range(0, 1000) c in range(0, 1000)";
+        let (word, modifier) = head.split_once(' ').unwrap_or((head, ""));
+        let text = format!("pipeline p {{ {word} {cells} {modifier} {{ log \"x\" }} }}\n");
+        let said = Test::new().file("p.deploy", text).args(["run", "p.deploy"]);
+        let said = said.said();
+        assert_eq!(said.code, 1, "{head}: {}{}", said.stdout, said.stderr);
+        assert!(said.stdout.contains("too many cells"), "{}", said.stdout);
+    }
 }

@@ -109,6 +109,8 @@ impl Machine {
             walk: Self::walk(&plan, &run),
             matrix,
         };
+        axes.check_count(&self.node(id)?.locals)
+            .map_err(|halt| self.fault(id, halt))?;
         let orders = matrix.axes.iter().map(|axis| axis.order).collect();
         let grid = Grid::new(orders, gate, &self.node(id)?.locals, &mut axes)
             .map_err(|halt| self.fault(id, halt))?;

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use crate::machine::play::try_plan;
 use crate::support::program::Test;
-use crate::support::running::{Running, text_of};
+use crate::support::running::{Running, is_gone, text_of, until};
 
 use super::Case;
 use super::clock::{Clock, Line, course};
@@ -59,9 +59,16 @@ fn accepted(seed: u64) -> Option<(Case, Expected)> {
     fits.then_some((case, Expected { lines, ended }))
 }
 
+/// How long the program has after each end to hear of it before the next.
+const PACE: Duration = Duration::from_millis(15);
+
+/// The same for one that seemed to be wrong: it may have heard of two ends in the other order.
+const SLOW_PACE: Duration = Duration::from_millis(300);
+
 /// A run of the real program.
 struct RealRun<'c> {
     case: &'c Case,
+    pace: Duration,
     test: Test,
     running: Option<Running>,
     /// How often each command has begun, by the reference.
@@ -71,13 +78,14 @@ struct RealRun<'c> {
 }
 
 impl<'c> RealRun<'c> {
-    fn new(case: &'c Case) -> Self {
+    fn new(case: &'c Case, pace: Duration) -> Self {
         let script = case.text.replace("run \"", "run \"./c ");
         let test = Test::new().file("p.deploy", script).file("c", COMMAND);
         let path = test.path("c");
         make_executable(&path);
         let mut run = Self {
             case,
+            pace,
             test,
             running: None,
             begun: BTreeMap::new(),
@@ -182,16 +190,20 @@ impl<'c> RealRun<'c> {
         // One that was stopped fails.
         let good = !course.fails && at == since + course.takes;
         let word = if luck.says_yes(text) { "yes" } else { "no" };
-        self.say_end(text, &format!("{} {word}\n", i32::from(!good)))
+        let id = self.say_end(text, &format!("{} {word}\n", i32::from(!good)))?;
+        until("it has ended", || is_gone(&id));
+        std::thread::sleep(self.pace);
+        Ok(())
     }
 
-    fn say_end(&self, text: &str, how: &str) -> Result<(), String> {
+    fn say_end(&self, text: &str, how: &str) -> Result<String, String> {
         let list = self.list();
         let mut own = list.iter().rev();
         let (id, _) = own.find(|(_, it)| it == text).ok_or("it has not begun")?;
         let (new, place) = (self.test.path("new"), self.test.path(&format!("end.{id}")));
         std::fs::write(&new, how).map_err(|it| it.to_string())?;
-        std::fs::rename(new, place).map_err(|it| it.to_string())
+        std::fs::rename(new, place).map_err(|it| it.to_string())?;
+        Ok(id.clone())
     }
 
     /// The runner is killed; its commands end with it, and the run is resumed.
@@ -199,6 +211,8 @@ impl<'c> RealRun<'c> {
         let Some(running) = self.running.take() else {
             return;
         };
+        // What has ended is in the journal by then.
+        std::thread::sleep(self.pace * 4);
         running.signal("KILL");
         drop(running);
         for text in std::mem::take(&mut self.alive).into_keys() {
@@ -232,7 +246,8 @@ fn the_program_does_what_the_pages_say() {
         };
         judged += 1;
         killed += usize::from(case.kill_at.is_some());
-        if let Err(said) = RealRun::new(&case).follow(&expected) {
+        let follow = |pace| RealRun::new(&case, pace).follow(&expected);
+        if let Err(said) = follow(PACE).or_else(|_| follow(SLOW_PACE)) {
             let Case { text, kill_at, .. } = &case;
             let lines = &expected.lines;
             wrong.push(format!(

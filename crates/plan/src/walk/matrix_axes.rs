@@ -32,6 +32,25 @@ pub fn too_many_cells(matrix: &Matrix, limit: usize) -> Halt {
 }
 
 impl MatrixAxes<'_> {
+    /// Refuses what has more cells than can be gone through; counted by the first elements of its
+    /// axes, so that nothing is gone through for it.
+    pub fn check_count(&mut self, locals: &Locals) -> Result<(), Halt> {
+        let mut inside = locals.clone();
+        let mut count: usize = 1;
+        for axis in 0..self.matrix.axes.len() {
+            let values = self.values(axis, &inside)?;
+            let Some(first) = values.first() else {
+                return Ok(());
+            };
+            count = count.saturating_mul(values.len());
+            inside = self.bind(axis, first, &inside);
+        }
+        match count > MAX_VISITED_CELLS {
+            true => Err(too_many_cells(self.matrix, MAX_VISITED_CELLS)),
+            false => Ok(()),
+        }
+    }
+
     pub(super) fn each(
         &mut self,
         locals: &Locals,
