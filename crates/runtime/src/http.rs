@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::secrets::{SecretVault, TextError};
-use lockstep_base::value::Value;
+use lockstep_base::value::{JsonTextError, Type, Value, from_json, parse_json};
 use lockstep_engine::EffectOutcome;
 use lockstep_lang::ir::FailureClass;
 
@@ -222,7 +222,10 @@ fn send(client: &dyn HttpClient, request: &HttpRequest, expect: &[i64]) -> Effec
         Err(error) => return no_answer(&error, request),
     };
     let code = i64::from(answer.status);
-    let value = answer_value(code, &answer.headers, &answer.body);
+    let json = json_of(&answer.body);
+    let unread = json.as_ref().err().map(ToString::to_string);
+    let json = json.ok().flatten().unwrap_or(Value::None);
+    let value = answer_value(code, &answer.headers, &answer.body, json);
     let good = match expect {
         [] => (200..300).contains(&code),
         expect => expect.contains(&code),
@@ -232,6 +235,12 @@ fn send(client: &dyn HttpClient, request: &HttpRequest, expect: &[i64]) -> Effec
         let reason = reason.unwrap_or_default();
         let message = format!("{method} {url} answered {code}{reason}");
         (FailureClass::Exit, message)
+    });
+    // A part of an answer is never left out in silence.
+    let failure = failure.or_else(|| {
+        let why = unread?;
+        let message = format!("{method} {url} was answered with JSON that cannot be read: {why}");
+        Some((FailureClass::Failed, message))
     });
     EffectOutcome { value, failure }
 }
@@ -270,20 +279,26 @@ fn no_answer(error: &HttpError, request: &HttpRequest) -> EffectOutcome {
     }
 }
 
-fn answer_value(code: i64, headers: &[(String, String)], body: &str) -> Value {
+/// A body as JSON, nothing where it is none, and an error where it is JSON that is no value here.
+fn json_of(body: &str) -> Result<Option<Value>, JsonTextError> {
+    match parse_json(body) {
+        Ok(json) => Ok(from_json(json, &Type::Json).ok()),
+        Err(error) => match serde_json::from_str::<serde::de::IgnoredAny>(body) {
+            Ok(_) => Err(error),
+            Err(_) => Ok(None),
+        },
+    }
+}
+
+fn answer_value(code: i64, headers: &[(String, String)], body: &str, json: Value) -> Value {
     let headers = headers
         .iter()
         .map(|(name, value)| (name.clone(), Value::string(value.as_str())));
-    let json = lockstep_base::value::parse_json(body)
-        .ok()
-        .and_then(|json| {
-            lockstep_base::value::from_json(json, &lockstep_base::value::Type::Json).ok()
-        });
     Value::map([
         ("status", Value::Int(code)),
         ("headers", Value::map(headers)),
         ("body", Value::string(body)),
-        ("json", json.unwrap_or(Value::None)),
+        ("json", json),
     ])
 }
 
@@ -358,6 +373,31 @@ mod tests {
             .and_then(|it| it.get("json"))
             .and_then(Value::as_map);
         assert_eq!(json.and_then(|json| json.get("n")), Some(&Value::Int(1)));
+    }
+
+    #[test]
+    fn json_that_is_no_value_here_is_a_failure() {
+        for (body, why) in [
+            (
+                "{\"id\": 12345678901234567890123}",
+                "does not fit into 64 bits",
+            ),
+            ("{\"a\": 1, \"a\": 2}", "twice"),
+        ] {
+            let length = body.len();
+            let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {length}\r\nConnection: close");
+            let (url, served) = serve(format!("{head}\r\n\r\n{body}"));
+            let outcome = post(&url, Value::None, Value::None);
+            served.join().expect("it served");
+            let (class, message) = outcome.failure.expect("a failure");
+            assert_eq!(class, FailureClass::Failed);
+            assert!(message.contains(why), "{message}");
+        }
+        let (url, served) =
+            serve("HTTP/1.1 200 OK\r\nContent-Length: 3\r\nConnection: close\r\n\r\n{a}");
+        let outcome = post(&url, Value::None, Value::None);
+        served.join().expect("it served");
+        assert_eq!(outcome.failure, None);
     }
 
     #[test]
