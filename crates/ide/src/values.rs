@@ -60,6 +60,7 @@ pub fn shown(program: &Program, value: &Value) -> String {
             let items = items.iter().map(|item| shown(program, item));
             format!("[{}]", items.collect::<Vec<_>>().join(", "))
         }
+        Value::None => String::from("none"),
         _ => lockstep_plan::display(program, value),
     }
 }
