@@ -94,6 +94,8 @@ struct Growth {
     /// Which features it may use, so that each pipeline is about a few of them.
     locks: bool,
     stages: bool,
+    /// Whether `atomic` blocks hold the locks of several stages.
+    wide: bool,
     asks: bool,
     handles: bool,
     /// Whether statements that take time are between the others.
@@ -136,6 +138,7 @@ fn pipeline(seed: u64, (least, more): (u64, u64)) -> String {
     let mut growth = Growth {
         locks: dice.chance(2),
         stages: dice.chance(4),
+        wide: Dice(seed ^ 0x57A6E).chance(2),
         asks: dice.chance(4),
         handles: dice.chance(4),
         busy: dice.chance(2),
@@ -274,13 +277,15 @@ impl Growth {
                 self.write(&format!("barrier k[{name}.stdout]"));
             }
             8 | 9 => self.grid(inside),
-            10 if place.top && self.stages => {
-                let name = self.fresh();
-                self.write(&format!("stage {name} {{"));
-                self.statements(inside);
-                self.deploy(inside);
+            10 if place.top && self.stages && self.wide && self.dice.chance(2) => {
+                self.write("serial atomic {");
+                self.stage(inside);
+                if self.dice.chance(2) {
+                    self.stage(inside);
+                }
                 self.write("}");
             }
+            10 if place.top && self.stages => self.stage(inside),
             10 | 11 if self.handles => self.handled(inside),
             10 => self.known_if(inside),
             _ => {
@@ -291,6 +296,14 @@ impl Growth {
                 self.write("}\n}");
             }
         }
+    }
+
+    fn stage(&mut self, inside: Place) {
+        let name = self.fresh();
+        self.write(&format!("stage {name} {{"));
+        self.statements(inside);
+        self.deploy(inside);
+        self.write("}");
     }
 
     fn barrier(&mut self, place: Place) {

@@ -37,6 +37,31 @@ pipeline handled {
   stage place { deploy web to prod.eu }
   stage look { look() on failure { rollback pipeline } }
 }
+pipeline whole atomic {
+  stage place { deploy web to prod.eu }
+  stage look { look() }
+}
+pipeline block {
+  stage first { deploy web to prod.us }
+  serial i in [prod.eu] atomic {
+    stage place { deploy web to i }
+    stage look { look() }
+  }
+}
+pipeline there atomic {
+  stage one { deploy web to prod.eu }
+  stage two { deploy web to prod.us }
+}
+pipeline back atomic {
+  stage one { deploy web to prod.us }
+  stage two { deploy web to prod.eu }
+}
+pipeline found atomic {
+  stage first { deploy web to prod.us }
+  let n = run "echo us"
+  stage one { serial i in (if n.stdout == "us" then [prod.us] else [prod.eu]) { deploy web to i } }
+  stage look { look() }
+}
 pipeline each { serial i in prod.* { deploy web to i } }
 pipeline one { stage place { deploy web to prod.eu } }
 "#;
@@ -160,4 +185,49 @@ fn a_place_whose_rollback_failed_is_unclear_until_it_is_forced() {
 fn id_of(said: &str) -> String {
     let found = said.split_whitespace().find(|word| word.starts_with("r-"));
     found.expect("the id of a run").to_owned()
+}
+
+#[test]
+fn what_is_atomic_keeps_all_that_it_deploys_to_until_its_end() {
+    for pipeline in ["whole", "block", "found"] {
+        let test = ship();
+        let old = waits(&test, pipeline, &["v=v5", "fails=true", "waits=true"]);
+        let mut new = test.command();
+        new.args(["one", "-i", "v=v9", "--format", "plain"]);
+        let mut new = Running::start(new);
+        // Also where only the run knows what it deploys to: it may not ask for more later.
+        new.line("waits for");
+        assert!(!live(&test).contains(&String::from("v9")), "{pipeline}");
+        write(&test, "go", "");
+        assert_eq!((old.end().code, new.end().code), (1, 0), "{pipeline}");
+        assert_eq!(live(&test)[0], "v9", "{pipeline}");
+    }
+}
+
+#[test]
+fn what_is_atomic_in_two_orders_does_not_hang() {
+    let test = ship();
+    let start = |pipeline: &str, v: &str| {
+        let mut command = test.command();
+        command.args([pipeline, "-i", v]);
+        Running::start(command)
+    };
+    for _ in 0..3 {
+        let all = [start("there", "v=v1"), start("back", "v=v2")];
+        let all = all.map(Running::end);
+        assert_eq!(all.map(|it| it.code), [0, 0]);
+    }
+}
+
+#[test]
+fn the_plan_says_what_is_kept_to_the_end() {
+    let test = ship();
+    let plan = |pipeline| says(&test, &["plan", "main.deploy", pipeline, "-i", "v=v1"]).stdout;
+    for pipeline in ["whole", "there", "found"] {
+        let said = plan(pipeline);
+        let head: Vec<&str> = said.lines().take(2).collect();
+        assert!(head[1].contains("atomic · locks prod."), "{said}");
+    }
+    assert!(plan("found").contains("locks prod.us, prod.eu"));
+    assert!(plan("block").contains("locks prod.eu · atomic"));
 }

@@ -249,7 +249,7 @@ impl Machine {
         let is_scope = traits.rolls_back || modifiers.atomic;
         let own = place(&spot.stmt.kind).and_then(|place| self.connection(place, &node.locals));
         let on = own.or(around.connection);
-        let holds = traits.is_stage || node.role.is_root();
+        let holds = spot.holds_locks || node.role.is_root();
         Ok(InheritedContext {
             connection: on,
             lock_holder: if holds { id } else { around.lock_holder },

@@ -156,22 +156,37 @@ impl Machine {
         service: ServiceId,
         target: InfrastructureId,
     ) -> Checked<()> {
-        let holder = self.node(id)?.inherited.lock_holder;
+        let Some(stage) = self.stage_around(id)? else {
+            return Ok(());
+        };
         let asked = self
             .plan
             .tree
-            .get(self.node(holder)?.tree)
+            .get(self.node(stage)?.tree)
             .stmt
             .bind
             .is_some();
         if asked && !self.node(id)?.inherited.undoing {
             let holds = self
-                .node_mut(holder)?
+                .node_mut(stage)?
                 .infrastructure_locks
                 .get_or_insert_default();
             holds.deployed.insert((service, target));
         }
         Ok(())
+    }
+
+    /// The stage that a node is in, whether it holds locks or what is around it does.
+    fn stage_around(&self, id: NodeId) -> Checked<Option<NodeId>> {
+        let mut at = Some(id);
+        while let Some(id) = at {
+            let node = self.node(id)?;
+            if node.is_statement() && traits(&self.plan.tree.get(node.tree).stmt.kind).is_stage {
+                return Ok(Some(id));
+            }
+            at = node.parent;
+        }
+        Ok(None)
     }
 
     fn wait_for_infrastructure_lock(&mut self, id: NodeId) -> Checked<()> {
@@ -301,7 +316,13 @@ impl Machine {
             .collect();
         let to_the_end = sum.unsure || self.plan.tree.may_come_back(self.node(holder)?.tree);
         holds.remaining = (!to_the_end).then(|| exclusive.iter().copied().collect());
-        let targets: IndexSet<_> = exclusive.into_iter().map(|(target, _)| target).collect();
+        let mut targets: IndexSet<_> = exclusive.into_iter().map(|(target, _)| target).collect();
+        if self.plan.tree.holds_beyond_stages(self.node(holder)?.tree) {
+            // It must not wait for more later: two such could each have what the other needs.
+            let possible = Self::walk(&self.plan, &self.run).possible_targets(&sum);
+            let possible = possible.into_iter().filter(|it| self.is_exclusive(*it));
+            targets.extend(possible.filter(|it| !sum.targets.contains_key(it)));
+        }
         if !targets.is_empty() {
             let request = self.request(holder, targets, holds)?;
             holds.requests.push(request);
@@ -326,6 +347,10 @@ impl Machine {
                 let rest = seq.seq.get(seq.next.saturating_sub(1)..);
                 walk.summary(&rest.unwrap_or_default().into(), &seq.locals)
             }
+            // The cells of a loop are known by its axes.
+            None if !traits(&spot.stmt.kind).is_stage && node.parent.is_some() => {
+                walk.summary_of_node(node.tree, &mut node.locals.clone())
+            }
             None => walk.summary(body(spot), &node.locals),
         };
         Ok(sum.and_then(|mut sum| {
@@ -334,11 +359,10 @@ impl Machine {
         }))
     }
 
-    /// A walk over a holder: stages in a pipeline hold locks of their own.
+    /// A walk over a holder: stages in a pipeline that is not `atomic` hold locks of their own.
     pub(super) fn walk_of(&self, holder: &ActiveNode) -> PlanWalk<'_> {
-        let stmt = &self.plan.tree.get(holder.tree).stmt;
         PlanWalk {
-            skip_stages: !traits(&stmt.kind).is_stage,
+            skip_holders: !self.plan.tree.get(holder.tree).shares_locks,
             ..Self::walk(&self.plan, &self.run)
         }
     }

@@ -469,7 +469,7 @@ impl Machine {
             bound: &plan.bound,
             tree: &plan.tree,
             run: Some(run),
-            skip_stages: false,
+            skip_holders: false,
         }
     }
 

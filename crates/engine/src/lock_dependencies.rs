@@ -10,7 +10,6 @@ use super::Machine;
 use super::event::EffectId;
 use super::infrastructure_locks::InfrastructureLocks;
 use super::node::{ActiveNode, NodeId, NodeWork};
-use super::statement::traits;
 use lockstep_base::node_path::NodePath;
 use lockstep_base::source::Name;
 use lockstep_base::value::InfrastructureId;
@@ -183,8 +182,8 @@ impl MustEnd<'_> {
         let Some(node) = self.machine.find(id) else {
             return;
         };
-        let stmt = &self.machine.plan.tree.get(node.tree).stmt;
-        if id != holder && node.infrastructure_locks.is_some() && traits(&stmt.kind).is_stage {
+        let spot = self.machine.plan.tree.get(node.tree);
+        if id != holder && node.infrastructure_locks.is_some() && spot.holds_locks {
             return;
         }
         let deploys = node

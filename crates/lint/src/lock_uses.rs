@@ -57,8 +57,8 @@ impl LockUses<'_> {
                 let name = named_lock(walk.display(&name));
                 self.take(name, limit, span);
             }
-        } else if node.stmt.kind.holds_infrastructures() {
-            self.visit_stage(id);
+        } else if node.holds_locks && node.shares_locks {
+            self.visit_holder(id);
         }
         let node = self.plan.tree.get(id);
         let handlers = node.on_failure.iter().chain(&node.always).chain(&node.undo);
@@ -68,10 +68,11 @@ impl LockUses<'_> {
         self.held.truncate(before);
     }
 
-    /// A stage takes the locks of its infrastructures with its first deployment. For what is locked
+    /// A stage, or what is `atomic` around stages, takes the locks of its infrastructures with its
+    /// first deployment. For what is locked
     /// in it that counts only where the lock is around a deployment to one of them: they are held
     /// there, or taken.
-    fn visit_stage(&mut self, id: TreeId) {
+    fn visit_holder(&mut self, id: TreeId) {
         let node = self.plan.tree.get(id);
         let walk = self.plan.walk();
         let Ok(sum) = walk.summary(body(node), &Locals::default()) else {

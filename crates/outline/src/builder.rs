@@ -160,6 +160,10 @@ impl<'a> OutlineBuilder<'a> {
         let path = NodePath::from(self.plan.bound.pipeline().name.clone());
         let mut seen = self.seq(body(node), &mut locals.clone(), Some(&path));
         let handlers = self.modify(node, &locals, &mut seen.measure, Some(&path));
+        if tree.holds_beyond_stages(tree.root()) {
+            let sum = self.walk.summary(body(node), &locals);
+            self.add_possible_locks(&sum.unwrap_or_default());
+        }
         let mut root = Item {
             handlers,
             items: seen.items,
@@ -221,14 +225,15 @@ impl<'a> OutlineBuilder<'a> {
         let node = plan.tree.get(id);
         // A stage's value is what it deploys, its handlers included.
         let is_stage = node.stmt.kind.holds_infrastructures();
-        let around = is_stage.then(|| std::mem::take(&mut self.summary));
+        let is_apart = is_stage || node.holds_locks;
+        let around = is_apart.then(|| std::mem::take(&mut self.summary));
         let mut seen = self.statement(id, node, locals, at);
         let path = at.map(|at| self.path(at, id, locals));
         let handlers = self.modify(node, locals, &mut seen.measure, path.as_ref());
         let mut stage = None;
         if let Some(around) = around {
             let sum = std::mem::replace(&mut self.summary, around);
-            stage = (!sum.unsure).then(|| stage_value(&sum));
+            stage = (is_stage && !sum.unsure).then(|| stage_value(&sum));
             self.summary.add(sum);
         }
         if let [item] = seen.items.as_mut_slice() {
@@ -377,6 +382,13 @@ impl<'a> OutlineBuilder<'a> {
             .filter(|place| self.is_exclusive(*place))
             .map(|place| self.walk.display(&Value::Infrastructure(place)))
             .collect()
+    }
+
+    /// What holds locks beyond a stage takes those of all infrastructures that the run may mean.
+    pub(super) fn add_possible_locks(&mut self, sum: &BodySummary) {
+        let possible = self.walk.possible_targets(sum).into_iter();
+        let possible: Vec<_> = possible.filter(|it| self.is_exclusive(*it)).collect();
+        self.loose.extend(possible);
     }
 
     pub(super) fn is_exclusive(&self, place: InfrastructureId) -> bool {

@@ -25,8 +25,21 @@ impl<'a> OutlineBuilder<'a> {
         locals: &Locals,
         at: ListingPath<'_>,
     ) -> OutlinePart {
+        match node.holds_locks {
+            true => self.lock_holder(id, node, locals, at),
+            false => self.statement_itself(id, node, locals, at),
+        }
+    }
+
+    fn statement_itself(
+        &mut self,
+        id: TreeId,
+        node: &'a PlanNode,
+        locals: &Locals,
+        at: ListingPath<'_>,
+    ) -> OutlinePart {
         match &node.stmt.kind {
-            StmtKind::Stage { name, .. } => self.stage(id, name, locals, at),
+            StmtKind::Stage { name, .. } => self.block(id, ItemKind::Stage, name, locals, at),
             StmtKind::Block(_) => self.block(id, ItemKind::Serial, "", locals, at),
             StmtKind::Step { name, .. } => self.block(id, ItemKind::Step, name, locals, at),
             StmtKind::Parallel(_) => self.parallel(id, node, locals, at),
@@ -292,15 +305,20 @@ impl<'a> OutlineBuilder<'a> {
         Some(next)
     }
 
-    fn stage(
+    /// A stage, or an `atomic` block around stages: it holds the locks of what is deployed in it.
+    fn lock_holder(
         &mut self,
         id: TreeId,
-        name: &str,
+        node: &'a PlanNode,
         locals: &Locals,
         at: ListingPath<'_>,
     ) -> OutlinePart {
         let loose = std::mem::take(&mut self.loose);
-        let mut seen = self.block(id, ItemKind::Stage, name, locals, at);
+        let mut seen = self.statement_itself(id, node, locals, at);
+        if self.plan.tree.holds_beyond_stages(id) {
+            let sum = self.walk.summary_of_node(id, &mut locals.clone());
+            self.add_possible_locks(&sum.unwrap_or_default());
+        }
         let places = std::mem::replace(&mut self.loose, loose);
         let measure = &mut seen.measure;
         if places.is_empty() {

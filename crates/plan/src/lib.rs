@@ -92,7 +92,7 @@ impl Plan {
             bound: &self.bound,
             tree: &self.tree,
             run: None,
-            skip_stages: false,
+            skip_holders: false,
         }
     }
 }

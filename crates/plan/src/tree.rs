@@ -71,6 +71,12 @@ pub struct PlanNode {
     pub has_lock: bool,
     /// Whether a handler in it may roll the whole of this node back.
     pub may_roll_back: bool,
+    /// Whether it holds the infrastructure locks of the deployments in it: the pipeline, a stage,
+    /// or an `atomic` block around stages, where nothing around it holds them already.
+    pub holds_locks: bool,
+    /// Whether stages and blocks in it use the locks that it or something around it holds.
+    pub shares_locks: bool,
+    has_stage: bool,
 }
 
 /// The skeleton of one pipeline.
@@ -102,6 +108,7 @@ impl PlanTree {
             node.kind = NodeKind::Pipeline;
         }
         tree.mark();
+        tree.mark_lock_holders();
         Ok(tree)
     }
 
@@ -153,14 +160,14 @@ impl PlanTree {
     }
 
     /// Whether deployments in a node may run a second time or be rolled back from outside them,
-    /// so that their locks are held to the node's end. Those of a stage in it have locks of their
-    /// own, and what deploys nothing may come back as it likes.
+    /// so that their locks are held to the node's end. What holds locks of its own in it does not
+    /// count, and what deploys nothing may come back as it likes.
     pub fn may_come_back(&self, id: TreeId) -> bool {
         let node = self.get(id);
         let comes = |child: &TreeId| {
             let inner = self.get(*child);
             let kind = &inner.stmt.kind;
-            let own_locks = kind.deploys() || kind.holds_infrastructures();
+            let own_locks = kind.deploys() || inner.holds_locks;
             !own_locks && inner.has_deploy && self.may_come_back(*child)
         };
         let mut handlers = node.on_failure.iter().chain(&node.always);
@@ -212,19 +219,45 @@ impl PlanTree {
                 | StmtKind::On { .. }
                 | StmtKind::Verdict(_) => {}
             }
+            node.has_stage |= node.stmt.kind.holds_infrastructures();
             let (has_barrier, has_deploy) = (node.has_barrier, node.has_deploy);
-            let has_lock = node.has_lock;
+            let (has_lock, has_stage) = (node.has_lock, node.has_stage);
             let scopes = verdict_scopes(&node.stmt.kind);
             if let Some(parent) = node.parent {
                 let parent = &mut self.nodes[parent.0 as usize];
                 parent.has_barrier |= has_barrier;
                 parent.has_deploy |= has_deploy;
                 parent.has_lock |= has_lock;
+                parent.has_stage |= has_stage;
             }
             for scope in scopes {
                 self.mark_rollback(TreeId(at as u32), *scope);
             }
         }
+    }
+
+    /// Marks who holds infrastructure locks; what is around a node comes before it.
+    fn mark_lock_holders(&mut self) {
+        for at in 0..self.nodes.len() {
+            let Some(node) = self.nodes.get(at) else {
+                continue;
+            };
+            let around = node.parent.map(|it| self.get(it).shares_locks);
+            let atomic = node.stmt.modifiers.atomic;
+            let is_stage = node.stmt.kind.holds_infrastructures();
+            let is_wide = atomic && node.has_stage && node.has_deploy;
+            let holds = around.is_none_or(|shares| !shares && (is_stage || is_wide));
+            if let Some(node) = self.nodes.get_mut(at) {
+                node.holds_locks = holds;
+                node.shares_locks = around == Some(true) || (holds && (is_stage || atomic));
+            }
+        }
+    }
+
+    /// Whether a node holds locks beyond a stage: it takes them together, and waits for no more.
+    pub fn holds_beyond_stages(&self, id: TreeId) -> bool {
+        let node = self.get(id);
+        node.holds_locks && node.shares_locks && !node.stmt.kind.holds_infrastructures()
     }
 
     fn mark_rollback(&mut self, verdict: TreeId, scope: RollbackScope) {
@@ -329,6 +362,9 @@ impl PlanTreeBuilder<'_> {
             has_deploy: false,
             has_lock: false,
             may_roll_back: false,
+            holds_locks: false,
+            shares_locks: false,
+            has_stage: false,
         });
         let mut own = SiblingNames::default();
         let labels = if visible { &mut own } else { around };

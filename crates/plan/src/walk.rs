@@ -5,6 +5,7 @@
 #![deny(clippy::wildcard_enum_match_arm)]
 
 mod matrix_axes;
+mod possible_targets;
 
 use std::borrow::Cow;
 
@@ -38,6 +39,11 @@ pub struct BodySummary {
     pub places: IndexSet<(ServiceId, InfrastructureId)>,
     /// How often each barrier is passed; the key is as text.
     pub barriers: IndexMap<BarrierName, u32>,
+    /// The kinds of the infrastructures to which something may be deployed of which only the run
+    /// knows what or where to; nothing stands for all of them.
+    pub open_kinds: IndexSet<Option<u32>>,
+    /// The infrastructures to which loops may deploy of which only the run knows the list.
+    pub open_targets: IndexSet<InfrastructureId>,
     /// Whether something could not be known: the numbers may be larger or smaller.
     pub unsure: bool,
 }
@@ -96,6 +102,8 @@ impl BodySummary {
             *self.barriers.entry(barrier).or_default() += count;
         }
         self.places.extend(other.places);
+        self.open_kinds.extend(other.open_kinds);
+        self.open_targets.extend(other.open_targets);
         self.merge(other.services, other.unsure);
     }
 
@@ -110,6 +118,8 @@ impl BodySummary {
             *own = count.max(*own);
         }
         self.places.extend(other.places);
+        self.open_kinds.extend(other.open_kinds);
+        self.open_targets.extend(other.open_targets);
         self.merge(other.services, true);
     }
 
@@ -151,8 +161,8 @@ pub struct PlanWalk<'a> {
     pub tree: &'a PlanTree,
     /// The run, if one is in progress.
     pub run: Option<&'a RunFacts>,
-    /// Whether stages are passed over: they hold locks of their own.
-    pub skip_stages: bool,
+    /// Whether what holds infrastructure locks of its own is passed over.
+    pub skip_holders: bool,
 }
 
 impl<'a> PlanWalk<'a> {
@@ -315,7 +325,7 @@ impl<'a> PlanWalk<'a> {
             return Ok(());
         }
         match &node.stmt.kind {
-            StmtKind::Stage { .. } if self.skip_stages => Ok(()),
+            _ if self.skip_holders && node.holds_locks => Ok(()),
             StmtKind::Barrier { name, key, .. } => {
                 let Some(meeting) = node.meeting else {
                     return Ok(());
@@ -409,30 +419,13 @@ impl<'a> PlanWalk<'a> {
     ) -> Result<(), Halt> {
         let node = self.tree.get(id);
         sum.unsure = true;
-        if !node.has_barrier {
+        if !node.has_barrier && !node.has_deploy {
             return Ok(());
         }
         let cell = self.any_cell(matrix, locals);
         let cell = self.summary(body(node), &cell)?;
         self.add_later(id, cell, sum);
         Ok(())
-    }
-
-    /// Adds what comes of a loop or deployment once it is known, for those who meet around it.
-    fn add_later(&self, id: TreeId, any: BodySummary, sum: &mut BodySummary) {
-        sum.unsure = true;
-        let around = |meeting: u32| {
-            let block = self.tree.meeting_block(meeting);
-            let mut outer = self.tree.outwards(id).skip(1);
-            block.is_some_and(|block| outer.any(|it| it == block))
-        };
-        for barrier in any.barriers.into_keys().filter(|it| around(it.meeting)) {
-            let later = BarrierName {
-                key: BarrierKey::Later,
-                ..barrier
-            };
-            sum.barriers.entry(later).or_insert(1);
-        }
     }
 
     /// What any cell of a loop sees whose list only the run knows.
@@ -453,6 +446,7 @@ impl<'a> PlanWalk<'a> {
     ) -> Result<(), Halt> {
         let node = self.tree.get(id);
         sum.unsure = true;
+        sum.open_kinds.extend(self.kinds_of_targets(node));
         if !node.has_barrier {
             return Ok(());
         }

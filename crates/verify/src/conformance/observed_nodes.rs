@@ -474,9 +474,17 @@ impl ObservedNodes {
         }
         let part = PathPart::read(node.segment());
         let target = self.exclusive.get(part.deployment()?.1)?;
-        let is_stage = |node: &&ObservedNode| node.kind == NodeKind::Stage;
-        let holder = self.around_it(node).find(is_stage);
-        let holder = holder.map_or(&self.root, |stage| &stage.path);
+        let holds = |node: &&ObservedNode| {
+            let place = node.place.as_ref();
+            place.is_some_and(|it| self.plan.tree.get(it.tree).holds_locks)
+        };
+        let holder = self.around_it(node).find(holds);
+        // The cells of a loop share what it holds.
+        let holder = holder.and_then(|it| match it.cell {
+            Some(_) => self.around_it(it).next(),
+            None => Some(it),
+        });
+        let holder = holder.map_or(&self.root, |holder| &holder.path);
         Some((target.clone(), holder.clone()))
     }
 

@@ -70,8 +70,8 @@ fn deploys_in_and_out_of_stages(plan: &Plan) -> bool {
     let (mut inside, mut outside) = (false, false);
     for (id, node) in plan.tree.iter() {
         if node.stmt.kind.deploys() {
-            let is_stage = |it: TreeId| plan.tree.get(it).stmt.kind.holds_infrastructures();
-            match plan.tree.outwards(id).any(is_stage) {
+            let is_holder = |it: TreeId| it != plan.tree.root() && plan.tree.get(it).holds_locks;
+            match plan.tree.outwards(id).any(is_holder) {
                 true => inside = true,
                 false => outside = true,
             }

@@ -358,6 +358,24 @@ impl ModelBuilder<'_> {
         locals: &Locals,
         part: &mut ModelPart,
     ) -> Result<(), Halt> {
+        if id == self.plan.tree.root() || !self.plan.tree.get(id).holds_locks {
+            return self.statement(strand, id, locals, part);
+        }
+        let hold = self.hold(id, locals)?;
+        self.holders.push(hold);
+        let made = self.statement(strand, id, locals, part);
+        self.holders.pop();
+        part.ops.push(ModelOp::Drop(hold));
+        made
+    }
+
+    fn statement(
+        &mut self,
+        strand: StrandId,
+        id: TreeId,
+        locals: &Locals,
+        part: &mut ModelPart,
+    ) -> Result<(), Halt> {
         let plan = self.plan;
         let node = plan.tree.get(id);
         match &node.stmt.kind {
@@ -373,14 +391,6 @@ impl ModelBuilder<'_> {
                 let made = self.seq(strand, body(node), &mut locals.clone(), part);
                 self.open.pop();
                 part.ops.push(ModelOp::Release(request));
-                made
-            }
-            StmtKind::Stage { .. } => {
-                let hold = self.hold(id, locals)?;
-                self.holders.push(hold);
-                let made = self.seq(strand, body(node), &mut locals.clone(), part);
-                self.holders.pop();
-                part.ops.push(ModelOp::Drop(hold));
                 made
             }
             StmtKind::Deploy { .. } => self.deploy(strand, id, locals, part),
@@ -407,6 +417,7 @@ impl ModelBuilder<'_> {
             }
             _ if node.bodies.is_empty() => self.passing(strand, id, locals, part),
             StmtKind::Block(_)
+            | StmtKind::Stage { .. }
             | StmtKind::Step { .. }
             | StmtKind::Run(_)
             | StmtKind::Action { .. }
@@ -567,25 +578,33 @@ impl ModelBuilder<'_> {
         at
     }
 
-    /// The locks that a stage, or the pipeline for what is outside stages, will take.
+    /// The locks that a stage, or what holds them in place of stages, will take.
     fn hold(&mut self, id: TreeId, locals: &Locals) -> Result<usize, Halt> {
         let node = self.plan.tree.get(id);
-        let is_stage = node.stmt.kind.holds_infrastructures();
         let walk = PlanWalk {
-            skip_stages: !is_stage,
+            skip_holders: !node.shares_locks,
             ..self.walk
         };
-        let mut sum = match node.has_deploy {
-            true => walk.summary(body(node), locals)?,
-            false => BodySummary::default(),
+        let mut sum = match (node.has_deploy, self.plan.tree.holds_beyond_stages(id)) {
+            (false, _) => BodySummary::default(),
+            // It may be a loop, whose cells are known by its axes.
+            (true, true) if node.parent.is_some() => {
+                walk.summary_of_node(id, &mut locals.clone())?
+            }
+            (true, _) => walk.summary(body(node), locals)?,
         };
         walk.add_handlers(node, locals, &mut sum)?;
         let to_the_end = sum.unsure || self.plan.tree.may_come_back(id);
         let mut locks = Vec::new();
-        for (target, count) in sum.targets {
+        let targets = match self.plan.tree.holds_beyond_stages(id) {
+            true => walk.possible_targets(&sum),
+            false => sum.targets.keys().copied().collect(),
+        };
+        for target in targets {
             if self.plan.bound.facts.is_exclusive(target) {
                 let resource = self.resource(&self.lock_name(target));
-                locks.push((resource, (!to_the_end).then_some(count)));
+                let count = sum.targets.get(&target).copied();
+                locks.push((resource, count.filter(|_| !to_the_end)));
             }
         }
         self.flow.holds.push(ModelHold {
@@ -646,9 +665,19 @@ impl ModelBuilder<'_> {
                 given: Vec::new(),
             });
         }
+        let hold = self.holder();
+        if self.holds_beyond_stages(hold) {
+            part.ops.push(ModelOp::Enter(hold, id));
+        }
         self.one_of(strand, id, ways, part)?;
         part.ops.push(ModelOp::Pause(ModelPause::risky(id)));
         Ok(())
+    }
+
+    /// Whether a hold covers what only the run knows.
+    pub(super) fn holds_beyond_stages(&self, hold: usize) -> bool {
+        let hold = self.flow.holds.get(hold);
+        hold.is_some_and(|it| !it.locks.is_empty() && self.plan.tree.holds_beyond_stages(it.tree))
     }
 
     pub(super) fn holder(&self) -> usize {

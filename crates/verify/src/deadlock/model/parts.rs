@@ -42,7 +42,7 @@ impl ModelBuilder<'_> {
                 return Ok(());
             }
             // A stage takes the locks of its infrastructures.
-            _ if node.has_deploy && self.has_stage(id) => {
+            _ if node.has_deploy && self.has_holder(id) => {
                 return self.node(strand, id, locals, part);
             }
             _ if self.ends_early(id) => return self.node(strand, id, locals, part),
@@ -79,7 +79,8 @@ impl ModelBuilder<'_> {
             let exclusive = |target| self.plan.bound.facts.is_exclusive(target);
             let targets = sum.targets.into_iter();
             let targets: Vec<_> = targets.filter(|(target, _)| exclusive(*target)).collect();
-            if !targets.is_empty() {
+            let is_open = !sum.open_kinds.is_empty() || !sum.open_targets.is_empty();
+            if !targets.is_empty() || (is_open && self.holds_beyond_stages(hold)) {
                 part.ops.push(ModelOp::Enter(hold, id));
             }
             pause(takes, time, part);
@@ -93,12 +94,11 @@ impl ModelBuilder<'_> {
         Ok(())
     }
 
-    /// Whether a statement is a stage or has one in it.
-    fn has_stage(&self, id: TreeId) -> bool {
+    /// Whether a statement holds infrastructure locks or something in it does.
+    fn has_holder(&self, id: TreeId) -> bool {
         let node = self.plan.tree.get(id);
         let bodies = node.bodies.iter().flat_map(|body| body.iter());
-        node.stmt.kind.holds_infrastructures()
-            || bodies.into_iter().any(|child| self.has_stage(*child))
+        node.holds_locks || bodies.into_iter().any(|child| self.has_holder(*child))
     }
 
     /// Whether a `return` or `fail` stands in a statement, in the same strand and workflow.

@@ -236,9 +236,10 @@ impl DeadlockReporter<'_> {
     pub(super) fn holder(&self, hold: usize) -> String {
         let node = self.tree.get(self.flow.holds[hold].tree);
         let name = node.label.as_deref().unwrap_or_default();
-        match node.stmt.kind.holds_infrastructures() {
-            true => format!("stage `{name}`"),
-            false => format!("pipeline `{name}`"),
+        match (node.stmt.kind.holds_infrastructures(), node.parent) {
+            (true, _) => format!("stage `{name}`"),
+            (false, None) => format!("pipeline `{name}`"),
+            (false, Some(_)) => format!("the atomic `{name}`"),
         }
     }
 
