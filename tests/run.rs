@@ -29,6 +29,7 @@ mod secret_ways;
 mod secrets;
 #[cfg(target_os = "linux")]
 mod sessions;
+mod shown_texts;
 mod targets;
 mod terminal;
 

@@ -5,6 +5,7 @@
 
 pub mod diagnostic;
 pub mod node_path;
+pub mod shown;
 pub mod source;
 pub mod value;
 pub mod world;

@@ -45,6 +45,7 @@ mod verify;
 use std::process::ExitCode;
 
 use clap::Parser;
+use lockstep_base::shown;
 
 use arguments::{Arguments, CliCommand};
 pub use exit::Exit;
@@ -96,11 +97,33 @@ fn run(command: CliCommand, output: &mut Output) -> Exit {
     }
 }
 
+/// An error of usage, in which what was typed is shown as what it is.
+fn usage_text(error: &clap::Error) -> String {
+    let mut said = error.render().to_string();
+    let mut typed: Vec<&String> = Vec::new();
+    for (_, value) in error.context() {
+        match value {
+            clap::error::ContextValue::String(text) => typed.push(text),
+            clap::error::ContextValue::Strings(texts) => typed.extend(texts),
+            // What the program says itself.
+            _ => {}
+        }
+    }
+    for text in typed
+        .into_iter()
+        .filter(|text| text.contains(shown::is_hidden))
+    {
+        said = said.replace(text.as_str(), &shown::line(text));
+    }
+    shown::lines(&said).into_owned()
+}
+
 /// Requested help and version go to standard output; anything else is an error.
 fn usage(error: &clap::Error, output: &mut Output) -> Exit {
-    let text = |color: bool| match color {
+    let said = usage_text(error);
+    let text = |color: bool| match color && said == error.render().to_string() {
         true => error.render().ansi().to_string(),
-        false => error.render().to_string(),
+        false => said.clone(),
     };
     if error.use_stderr() {
         let text = text(output.stderr_style().color);

@@ -12,13 +12,14 @@ use serde::Serialize;
 use super::exit::Exit;
 use super::output::Output;
 use super::state::{self, ListFormat, StateArgument};
-use lockstep_base::diagnostic::render::clean;
+use lockstep_base::diagnostic::render::clean_line;
 use lockstep_base::diagnostic::{Diagnostic, codes};
 use lockstep_base::node_path::NodePath;
 use lockstep_engine::path_pattern::PathPattern;
 use lockstep_engine::run_event::RunEventKind;
 use lockstep_runtime::logs::{LogError, file_name};
 use lockstep_store::{RunStatus, Store, StoreError, StoredRun};
+use lockstep_view::output_line;
 use lockstep_view::style::{StyledLine, Tone};
 use lockstep_view::{Style, path};
 
@@ -215,13 +216,13 @@ impl LogLine<'_> {
                 text.push_str(&serde_json::to_string(&written).unwrap_or_default());
             } else if self.named {
                 let label = path::label(node, self.style);
-                let mut shown = StyledLine::of(Tone::Note, clean(&label));
+                let mut shown = StyledLine::of(Tone::Note, clean_line(&label));
                 shown.add(Tone::Dim, format!(" {} ", self.style.bar()));
                 text.push_str(&shown.paint(self.style));
                 text.push(' ');
-                text.push_str(&clean(line));
+                text.push_str(&output_line(line));
             } else {
-                text.push_str(&clean(line));
+                text.push_str(&output_line(line));
             }
             text.push('\n');
         }

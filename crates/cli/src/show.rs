@@ -11,7 +11,7 @@ use super::run::execute;
 use super::runs::{RunJson, inputs, sign};
 use super::state::{self, ListFormat, StateArgument};
 use super::table::{TableCell, cell, table};
-use lockstep_base::diagnostic::render::clean;
+use lockstep_base::diagnostic::render::{clean, clean_line};
 use lockstep_engine::run_event::{NodeKind, RunEvent, RunEventKind, Status, Stream};
 use lockstep_runtime::logs::read_log;
 use lockstep_store::{
@@ -322,7 +322,7 @@ fn head(run: &StoredRun, style: lockstep_view::Style) -> String {
     if !inputs.is_empty() {
         below.push_str(&format!(" {dot} {inputs}"));
     }
-    let below = StyledLine::of(Tone::Dim, clean(&below));
+    let below = StyledLine::of(Tone::Dim, clean_line(&below));
     format!("{}\n{}\n", line.paint(style), below.paint(style))
 }
 

@@ -1,6 +1,6 @@
 //! Aligned columns.
 
-use lockstep_base::diagnostic::render::clean;
+use lockstep_base::diagnostic::render::clean_line;
 use lockstep_view::Style;
 use lockstep_view::style::{StyledLine, Tone};
 
@@ -12,7 +12,7 @@ pub(super) type TableCell = (Tone, String);
 
 /// A cell of plain text without control characters.
 pub(super) fn cell(tone: Tone, text: &str) -> TableCell {
-    (tone, clean(text))
+    (tone, clean_line(text))
 }
 
 /// Lines of cells, each column as wide as its widest cell.

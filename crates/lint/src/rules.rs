@@ -12,6 +12,7 @@ mod barrier_without_timeout;
 mod constant_condition;
 mod empty_block;
 mod forgeable_output;
+mod hidden_character;
 mod hidden_pipe_failure;
 mod idle_modifier;
 mod idle_verify;
@@ -55,6 +56,7 @@ pub const ALL: &[Rule] = &[
     shadowed_name::RULE,
     place_in_text::RULE,
     undocumented_input::RULE,
+    hidden_character::RULE,
     unreachable::RULE,
     constant_condition::RULE,
     empty_block::RULE,

@@ -120,7 +120,7 @@ impl EventFormatter {
             } => self.waits(node, waiting),
             RunEventKind::NodeOutput { node, text, .. } => {
                 let mut words = StyledLine::of(Tone::Dim, format!("{} ", self.style.bar()));
-                words.add(Tone::Plain, text::clean(text));
+                words.add(Tone::Plain, text::output_line(text));
                 // What a failure handler finds out is what people look for.
                 let weight = match path::handled(node) {
                     Some(_) => LineWeight::Lasting,

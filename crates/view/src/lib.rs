@@ -35,6 +35,7 @@ pub use live::LiveObserver;
 pub use plain::PlainObserver;
 pub use style::Style;
 pub use summary::{LedgerRow, OutputExcerpt, RunSummary, UnresolvedFailure};
+pub use text::output_line;
 
 /// A reporter: receives the events of a run and writes them in some form.
 pub trait RunObserver {

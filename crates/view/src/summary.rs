@@ -84,7 +84,7 @@ impl OutputLine {
             let start = line.to_owned();
             return Self { start, left_out: 0 };
         }
-        let line = text::clean(line);
+        let line = text::output_line(line);
         let end = line.char_indices().nth(MAX_SHOWN_CHARS);
         let (start, rest) = line.split_at(end.map_or(line.len(), |(end, _)| end));
         Self {

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use super::style::Style;
+use lockstep_base::shown;
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 /// How many columns the text takes.
@@ -10,10 +11,16 @@ pub(super) fn width(text: &str) -> usize {
     text.width()
 }
 
-/// The text without escape sequences and control characters, with tabs as blanks. What a line
-/// overwrote with a carriage return is gone, as on a screen.
+/// A text on one line, in which every character is seen as what it is.
 pub(super) fn clean(text: &str) -> Cow<'_, str> {
-    let harmless = |c: char| !c.is_control() && !is_bidi(c);
+    shown::line(text)
+}
+
+/// A line that a command has written, without escape sequences and control characters, with tabs
+/// as blanks. What it overwrote with a carriage return is gone, as on a screen: commands draw
+/// progress and colours so.
+pub fn output_line(text: &str) -> Cow<'_, str> {
+    let harmless = |c: char| !shown::is_hidden(c);
     if text.chars().all(harmless) {
         return Cow::Borrowed(text);
     }
@@ -95,11 +102,6 @@ pub(super) fn cut<'a>(text: &'a str, room: usize, ellipsis: &str) -> Cow<'a, str
     Cow::Owned(out)
 }
 
-/// Bidirectional controls could make a line read differently from what it contains.
-fn is_bidi(c: char) -> bool {
-    matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{200e}' | '\u{200f}')
-}
-
 /// Skips what follows an escape character.
 fn skip_escape(chars: &mut std::iter::Peekable<std::str::Chars<'_>>) {
     match chars.next() {
@@ -138,14 +140,14 @@ mod tests {
 
     #[test]
     fn control_codes_do_not_reach_the_terminal() {
-        assert_eq!(clean("\u{1b}[1;31mred\u{1b}[0m text"), "red text");
-        assert_eq!(clean("\u{1b}]0;title\u{7}body"), "body");
-        assert_eq!(clean("\u{1b}]8;;http://x\u{1b}\\link"), "link");
-        assert_eq!(clean("\u{1b}(Bx\u{7}y\u{9b}"), "xy");
-        assert_eq!(clean(" 10%\r 50%\r100%\r"), "100%");
-        assert_eq!(clean("a\tb"), "a       b");
-        assert_eq!(clean("admin\u{202e}txt"), "admintxt");
-        assert_eq!(clean("broken \u{1b}["), "broken ");
+        assert_eq!(output_line("\u{1b}[1;31mred\u{1b}[0m text"), "red text");
+        assert_eq!(output_line("\u{1b}]0;title\u{7}body"), "body");
+        assert_eq!(output_line("\u{1b}]8;;http://x\u{1b}\\link"), "link");
+        assert_eq!(output_line("\u{1b}(Bx\u{7}y\u{9b}"), "xy");
+        assert_eq!(output_line(" 10%\r 50%\r100%\r"), "100%");
+        assert_eq!(output_line("a\tb"), "a       b");
+        assert_eq!(output_line("admin\u{202e}txt"), "admintxt");
+        assert_eq!(output_line("broken \u{1b}["), "broken ");
     }
 
     #[test]

@@ -422,6 +422,8 @@ codes! {
     PLACE_IN_TEXT = "L0107";
     /// An input without documentation.
     UNDOCUMENTED_INPUT = "L0108";
+    /// A character that is not seen as what it is.
+    HIDDEN_CHARACTER = "L0109";
 
     /// A statement that is never reached.
     UNREACHABLE = "L0201";

@@ -4,6 +4,7 @@ use std::fmt::Write;
 
 use super::json::LocationJson;
 use super::{Diagnostic, Severity};
+use crate::shown;
 use crate::source::Sources;
 
 /// One line for each diagnostic.
@@ -50,7 +51,8 @@ fn properties(place: &LocationJson) -> String {
 
 /// The text of a command.
 fn data(text: &str) -> String {
-    text.replace('%', "%25")
+    shown::lines(text)
+        .replace("%", "%25")
         .replace('\r', "%0D")
         .replace('\n', "%0A")
 }

@@ -12,7 +12,7 @@ use miette::{GraphicalReportHandler, GraphicalTheme, LabeledSpan, ThemeCharacter
 use super::{Diagnostic, Label, Severity};
 use crate::source::{FileId, Sources};
 use excerpt::{Excerpt, fit};
-pub use style::{Ink, RenderStyle, clean};
+pub use style::{Ink, RenderStyle, clean, clean_line};
 
 /// How many diagnostics of one file are shown.
 const MAX_SHOWN_PER_FILE: usize = 50;

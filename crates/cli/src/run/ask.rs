@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use nix::sys::signal::{SigSet, Signal};
 
+use lockstep_base::diagnostic::render::clean_line;
 use lockstep_base::node_path::NodePath;
 use lockstep_engine::{Answer, ApprovalAnswer, EffectId, FailureChoice, Question};
 use lockstep_runtime::driver::AnswerSender;
@@ -116,11 +117,8 @@ impl QuestionPrompt {
             Question::Approve { text, by } => format!("{text} (for {})", by.join(", ")),
             Question::Failed { text } => text.clone(),
         };
-        let mut words = format!("\n{}\n", clean(node));
-        for line in text.lines() {
-            words.push_str(&format!("  {}\n", clean(line)));
-        }
-        show(&format!("{words}  {}? ", choices(question)));
+        show(&question_text(node, &text));
+        show(&format!("  {}? ", choices(question)));
     }
 }
 
@@ -160,9 +158,19 @@ pub(super) fn is_in_foreground() -> bool {
     group.map_or(true, |group| group == rustix::process::getpgrp())
 }
 
-/// An untrusted line without control characters.
-fn clean(line: &str) -> String {
-    line.chars().filter(|char| !char.is_control()).collect()
+/// A question and the node that asks it. Where it has several lines, each has a bar: a value cannot
+/// begin a line that is not one of the question.
+fn question_text(node: &str, text: &str) -> String {
+    let mut words = format!("\n{}\n", clean_line(node));
+    let bar = if text.trim_end().contains('\n') {
+        "| "
+    } else {
+        ""
+    };
+    for line in text.trim_end().split('\n') {
+        words.push_str(&format!("  {bar}{}\n", clean_line(line)));
+    }
+    words
 }
 
 /// Without a terminal to write to there is none to read from either.

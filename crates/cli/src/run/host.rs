@@ -6,7 +6,7 @@ use std::io::{self, Write};
 use super::ask::{PendingQuestion, QuestionPrompt, is_in_foreground};
 use crate::approve::said;
 use lockstep_api::session::SessionHost;
-use lockstep_base::diagnostic::render::clean;
+use lockstep_base::diagnostic::render::{clean, clean_line};
 use lockstep_base::node_path::NodePath;
 use lockstep_base::source::Name;
 use lockstep_engine::run_event::{LockQueuePosition, RunEvent, RunEventKind, WaitReason};
@@ -241,7 +241,10 @@ impl RunHost for TerminalHost {
             Some(answer) => format!("answered {}", said(answer)),
             None => String::from("cancels the run"),
         };
-        self.print(&format!("{}\n", clean(&format!("{who} {did}{comment}"))));
+        self.print(&format!(
+            "{}\n",
+            clean_line(&format!("{who} {did}{comment}"))
+        ));
     }
 
     fn withdraw(&mut self, question: EffectId) {

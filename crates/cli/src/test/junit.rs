@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use super::TestResult;
-use lockstep_base::diagnostic::render::RenderStyle;
+use lockstep_base::diagnostic::render::{RenderStyle, clean};
 use lockstep_verify::testing::TestVerdict;
 
 /// All tests: a suite for each file.
@@ -94,19 +94,17 @@ fn seconds(ms: u128) -> String {
     format!("{}.{:03}", ms / 1000, ms % 1000)
 }
 
-/// Text between tags or in quotes. Characters that XML cannot represent are replaced.
+/// Text between tags or in quotes. Characters that XML cannot represent, or that would not be seen,
+/// are shown as what they are.
 fn escape(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
-    for char in text.chars() {
+    for char in clean(text).chars() {
         match char {
             '&' => escaped.push_str("&amp;"),
             '<' => escaped.push_str("&lt;"),
             '>' => escaped.push_str("&gt;"),
             '"' => escaped.push_str("&quot;"),
-            '\n' | '\t' => escaped.push(char),
-            char if char.is_control() || matches!(char, '\u{FFFE}' | '\u{FFFF}') => {
-                escaped.push(char::REPLACEMENT_CHARACTER);
-            }
+            '\u{FFFE}' | '\u{FFFF}' => escaped.push(char::REPLACEMENT_CHARACTER),
             char => escaped.push(char),
         }
     }

@@ -58,7 +58,7 @@ fn in_command(command: &CommandTemplate, found: &mut Vec<Diagnostic>) {
 
 fn name(finding: &Finding) -> &str {
     match &finding.reader {
-        Reader::Program(name) | Reader::Input(name) => name,
+        Reader::Program(name) | Reader::Input(name) | Reader::Setting(name) => name,
         Reader::Eval
         | Reader::Alias
         | Reader::Trap

@@ -162,7 +162,7 @@ fn output(
     let bar = format!("  {} ", style.bar());
     let mut said = |tone, what: &str, left_out| {
         let mut line = StyledLine::of(Tone::Bad, bar.as_str());
-        line.add(tone, text::clean(what));
+        line.add(tone, text::output_line(what));
         if left_out > 0 {
             line.add(Tone::Dim, style.left_out(left_out));
         }

@@ -303,7 +303,7 @@ impl RunBoard {
     }
 
     fn output(&mut self, node: &NodePath, said: &str) {
-        let said = text::clean(said);
+        let said = text::output_line(said);
         let part = self
             .nodes
             .get(node)

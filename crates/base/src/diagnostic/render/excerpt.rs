@@ -199,10 +199,11 @@ fn same_length_clean(text: &str) -> Cow<'_, str> {
         match char {
             '\t' => out.push(char),
             '\r' if ends_line => out.push(char),
-            char if is_hostile(char) => out.push(match char.len_utf8() {
-                1 => '?',
-                2 => '\u{BF}',
-                _ => char::REPLACEMENT_CHARACTER,
+            char if is_hostile(char) => out.push_str(match char.len_utf8() {
+                1 => "?",
+                2 => "\u{BF}",
+                3 => "\u{FFFD}",
+                _ => "\u{FFFD}?",
             }),
             char => out.push(char),
         }

@@ -1,6 +1,8 @@
 //! The style of rendered text: colours, symbols, width. Must not inspect the terminal: the caller
 //! supplies what it supports.
 
+use crate::shown;
+
 /// What the place that text is written to can show.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RenderStyle {
@@ -55,23 +57,17 @@ impl Ink {
     }
 }
 
-/// The text without what a terminal would obey: control characters (but line ends) and marks
-/// that turn the direction of writing. Each is replaced, so that it can be seen.
+/// The text without what a terminal would obey, which is shown as what it is; its lines stay.
 pub fn clean(text: &str) -> String {
-    text.chars()
-        .map(|char| match char {
-            '\t' => ' ',
-            char if is_hostile(char) => char::REPLACEMENT_CHARACTER,
-            char => char,
-        })
-        .collect()
+    shown::lines(text).into_owned()
+}
+
+/// The same on one line: for names, values and what people write.
+pub fn clean_line(text: &str) -> String {
+    shown::line(text).into_owned()
 }
 
 /// Whether a terminal would obey the character instead of showing it.
 pub(super) fn is_hostile(char: char) -> bool {
-    (char.is_control() && char != '\n')
-        || matches!(
-            char,
-            '\u{061C}' | '\u{200E}' | '\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}'
-        )
+    shown::is_hidden(char) && char != '\n'
 }

@@ -80,24 +80,41 @@ pub(super) const SHELL_BUILTINS: &[&str] = &[
     "ulimit", "umask", "unalias", "unset", "until", "wait", "while", "{", "}",
 ];
 
-/// Parses a command's text and decides how it is executed; `bash` is whether that was requested.
+/// A variable of a command's environment that holds a secret.
+#[derive(Debug, Clone)]
+pub struct SecretVariable {
+    /// Its name.
+    pub name: Name,
+    /// Where its value stands.
+    pub span: Span,
+}
+
+/// Parses a command's text and decides how it is executed; `bash` is whether that was requested,
+/// `env` are the variables that hold secrets.
 ///
 /// # Errors
 ///
 /// What is wrong with the text, and every value that stands where it could not be data.
-pub fn analyse(pieces: &[CommandPiece], bash: bool) -> Result<Analysed, Vec<Diagnostic>> {
+pub fn analyse(
+    pieces: &[CommandPiece],
+    bash: bool,
+    env: &[SecretVariable],
+) -> Result<Analysed, Vec<Diagnostic>> {
     let mut problems: Vec<Diagnostic> = (pieces.iter())
         .filter(|piece| matches!(piece, CommandPiece::Text { text, .. } if text.contains('\0')))
         .map(|piece| errors::nul(piece.span()))
         .collect();
     let mut scanner = ShellScanner::new(pieces, bash);
-    if (pieces.iter()).any(|piece| matches!(piece, CommandPiece::Value { .. })) {
+    let has_values = (pieces.iter()).any(|piece| matches!(piece, CommandPiece::Value { .. }));
+    if has_values || !env.is_empty() {
         scanner.tree = Some(ShellTreeBuilder::new());
     }
     let complete = scanner.script().is_ok();
     let mut marks = OperandMarks::default();
     if complete && let Some(tree) = scanner.tree.take() {
-        refuse(&mut scanner, pieces, &tree.finish(), &mut marks);
+        let script = tree.finish();
+        refuse(&mut scanner, pieces, &script, &mut marks);
+        refuse_variables(&mut scanner, pieces, &script, env);
     }
     problems.append(&mut scanner.problems);
     if complete && scanner.commands == 0 && problems.is_empty() {
@@ -167,6 +184,32 @@ fn refuse(
         };
         if concerns {
             scanner.refuse(finding.piece, |span| errors::misused(&finding, span));
+        }
+    }
+}
+
+/// Reports the secrets in variables that a program is given as arguments: `curl -H "$TOKEN"`.
+fn refuse_variables(
+    scanner: &mut ShellScanner<'_>,
+    pieces: &[CommandPiece],
+    script: &List,
+    env: &[SecretVariable],
+) {
+    if env.is_empty() {
+        return;
+    }
+    let numbered = (pieces.len()..).zip(env);
+    let named: Vec<(&str, usize)> = numbered.map(|(number, it)| (&*it.name, number)).collect();
+    let mut told = BTreeSet::new();
+    for finding in code::findings_with(script, &named) {
+        let Some(at) = finding.piece.checked_sub(pieces.len()) else {
+            continue;
+        };
+        if let (Use::Argument, Some(variable)) = (finding.used, env.get(at))
+            && told.insert(at)
+        {
+            let problem = errors::variable_as_argument(&finding, &variable.name, variable.span);
+            scanner.problems.push(problem);
         }
     }
 }

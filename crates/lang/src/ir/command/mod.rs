@@ -16,7 +16,7 @@ mod tree;
 use serde::{Deserialize, Serialize};
 
 use crate::eval::Expr;
-pub use analyse::{Analysed, CommandPiece, analyse};
+pub use analyse::{Analysed, CommandPiece, SecretVariable, analyse};
 pub use display::{beginning, display, display_shortly, first_words};
 pub use invoke::{Invocation, invoke, option_in_value};
 use lockstep_base::source::Name;

@@ -12,7 +12,7 @@ use lockstep_base::source::{FileId, Span};
 use lockstep_base::value::{SecretPart, Value};
 
 fn refused(text: &str, bash: bool) -> Vec<Code> {
-    match analyse(&pieces(text), bash) {
+    match analyse(&pieces(text), bash, &[]) {
         Ok(_) => Vec::new(),
         Err(problems) => problems.iter().map(|problem| problem.code).collect(),
     }
@@ -24,7 +24,7 @@ fn show(text: &str, bash: bool) -> String {
         ExprKind::Local(Slot(slot)) => format!("‹{slot}›"),
         _ => panic!("only locals are made here"),
     };
-    match analyse(&pieces(text), bash) {
+    match analyse(&pieces(text), bash, &[]) {
         Err(problems) => format!("{problems:#?}"),
         Ok(Analysed {
             form: Form::Direct(words),
@@ -495,7 +495,7 @@ fn no_operand_becomes_an_option() {
         assert_eq!(show(text, false), format!("sh: {script}"), "{text}");
     }
     let checked = |text: &str| {
-        let operands = analyse(&pieces(text), false)
+        let operands = analyse(&pieces(text), false, &[])
             .expect("a good command")
             .operands;
         let slot = |expr: &crate::eval::Expr| match expr.kind {
@@ -525,7 +525,7 @@ fn no_operand_becomes_an_option() {
         assert_eq!(checked(text), slots, "{text}");
     }
     let value = |text: &'static str| {
-        let operands = analyse(&pieces("find ‹-x*› a"), false)
+        let operands = analyse(&pieces("find ‹-x*› a"), false, &[])
             .expect("a good command")
             .operands;
         let list = Value::list([Value::string("a"), Value::string(text)]);
@@ -551,18 +551,20 @@ fn several_mistakes_are_reported_together() {
 
 #[test]
 fn a_diagnostic_points_at_its_value_and_quotes_are_mended() {
-    let problems = analyse(&pieces("a 'b ‹x› c'"), false).unwrap_err();
+    let problems = analyse(&pieces("a 'b ‹x› c'"), false, &[]).unwrap_err();
     assert_eq!(problems[0].span(), Some(Span::new(FileId(0), 5, 12)));
     let edits: Vec<(usize, &str)> = (problems[0].fixes[0].edits.iter())
         .map(|(span, text)| (span.start as usize, text.as_str()))
         .collect();
     assert_eq!(edits, [(5, "'"), (12, "'")]);
-    let problems = analyse(&pieces("make 'b"), false).unwrap_err();
+    let problems = analyse(&pieces("make 'b"), false, &[]).unwrap_err();
     assert_eq!(problems[0].span(), Some(Span::new(FileId(0), 5, 6)));
 }
 
 fn invoked(text: &str, values: &[Value]) -> Invocation {
-    let form = analyse(&pieces(text), false).expect("a good command").form;
+    let form = analyse(&pieces(text), false, &[])
+        .expect("a good command")
+        .form;
     let mut value = |expr: &crate::eval::Expr| match expr.kind {
         ExprKind::Local(Slot(slot)) => Ok(values[slot as usize].clone()),
         _ => panic!("only locals are made here"),
@@ -650,7 +652,7 @@ proptest::proptest! {
         let text: String = parts.concat();
         let pieces = pieces(&text);
         let values = pieces.iter().filter(|piece| matches!(piece, CommandPiece::Value { .. })).count();
-        match analyse(&pieces, bash) {
+        match analyse(&pieces, bash, &[]) {
             Err(problems) => assert!(!problems.is_empty()),
             Ok(Analysed { form: Form::Direct(words), .. }) => {
                 assert!(!words.is_empty());
@@ -676,5 +678,45 @@ proptest::proptest! {
                 assert!(places.count() <= values);
             }
         }
+    }
+}
+
+/// A secret in a variable of the environment is found where a program gets it as an argument.
+#[test]
+fn secrets_in_variables_are_no_arguments() {
+    let span = lockstep_base::source::Span::start_of(lockstep_base::source::FileId(0));
+    let token = SecretVariable {
+        name: "T".into(),
+        span,
+    };
+    for (text, refused) in [
+        ("curl -H \"x: $T\" host", true),
+        ("curl $T", true),
+        ("A=$T; curl \"$A\"", true),
+        ("curl \"$(printf %s \"$T\")\"", true),
+        ("f() { curl \"$1\"; }; f \"$T\"", true),
+        ("bash -c 'curl \"$T\"'", true),
+        ("sudo curl \"${T}\"", true),
+        ("for x in $T; do curl $x; done", true),
+        ("curl --config - <<E\nheader = $T\nE", false),
+        ("printf %s \"$T\" | docker login --password-stdin", false),
+        ("test -n \"$T\" && echo $T > f", false),
+        ("A=\"$T\" curl host", false),
+        ("export A=$T; curl host", false),
+        ("curl $U", false),
+    ] {
+        let found = analyse(&pieces(text), true, std::slice::from_ref(&token));
+        let codes: Vec<_> = found
+            .err()
+            .into_iter()
+            .flatten()
+            .map(|it| it.code)
+            .collect();
+        let wanted: &[_] = if refused {
+            &[lockstep_base::diagnostic::codes::SECRET_AS_ARGUMENT]
+        } else {
+            &[]
+        };
+        assert_eq!(codes, wanted, "{text}");
     }
 }

@@ -3,7 +3,7 @@
 
 use crate::eval::{Expr, ExprKind, InterpolationPart};
 use crate::ir::command::code::outputs::CODE_VARIABLES;
-use crate::ir::command::{CommandPiece, CommandTemplate, Form, TextPart, analyse};
+use crate::ir::command::{CommandPiece, CommandTemplate, Form, SecretVariable, TextPart, analyse};
 use crate::resolve::DeclKind;
 use crate::types::{Typed, errors as type_errors, holds_secret};
 use lockstep_base::source::{Name, Span};
@@ -38,7 +38,8 @@ impl ProgramLowering<'_> {
             self.check.report(errors::unknown_shell(shell));
         }
         let (pieces, text) = self.pieces(body, &run.command);
-        let form = bash.map(|bash| analyse(&pieces, bash));
+        let (env, secrets) = self.environment_variables(body, run.variables());
+        let form = bash.map(|bash| analyse(&pieces, bash, &secrets));
         let (form, operands) = match form.unwrap_or_else(|| Err(Vec::new())) {
             Ok(analysed) => (analysed.form, analysed.operands),
             Err(errors) => {
@@ -53,7 +54,6 @@ impl ProgramLowering<'_> {
             .dir
             .as_ref()
             .map(|dir| self.value(body, dir, &Type::String, "the working directory"));
-        let env = self.environment_variables(body, run.variables());
         let on = run.on.as_ref().map(|on| {
             let want = Type::Infrastructure(None);
             self.value(body, on, &want, "`on`")
@@ -187,7 +187,8 @@ impl ProgramLowering<'_> {
         &mut self,
         body: &mut BodyContext,
         env: &[(ast::RecordKey, ast::Expr)],
-    ) -> Vec<(Name, Expr)> {
+    ) -> (Vec<(Name, Expr)>, Vec<SecretVariable>) {
+        let mut secrets = Vec::new();
         let mut found: Vec<(Name, Expr)> = Vec::new();
         let mut places: Vec<Span> = Vec::new();
         for (key, value) in env {
@@ -207,6 +208,12 @@ impl ProgramLowering<'_> {
                 self.check
                     .report(errors::code_variable(&name, typed.expr.span));
             }
+            if typed.ty == Type::Secret {
+                secrets.push(SecretVariable {
+                    name: name.clone(),
+                    span: typed.expr.span,
+                });
+            }
             let expr = if typed.ty.interpolates() || typed.ty == Type::Secret {
                 self.as_texts(body, typed)
             } else {
@@ -217,7 +224,7 @@ impl ProgramLowering<'_> {
             found.push((name, expr));
             places.push(span);
         }
-        found
+        (found, secrets)
     }
 }
 

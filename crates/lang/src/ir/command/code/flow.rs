@@ -33,9 +33,12 @@ pub struct Flow {
 impl Flow {
     /// Follows the values through a script until nothing new is learned about its variables and
     /// files, which loops and functions can carry backwards.
-    pub fn through(script: &List) -> Vec<Finding> {
+    pub fn through(script: &List, variables: &[(&str, usize)]) -> Vec<Finding> {
         const MAX_ROUNDS: usize = 6;
         let mut flow = Self::default();
+        for (name, piece) in variables {
+            flow.variables.put(name, &Taint::from([*piece]));
+        }
         flow.declare(script);
         for _ in 0..MAX_ROUNDS {
             let before = (flow.variables.clone(), flow.files.clone());
@@ -237,6 +240,7 @@ impl Flow {
         let content = self.content(first);
         self.find(&content, Use::Code(Language::Shell), Reader::File, false);
         super::names::check(self, &name, words, &taints);
+        super::settings::check(words, &taints, &mut self.findings);
         let Some(program) = arguments::program(words) else {
             super::operands::check(words, words.len(), &mut self.findings);
             if first.known().is_none() {

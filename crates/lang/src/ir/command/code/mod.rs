@@ -8,6 +8,7 @@ mod names;
 mod operands;
 pub mod outputs;
 pub mod programs;
+pub mod settings;
 mod taint;
 #[cfg(test)]
 mod tests;
@@ -54,6 +55,8 @@ pub enum Reader {
     Shell,
     /// A program, by its arguments.
     Program(String),
+    /// A program, by a setting among its options.
+    Setting(String),
     /// A program, by its standard input.
     Input(String),
     /// Whoever executes a file that the script has written.
@@ -89,7 +92,13 @@ pub struct Finding {
 
 /// What becomes of the values of a script.
 pub fn findings(script: &List) -> Vec<Finding> {
-    flow::Flow::through(script)
+    flow::Flow::through(script, &[])
+}
+
+/// The same where variables of the environment hold values, too: each with the number that it is
+/// called by in place of a piece.
+pub fn findings_with(script: &List, variables: &[(&str, usize)]) -> Vec<Finding> {
+    flow::Flow::through(script, variables)
 }
 
 /// Whether a word begins as an assignment.

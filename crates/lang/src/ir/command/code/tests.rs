@@ -3,6 +3,7 @@
 
 use super::outputs::CODE_VARIABLES;
 use super::programs::{Input, Language, Operands, PROGRAMS, Program, SHELLS};
+use super::settings::SETTINGS;
 use super::{Use, findings};
 use crate::ir::command::analyse;
 use crate::ir::command::notation::pieces;
@@ -10,7 +11,7 @@ use crate::ir::command::tree;
 use lockstep_base::diagnostic::{Code, codes};
 
 fn refused(text: &str) -> Vec<Code> {
-    match analyse(&pieces(text), true) {
+    match analyse(&pieces(text), true, &[]) {
         Ok(_) => Vec::new(),
         Err(problems) => problems.iter().map(|problem| problem.code).collect(),
     }
@@ -421,4 +422,39 @@ fn every_row_says_something() {
         );
     }
     assert!(SHELLS.contains(&"sh"));
+}
+
+#[test]
+fn no_setting_names_a_program_by_a_value() {
+    for row in SETTINGS {
+        for name in row.names {
+            for option in row.options.split_ascii_whitespace() {
+                let between = if option.starts_with("--") { "=" } else { "" };
+                let with = |setting: &str| {
+                    [
+                        format!("{name} {option} {setting} x"),
+                        format!("{name} {option}{between}{setting} x"),
+                        format!("sudo {name} -v {option} {setting} x | cat"),
+                    ]
+                };
+                for text in with("‹v›").iter().chain(&with("\"$(echo ‹v›)\"")) {
+                    is_refused(text);
+                }
+                for key in row.runs.split_ascii_whitespace() {
+                    let key = key.replace('*', "it").to_uppercase();
+                    with(&format!("{key}=‹v›"))
+                        .iter()
+                        .for_each(|text| is_refused(text));
+                }
+                if !row.runs.is_empty() {
+                    with("harmless.name=‹v›")
+                        .iter()
+                        .for_each(|text| is_accepted(text));
+                }
+            }
+        }
+    }
+    is_accepted("git commit -c ‹v›");
+    is_accepted("ssh -o Port=‹v› -o User=‹w› h true");
+    is_refused("O=ProxyCommand=‹v›; ssh -o \"$O\" h");
 }

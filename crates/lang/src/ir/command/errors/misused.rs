@@ -32,6 +32,9 @@ fn as_code(reader: &Reader, span: Span) -> Diagnostic {
             format!("a value cannot be part of what `{name}` executes from its standard input")
         }
         Reader::File => String::from("a value cannot be part of a file that is executed"),
+        Reader::Setting(name) => {
+            format!("a value cannot decide which program `{name}` starts")
+        }
         Reader::Eval | Reader::Alias | Reader::Trap | Reader::Shell | Reader::Program(_) => {
             String::from("a value cannot be part of text that a shell executes")
         }
@@ -53,6 +56,9 @@ fn remedy(reader: &Reader) -> String {
             "let `{name}` start a shell with the value as its argument: \
              `sh -c 'echo \"$1\"' sh ${{…}}`"
         ),
+        Reader::Setting(_) => "write the name of the setting in the text of the command, where it \
+             is one that starts no program; one that does is written out"
+            .into(),
         Reader::Input(_) => "quote the delimiter and pass the value as an argument: \
              `sh -s ${…} <<'EOF'`, with `\"$1\"` in the text"
             .into(),
@@ -111,6 +117,31 @@ fn secret_as_argument(reader: &Reader, span: Span) -> Diagnostic {
     .help(
         "pass it as a variable that the program reads (`NAME=${…} program`, or `env { NAME: … }`), \
          or by standard input: a here-document, or `printf %s ${…} | program`",
+    )
+}
+
+/// `curl -H "$TOKEN"` with a secret in `TOKEN`.
+pub(in crate::ir::command) fn variable_as_argument(
+    finding: &Finding,
+    name: &str,
+    span: Span,
+) -> Diagnostic {
+    let program = match &finding.reader {
+        Reader::Program(name) if !name.is_empty() => format!("`{name}`"),
+        _ => String::from("a program"),
+    };
+    Diagnostic::error(
+        codes::SECRET_AS_ARGUMENT,
+        span,
+        format!(
+            "the command makes `${name}`, a secret, an argument of {program}, where every user of \
+             the machine sees it"
+        ),
+    )
+    .here("would be on its command line")
+    .help(
+        "let the program read the variable itself, or pass it by standard input: a here-document, \
+         or `printf %s \"$NAME\" | program`",
     )
 }
 
