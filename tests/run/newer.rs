@@ -231,3 +231,45 @@ fn the_plan_says_what_is_kept_to_the_end() {
     assert!(plan("found").contains("locks prod.us, prod.eu"));
     assert!(plan("block").contains("locks prod.eu · atomic"));
 }
+
+/// Runs that succeed, fail or are taken back come between a deployment and its rollback, in any
+/// order: whoever has deployed last and has not taken it back is what is live.
+#[test]
+fn the_latest_is_live_whatever_comes_between() {
+    for seed in 0..8_u32 {
+        let test = ship();
+        let mut latest = ["v0", "v0"].map(String::from);
+        let old = waits(&test, "handled", &["v=v5", "fails=true", "waits=true"]);
+        let mut is_superseded = false;
+        // The bits of the seed say what each run does.
+        for turn in 0..3 {
+            let is_good = seed >> turn & 1 == 1;
+            let pipeline = ["one", "each", "handled"][(seed + turn) as usize % 3];
+            let version = format!("v{}", 6 + turn);
+            let bad = format!("{version}-prod.eu\n");
+            write(&test, "bad", if is_good { "" } else { &bad });
+            let input = format!("v={version}");
+            let run = says(&test, &["run", "main.deploy", pipeline, "-i", &input]);
+            assert_eq!(run.code, i32::from(!is_good), "{seed}: {}", run.stdout);
+            if is_good {
+                is_superseded = true;
+                latest[0].clone_from(&version);
+                if pipeline == "each" {
+                    latest[1] = version;
+                }
+            }
+        }
+        write(&test, "bad", "");
+        write(&test, "go", "");
+        let old = old.end();
+        assert_eq!(old.code, 1, "{seed}: {}", old.stdout);
+        let told = old.stdout.contains("superseded");
+        assert_eq!(told, is_superseded, "{seed}: {}", old.stdout);
+        assert_eq!(live(&test), latest, "{seed}");
+        // Once more, the same is so: it fails again, or does not begin.
+        let again = says(&test, &["retry", "--yes", &id_of(&old.stdout)]);
+        let expected = if is_superseded { 6 } else { 1 };
+        assert_eq!(again.code, expected, "{seed}: {}", again.stdout);
+        assert_eq!(live(&test), latest, "{seed}");
+    }
+}
