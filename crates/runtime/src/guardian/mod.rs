@@ -20,6 +20,7 @@ use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitCode, Stdio};
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::process::{GroupRegistry, GuardianVariable};
 use crate::processes::{self, COMMAND_VARIABLE, RUNNER_VARIABLE};
@@ -45,6 +46,9 @@ pub struct Guardian {
     token: String,
     inherited: Option<String>,
     started: Mutex<GuardianProcess>,
+    /// The next number of a command that is in no table, because there is no guardian: the runner
+    /// must find its processes nevertheless.
+    unguarded: AtomicU64,
 }
 
 /// The process, once there is one.
@@ -58,6 +62,9 @@ enum GuardianProcess {
     /// It cannot be started here: commands run unguarded.
     Never,
 }
+
+/// The first number of a command that is in no table; no table has so many.
+const FIRST_UNGUARDED: u64 = 1 << 40;
 
 impl Guardian {
     /// A guardian that is this program itself, which must call [`take_over`] before anything else.
@@ -81,6 +88,7 @@ impl Guardian {
             token: processes::new_token(),
             inherited: std::env::var(COMMAND_VARIABLE).ok(),
             started: Mutex::new(GuardianProcess::NotYet),
+            unguarded: AtomicU64::new(FIRST_UNGUARDED),
         }
     }
 
@@ -192,7 +200,8 @@ impl Guardian {
 impl GroupRegistry for Guardian {
     fn reserve(&self, lasting: bool) -> GuardianVariable {
         self.ensure_started();
-        let number = self.with_table(CommandTable::add).unwrap_or_default();
+        let number = self.with_table(CommandTable::add);
+        let number = number.unwrap_or_else(|| self.unguarded.fetch_add(1, Ordering::Relaxed));
         GuardianVariable {
             number,
             variable: Some(processes::variable(
@@ -255,4 +264,20 @@ pub fn take_over(arguments: &[OsString]) -> Option<ExitCode> {
     }
     watch::watch(token.to_str()?, rest.first().map(Path::new));
     Some(ExitCode::SUCCESS)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Else the runner could not find what a command has started.
+    #[test]
+    fn commands_without_a_guardian_have_numbers_too() {
+        let guardian = Guardian::new("/no/such/program", []);
+        let [one, other] = [guardian.reserve(false), guardian.reserve(false)];
+        assert!(one.number >= FIRST_UNGUARDED && one.number != other.number);
+        let (_, mark) = one.variable.unwrap();
+        assert!(mark.ends_with(&format!(".{}", one.number)), "{mark}");
+        guardian.unregister(one.number);
+    }
 }

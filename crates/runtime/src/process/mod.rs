@@ -258,9 +258,7 @@ impl SystemSpawner {
     ///
     /// If the folder cannot be created.
     pub fn new(parent: &Path) -> std::io::Result<Self> {
-        let scratch = private_folder(parent)?;
-        // Without it the folder is not removed if this program and its guardian are killed.
-        let _ = sign(&scratch);
+        let scratch = signed_folder(parent)?;
         Ok(Self {
             scratch,
             grace: SIGTERM_GRACE,
@@ -458,6 +456,22 @@ fn not_run(message: String) -> CommandResult {
         stderr: OutputText::default(),
         code: None,
         outputs: IndexMap::new(),
+    }
+}
+
+/// Creates a private folder, and says in it whose it is.
+fn signed_folder(parent: &Path) -> std::io::Result<PathBuf> {
+    let mut attempt = 0;
+    loop {
+        let folder = private_folder(parent)?;
+        match sign(&folder) {
+            // Another process took it for one that was left, because a clock was set.
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound && attempt < 100 => {
+                attempt += 1;
+            }
+            // Unsigned it is not removed if this program and its guardian are killed.
+            _ => return Ok(folder),
+        }
     }
 }
 
