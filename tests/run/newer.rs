@@ -230,6 +230,16 @@ fn the_plan_says_what_is_kept_to_the_end() {
     }
     assert!(plan("found").contains("locks prod.us, prod.eu"));
     assert!(plan("block").contains("locks prod.eu · atomic"));
+    // What is given back before may have been deployed to when it is rolled back.
+    for (pipeline, is_told) in [("whole", false), ("handled", true)] {
+        let fails = format!("{pipeline}/look/look");
+        let plan = ["plan", "main.deploy", pipeline, "-i", "v=v1"];
+        let words = [plan.as_slice(), &["--if-fails", &fails]].concat();
+        let said = says(&test, &words).stdout;
+        assert!(said.contains("rolled back"), "{said}");
+        let told = said.contains("what a later run has deployed by then is left as it is");
+        assert_eq!(told, is_told, "{said}");
+    }
 }
 
 /// Runs that succeed, fail or are taken back come between a deployment and its rollback, in any

@@ -260,6 +260,15 @@ impl PlanTree {
         node.holds_locks && node.shares_locks && !node.stmt.kind.holds_infrastructures()
     }
 
+    /// Whether a rollback may come to what a stage has deployed and given back: others may have
+    /// deployed there by then.
+    pub fn may_undo_what_was_given_back(&self) -> bool {
+        let undoes = |node: &PlanNode| node.may_roll_back && !node.shares_locks;
+        self.nodes
+            .iter()
+            .any(|node| undoes(node) && node.has_stage && node.has_deploy)
+    }
+
     fn mark_rollback(&mut self, verdict: TreeId, scope: RollbackScope) {
         let target = match scope {
             // The handler's own statement: the nearest one around that has handlers.

@@ -64,6 +64,10 @@ pub struct WhatIfReport {
     /// How many more there are, which would take too long to play.
     #[serde(skip_serializing_if = "is_zero")]
     pub unlisted: usize,
+    /// Whether a rollback may come after a stage has given its infrastructures back: what a later
+    /// run has deployed there by then is left as it is.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub may_be_superseded: bool,
     /// What a person was assumed to choose, if a failure handler asked.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub chosen: Option<&'static str>,
@@ -105,6 +109,7 @@ pub enum WhatIfError {
 /// [`WhatIfError`] where the pipeline fails by itself, or nothing is there that could fail so.
 pub fn what_if(plan: Plan, ask: &WhatIfRequest) -> Result<WhatIfReport, WhatIfError> {
     let pipeline = plan.bound.pipeline().name.clone();
+    let may_be_superseded = plan.tree.may_undo_what_was_given_back();
     let player = FailureScript::new(plan, ask.clone());
     let good = player.play(None, SimulationTiming::Even);
     if good.status != Some(Status::Succeeded) {
@@ -149,6 +154,7 @@ pub fn what_if(plan: Plan, ask: &WhatIfRequest) -> Result<WhatIfReport, WhatIfEr
         class: ask.class,
         cases,
         unlisted,
+        may_be_superseded,
         chosen: chosen.then(|| ask.choice.as_str()),
     })
 }

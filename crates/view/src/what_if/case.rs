@@ -6,6 +6,7 @@ use indexmap::IndexMap;
 use super::{WhatIfLayout, mark, pipeline, word};
 use crate::style::{LineSymbol, StyledLine, Tone};
 use crate::{phrases, text};
+use lockstep_engine::run_event::Status;
 use lockstep_verify::what_if::{
     DeploymentOutcome, InfrastructureOutcome, WhatIfCase, WhatIfOutcome, WhatIfReport,
 };
@@ -44,6 +45,11 @@ pub(super) fn lines(
         }
         lines.extend(fates(outcome, look));
         lines.extend(afterwards(outcome));
+    }
+    let mut all = case.outcomes.iter().flat_map(|it| &it.deployments);
+    if foresight.may_be_superseded && all.any(|it| it.ends.contains(&Status::RolledBack)) {
+        let note = "  what a later run has deployed by then is left as it is: superseded";
+        lines.push(StyledLine::of(Tone::Dim, note));
     }
     lines
 }
