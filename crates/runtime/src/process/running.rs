@@ -14,7 +14,7 @@ use super::super::connection::Trailer;
 use super::super::processes::{self, ProcessStat};
 use super::super::secrets::SecretVault;
 use super::leftovers::CommandProcesses;
-use super::stream::{LineListener, StreamReader};
+use super::stream::{LineListener, READ_CHUNK_BYTES, StreamReader};
 use super::{GuardedCommand, PreparedCommand, StopRequest, SystemSpawner, TARGET};
 use lockstep_engine::run_event::Stream;
 
@@ -29,9 +29,6 @@ const PIPE_DRAIN_TIMEOUT: Duration = Duration::from_millis(200);
 const LATE_READER_TIMEOUT: Duration = Duration::from_secs(10);
 
 const LATE_READER_POLL_INTERVAL: Duration = Duration::from_millis(50);
-
-/// After so much output at once, in bytes, the task yields.
-const MAX_READ_BYTES_PER_TURN: usize = 16 * 1024;
 
 /// How a local process ended.
 pub(crate) struct ProcessExit {
@@ -333,8 +330,9 @@ pub(super) async fn read(
             (ready @ Poll::Ready(_), _) | (_, ready) => ready,
         }
     });
-    if taken.await >= MAX_READ_BYTES_PER_TURN {
-        // There may always be more; the receiver of the lines must get a turn.
+    if taken.await >= READ_CHUNK_BYTES {
+        // There may always be more, and other commands and the receiver of the lines must get a turn:
+        // tokio would go on for a hundred reads, half a million lines.
         tokio::task::yield_now().await;
     }
 }
