@@ -112,7 +112,7 @@ impl DeadRunner {
         }
         for folder in folders {
             // Nothing depends on it.
-            let _ = std::fs::remove_dir_all(folder);
+            let _ = remove_folder(&folder);
         }
         Ok(())
     }
@@ -205,6 +205,21 @@ pub(crate) fn sign(folder: &Path) -> std::io::Result<()> {
     std::fs::write(folder.join(SIGNATURE_FILE), text)
 }
 
+/// Removes a runner's folder, its signature last: where this is broken off, others still see whose it
+/// was, and remove the rest.
+pub(crate) fn remove_folder(folder: &Path) -> std::io::Result<()> {
+    for entry in std::fs::read_dir(folder)?.flatten() {
+        if entry.file_name() == SIGNATURE_FILE {
+            continue;
+        }
+        match entry.file_type()?.is_dir() {
+            true => std::fs::remove_dir_all(entry.path())?,
+            false => std::fs::remove_file(entry.path())?,
+        }
+    }
+    std::fs::remove_dir_all(folder)
+}
+
 /// The folders of runners of this user that are dead, with the prefixes of those. Only runners
 /// count whose process numbers can be seen from here.
 fn left_folders(parent: &Path) -> Vec<(String, PathBuf)> {
@@ -253,7 +268,7 @@ pub fn remove_left_folders(parent: &Path) {
     for (prefix, folder) in folders {
         if is_all_gone(&snapshot, &prefix, &folder) {
             // Nothing depends on it.
-            let _ = std::fs::remove_dir_all(folder);
+            let _ = remove_folder(&folder);
             continue;
         }
         let runner = DeadRunner {
@@ -261,5 +276,23 @@ pub fn remove_left_folders(parent: &Path) {
             temporary: parent.to_path_buf(),
         };
         runner.is_over();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folder_that_cannot_be_removed_yet_stays_signed() {
+        let parent = tempfile::tempdir().unwrap();
+        let folder = parent.path().join("lockstep-1");
+        std::fs::create_dir_all(folder.join("below")).unwrap();
+        sign(&folder).unwrap();
+        std::fs::write(folder.join("below/file"), "").unwrap();
+        assert!(remove_folder(&parent.path().join("no-such")).is_err());
+        assert!(folder.join(SIGNATURE_FILE).exists());
+        remove_folder(&folder).unwrap();
+        assert!(!folder.exists());
     }
 }

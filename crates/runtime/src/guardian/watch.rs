@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process_group};
 
+use super::dead_runner::remove_folder;
 use super::table;
 use crate::process::left_output;
 use crate::processes::{self, CommandTrace, MarkedCommands, ProcessId, ProcessSnapshot};
@@ -48,7 +49,7 @@ pub(super) fn watch(token: &str, folder: Option<&Path>) {
     }
     if let Some(folder) = folder {
         // Nothing depends on it; leftovers are in a folder for temporary files.
-        let _ = std::fs::remove_dir_all(folder);
+        let _ = remove_folder(folder);
     }
     drop(signals);
 }

@@ -25,7 +25,7 @@ use tokio::process::{Child, ChildStdout};
 use tokio::sync::watch;
 
 use super::connection::{Connection, Trailer};
-use super::guardian::dead_runner::sign;
+use super::guardian::dead_runner::{remove_folder, sign};
 use super::processes;
 use super::secrets::SecretVault;
 pub(super) use explain::exit_message;
@@ -440,7 +440,7 @@ impl SystemSpawner {
 impl Drop for SystemSpawner {
     fn drop(&mut self) {
         // Nothing depends on it; leftovers are in a folder for temporary files.
-        let _ = std::fs::remove_dir_all(&self.scratch);
+        let _ = remove_folder(&self.scratch);
     }
 }
 
