@@ -205,8 +205,8 @@ pub(crate) fn sign(folder: &Path) -> std::io::Result<()> {
     std::fs::write(folder.join(SIGNATURE_FILE), text)
 }
 
-/// Removes a runner's folder, its signature last: where this is broken off, others still see whose it
-/// was, and remove the rest.
+/// Removes a runner's folder, its signature last: where this is broken off, others still see whose
+/// it was, and remove the rest.
 pub(crate) fn remove_folder(folder: &Path) -> std::io::Result<()> {
     for entry in std::fs::read_dir(folder)?.flatten() {
         if entry.file_name() == SIGNATURE_FILE {

@@ -331,8 +331,8 @@ pub(super) async fn read(
         }
     });
     if taken.await >= READ_CHUNK_BYTES {
-        // There may always be more, and other commands and the receiver of the lines must get a turn:
-        // tokio would go on for a hundred reads, half a million lines.
+        // There may always be more, and the receiver of the lines must get a turn: tokio would go
+        // on for a hundred reads, half a million lines.
         tokio::task::yield_now().await;
     }
 }
