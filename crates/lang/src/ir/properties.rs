@@ -4,14 +4,14 @@
 
 #![deny(clippy::wildcard_enum_match_arm)]
 
-use super::{HandlerVerdict, Matrix, StmtKind};
+use super::{Block, HandlerVerdict, Matrix, StmtKind};
 use crate::eval::Expr;
 
 /// Into what a statement divides its body.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Fork<'a> {
     /// Each statement of its body is a strand.
-    Children,
+    Children(&'a Block),
     /// The body runs once for each cell of a matrix.
     Cells(&'a Matrix),
 }
@@ -105,7 +105,7 @@ impl StmtKind {
     /// Into what its body is divided, where it runs as more than one strand or more than once.
     pub fn fork(&self) -> Option<Fork<'_>> {
         match self {
-            Self::Parallel(_) => Some(Fork::Children),
+            Self::Parallel(body) => Some(Fork::Children(body)),
             Self::Matrix(matrix) => Some(Fork::Cells(matrix)),
             Self::Block(_)
             | Self::Stage { .. }
@@ -132,14 +132,14 @@ impl StmtKind {
 
     /// Whether the statements of its body are concurrent strands of their own.
     pub fn has_strands(&self) -> bool {
-        self.fork() == Some(Fork::Children)
+        matches!(self.fork(), Some(Fork::Children(_)))
     }
 
     /// The loop or matrix: what has cells.
     pub fn matrix(&self) -> Option<&Matrix> {
         match self.fork()? {
             Fork::Cells(matrix) => Some(matrix),
-            Fork::Children => None,
+            Fork::Children(_) => None,
         }
     }
 

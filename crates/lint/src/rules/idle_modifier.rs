@@ -8,7 +8,7 @@ use super::super::{tree, walk};
 use lockstep_base::diagnostic::{Diagnostic, codes};
 use lockstep_base::source::Span;
 use lockstep_base::value::Value;
-use lockstep_lang::ir::{Stmt, StmtKind};
+use lockstep_lang::ir::{Fork, Stmt};
 use lockstep_syntax::ast::ModifierKind;
 
 pub(super) const RULE: Rule = Rule::new(codes::IDLE_MODIFIER, "idle-modifier", check);
@@ -81,29 +81,9 @@ fn idle(stmt: &Stmt, known: &KnownLocals<'_>) -> Vec<(&'static str, String)> {
 
 /// How many things a block could do at once, and what they are called.
 fn cells(stmt: &Stmt, known: &KnownLocals<'_>) -> Option<(usize, &'static str)> {
-    match &stmt.kind {
-        StmtKind::Parallel(body) => Some((body.stmts.len(), "statements")),
-        StmtKind::Matrix(matrix) => Some((known.cells(matrix)?, "cells")),
-        StmtKind::Block(_)
-        | StmtKind::Stage { .. }
-        | StmtKind::Deploy { .. }
-        | StmtKind::Step { .. }
-        | StmtKind::Run(_)
-        | StmtKind::Call(_)
-        | StmtKind::Action { .. }
-        | StmtKind::Let(_)
-        | StmtKind::If { .. }
-        | StmtKind::Barrier { .. }
-        | StmtKind::Lock { .. }
-        | StmtKind::Approve { .. }
-        | StmtKind::Wait(_)
-        | StmtKind::Verify { .. }
-        | StmtKind::Log(_)
-        | StmtKind::Fail(_)
-        | StmtKind::Return(_)
-        | StmtKind::Yield(_)
-        | StmtKind::On { .. }
-        | StmtKind::Verdict(_) => None,
+    match stmt.kind.fork()? {
+        Fork::Children(body) => Some((body.stmts.len(), "statements")),
+        Fork::Cells(matrix) => Some((known.cells(matrix)?, "cells")),
     }
 }
 

@@ -14,7 +14,7 @@ fn check(context: &Context<'_>, found: &mut Vec<Diagnostic>) {
     context.with_constants(&mut |program, scope| {
         walk::with_values(program, ROOT_FILE, scope, &mut |stmt, known| {
             let parallel = match stmt.kind.fork() {
-                Some(Fork::Children) => true,
+                Some(Fork::Children(_)) => true,
                 Some(Fork::Cells(matrix)) => {
                     matrix.axes.iter().any(|axis| axis.order == Order::Parallel)
                 }

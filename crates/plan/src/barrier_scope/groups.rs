@@ -209,7 +209,7 @@ impl PlaceInBlock<'_> {
             return Vec::new();
         };
         match self.tree.get(self.block).stmt.kind.fork() {
-            Some(Fork::Children) => {
+            Some(Fork::Children(_)) => {
                 let own = self.counts.children.get(&(self.child, group));
                 let own = own.map_or(0, |own| own.equal_to(key));
                 match all.equal_to(key) > own {
@@ -245,7 +245,7 @@ impl PlaceInBlock<'_> {
 pub fn blocks_around(tree: &PlanTree, spot: TreeId) -> impl Iterator<Item = (TreeId, TreeId)> {
     let pairs = tree.outwards(spot).skip(1).zip(tree.outwards(spot));
     pairs.filter(|(block, _)| match tree.get(*block).stmt.kind.fork() {
-        Some(Fork::Children) => true,
+        Some(Fork::Children(_)) => true,
         Some(Fork::Cells(matrix)) => !parallel_runs(matrix).is_empty(),
         None => false,
     })
