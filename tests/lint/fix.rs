@@ -83,6 +83,56 @@ fn an_import_that_brings_inputs_stays() {
     );
 }
 
+/// Without it a run that fails would succeed: what may fail is evaluated though nothing reads it.
+#[test]
+fn a_value_that_may_fail_stays() {
+    let declared = [
+        "env(\"NOT_SET\")",
+        "file(\"./not-there\")",
+        "1 / n",
+        "from-json(t).a",
+        "int(t)",
+        "[1, 2][n]",
+        "n + 1",
+    ];
+    for value in declared {
+        let text = format!(
+            "## A number.\ninput n: int = 0\n\n## A text.\ninput t: string = \"\"\n\n\
+             let x = {value}\n\npipeline a {{\n  log \"a\"\n}}\n"
+        );
+        assert_eq!(mend(&[], &text).text, text, "{value}");
+    }
+    let inside = [
+        "1 / n",
+        "from-json(r.stdout)",
+        "int(r.stdout)",
+        "split(r.stdout, \",\")[1]",
+        "r.outputs[\"digest\"]",
+        "\"${from-json(r.stdout)}\"",
+    ];
+    for value in inside {
+        let text = format!(
+            "## A number.\ninput n: int = 0\n\npipeline a {{\n  let r = run \"x\"\n  \
+             let x = {value}\n  log \"${{r.code}} ${{n}}\"\n}}\n"
+        );
+        assert_eq!(mend(&[], &text).text, text, "{value}");
+    }
+    for value in [
+        "1 + 2",
+        "n",
+        "[n, 2]",
+        "n == 1",
+        "if n > 2 then 1 else 2",
+        "{ a: n }",
+    ] {
+        let with = |line: &str| {
+            format!("## A number.\ninput n: int = 0\n\npipeline a {{\n{line}  log \"${{n}}\"\n}}\n")
+        };
+        let text = with(&format!("  let x = {value}\n"));
+        assert_eq!(mend(&[], &text).text, with(""), "{value}");
+    }
+}
+
 #[test]
 fn suppressions_of_nothing_go_and_others_hold() {
     becomes(

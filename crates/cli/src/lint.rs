@@ -18,6 +18,7 @@ use lockstep_base::diagnostic::render::{Ink, RenderStyle, clean, render};
 use lockstep_base::diagnostic::{Code, Diagnostic, Severity, codes};
 use lockstep_base::source::Sources;
 use lockstep_base::world::FileError;
+use lockstep_format::format_text;
 use lockstep_lang::compile::{Compilation, compile};
 use lockstep_lang::ir::Program;
 use lockstep_lint::{self as lint, Level, Rule};
@@ -163,14 +164,15 @@ impl<'a> LintSession<'a> {
     ) -> Result<Option<(String, Vec<String>)>, Exit> {
         let mended = lint::fix(opened, &opened.path, opened.text(), config);
         if let Some(why) = &mended.refused {
-            // It is a bug of this program, and nothing was changed; the findings are reported.
+            // The findings are reported all the same.
             output.complain(&format!("{}: not fixed: {why}\n", clean(&opened.path)));
         }
         if mended.text == opened.text() {
             return Ok(None);
         }
-        match replace::replace(&opened.path, &mended.text) {
-            Ok(()) => Ok(Some((mended.text, mended.done))),
+        let text = formatted_as_before(opened.text(), mended.text);
+        match replace::replace(&opened.path, &text) {
+            Ok(()) => Ok(Some((text, mended.done))),
             Err(why) => {
                 let why = FileError::from(&why);
                 let message = format!("cannot write `{}`: {why}", opened.path);
@@ -326,4 +328,12 @@ fn row(rule: &Rule, level: Level, widest: usize, style: RenderStyle) -> String {
         style.paint(ink, &format!("{:5}", level.as_str())),
         code.title(),
     )
+}
+
+/// The text after fixes: where the file was formatted before them, it is again.
+fn formatted_as_before(before: &str, after: String) -> String {
+    match format_text(before) {
+        Ok(formatted) if formatted == before => format_text(&after).unwrap_or(after),
+        Ok(_) | Err(_) => after,
+    }
 }

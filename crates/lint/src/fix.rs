@@ -2,6 +2,7 @@
 //! that the compiled program is still the same. The caller writes the text to disk.
 
 mod equivalence;
+mod failing_lets;
 
 use lockstep_base::diagnostic::{Diagnostic, Severity};
 use lockstep_base::source::Span;

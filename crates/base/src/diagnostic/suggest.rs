@@ -5,7 +5,8 @@
 const MAX_COMPARED_NAMES: usize = 1_000;
 
 /// At most three candidates that are close to `word`, the closest first.
-/// Equality without regard to case comes first; then at most a third of the word may differ.
+/// Equality without regard to case comes first; then at most a third of the word may differ, or one
+/// character, but never as many as one of the two is long: they would have nothing in common.
 pub fn closest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Vec<&'a str> {
     let folded: Vec<char> = word.to_lowercase().chars().collect();
     let limit = (word.chars().count() / 3).max(1);
@@ -16,6 +17,7 @@ pub fn closest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) ->
     let similar = candidates.into_iter().filter(is_similar);
     let compared = similar.take(MAX_COMPARED_NAMES).filter_map(|candidate| {
         let other: Vec<char> = candidate.to_lowercase().chars().collect();
+        let limit = limit.min(folded.len().min(other.len()).saturating_sub(1));
         Some((distance(&folded, &other, limit)?, candidate))
     });
     let mut near: Vec<(usize, &str)> = compared.collect();
@@ -127,6 +129,9 @@ mod tests {
         assert_eq!(closest("PROD", ["qa", "prod"]), ["prod"]);
         assert_eq!(closest("satge", ["stage", "state"]), ["stage"]);
         assert!(closest("x", ["kubernetes"]).is_empty());
+        assert!(closest("x", ["y", "xs", "ab"]).is_empty());
+        assert!(closest("ab", ["a", "b", ""]).is_empty());
+        assert_eq!(closest("X", ["y", "x"]), ["x"]);
         assert_eq!(
             did_you_mean("eu", ["ew", "us", "au"]).as_deref(),
             Some("did you mean `au` or `ew`?")

@@ -12,6 +12,7 @@ pub mod operators;
 mod scopes;
 #[cfg(test)]
 mod tests;
+pub mod totality;
 pub mod visit;
 
 pub use evaluate::eval;

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use serde_json::Value;
 
+use super::failing_lets::FailingLets;
 use super::is_error;
 use lockstep_base::source::{Name, Span};
 use lockstep_lang::compile::Compilation;
@@ -37,10 +38,12 @@ const REFERENCE_MARKER: char = '\0';
 /// The reachable declarations of a program by name, starting from its pipelines, tests and inputs,
 /// with everything in them that makes a difference.
 fn normalize(program: &Program) -> BTreeMap<String, Value> {
+    let failing = FailingLets::of(program);
     let tables = TableNames::of(program);
     let mut open: Vec<String> = Vec::new();
     let mut declared: HashMap<String, Value> = HashMap::new();
-    let value = serde_json::to_value(program).unwrap_or_default();
+    let mut value = serde_json::to_value(program).unwrap_or_default();
+    mark_failing(&mut value, &failing);
     for (table, names) in &tables.0 {
         let entries = value.get(*table).and_then(Value::as_array);
         for (entry, name) in entries.into_iter().flatten().zip(names) {
@@ -48,7 +51,12 @@ fn normalize(program: &Program) -> BTreeMap<String, Value> {
         }
     }
     for (global, name) in program.globals.iter().zip(tables.names("globals")) {
-        if matches!(global.source, GlobalSource::Input { .. }) {
+        let makes_a_difference = match &global.source {
+            GlobalSource::Input { .. } => true,
+            // It is evaluated before each run, whoever reads it.
+            GlobalSource::Let(_) => failing.contains(global.span),
+        };
+        if makes_a_difference {
             open.push(name.clone());
         }
     }
@@ -62,6 +70,30 @@ fn normalize(program: &Program) -> BTreeMap<String, Value> {
         }
     }
     kept
+}
+
+/// The key of a `let` that is kept though nothing reads it, since it may fail.
+const MAY_FAIL: &str = "may-fail";
+
+/// Marks the statements of a program that may fail and do nothing else.
+fn mark_failing(value: &mut Value, failing: &FailingLets) {
+    match value {
+        Value::Object(entries) => {
+            let is_let = entries
+                .get("kind")
+                .is_some_and(|it| it.get("Let").is_some());
+            let span = entries.get("span").filter(|_| is_let).cloned();
+            let span = span.and_then(|span| serde_json::from_value::<Span>(span).ok());
+            if span.is_some_and(|span| failing.contains(span)) {
+                entries.insert(MAY_FAIL.to_string(), Value::Bool(true));
+            }
+            entries
+                .values_mut()
+                .for_each(|it| mark_failing(it, failing));
+        }
+        Value::Array(items) => items.iter_mut().for_each(|it| mark_failing(it, failing)),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+    }
 }
 
 /// The names of the entries in a program's tables.
@@ -201,7 +233,7 @@ fn without_unread(value: Value, read: &BTreeSet<u64>, changed: &mut bool) -> Val
         let bind = stmt.get("bind").and_then(Value::as_u64);
         bind.is_some_and(|slot| !read.contains(&slot))
     };
-    let is_let = |stmt: &Value| stmt.pointer("/kind/Let").is_some();
+    let is_let = |stmt: &Value| stmt.pointer("/kind/Let").is_some() && stmt.get(MAY_FAIL).is_none();
     match value {
         Value::Object(mut entries) => {
             let bind = entries.get("bind").and_then(Value::as_u64);

@@ -27,17 +27,17 @@ fn check(context: &Context<'_>, found: &mut Vec<Diagnostic>) {
     for item in context.items() {
         match &item.kind {
             ItemKind::Import { alias, .. } if !used.contains(&alias.name) => {
-                found.push(unused(alias, remove_item(source, item)));
+                found.push(unused(alias, vec![remove_item(source, item)]));
             }
             ItemKind::From { names, .. } => {
                 let is_unused = |name: &ImportName| !used.contains(&bound(name).name);
                 let all = names.iter().all(is_unused);
                 for (at, name) in names.iter().enumerate().filter(|(_, it)| is_unused(it)) {
-                    let span = match all {
-                        true => remove_item(source, item),
-                        false => entry(names, at),
+                    let spans = match all {
+                        true => vec![remove_item(source, item)],
+                        false => entry(source, names, at),
                     };
-                    found.push(unused(bound(name), span));
+                    found.push(unused(bound(name), spans));
                 }
             }
             _ => {}
@@ -67,36 +67,27 @@ fn remove_item(source: &str, item: &Item) -> Span {
     text::whole(source, item.span)
 }
 
-/// A name of a list with the comma that belongs to it.
-fn entry(names: &[ImportName], at: usize) -> Span {
+/// A name of a list with the comma and the comments that belong to it.
+fn entry(source: &str, names: &[ImportName], at: usize) -> Vec<Span> {
     let whole = |name: &ImportName| match &name.alias {
         Some(alias) => name.name.span.to(alias.span),
         None => name.name.span,
     };
-    let own = whole(&names[at]);
-    match (
-        at.checked_sub(1).and_then(|at| names.get(at)),
-        names.get(at + 1),
-    ) {
-        (Some(before), _) => Span {
-            start: whole(before).end,
-            ..own
-        },
-        (None, Some(after)) => Span {
-            end: whole(after).start,
-            ..own
-        },
-        (None, None) => own,
-    }
+    let before = at.checked_sub(1).and_then(|at| names.get(at)).map(whole);
+    let after = names.get(at + 1).map(whole);
+    text::list_entry(source, whole(&names[at]), (before, after))
 }
 
-fn unused(name: &Ident, remove: Span) -> Diagnostic {
+fn unused(name: &Ident, remove: Vec<Span>) -> Diagnostic {
     let message = format!("`{}` is imported but never used", name.name);
     let mut finding =
         Diagnostic::warning(codes::UNUSED_IMPORT, name.span, message).here("not used in this file");
     finding.fixes.push(Fix {
         title: format!("remove the import of `{}`", name.name),
-        edits: vec![(remove, String::new())],
+        edits: remove
+            .into_iter()
+            .map(|span| (span, String::new()))
+            .collect(),
     });
     finding
 }
