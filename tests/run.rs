@@ -32,6 +32,7 @@ mod sessions;
 mod shown_texts;
 mod targets;
 mod terminal;
+mod unclear;
 
 use std::collections::BTreeMap;
 

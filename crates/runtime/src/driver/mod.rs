@@ -591,7 +591,7 @@ impl Driver<'_> {
     fn tick(&mut self) {
         self.host.tick();
         self.update_lock_dependencies();
-        self.hear_of_later_deployments();
+        self.hear_of_other_deployments();
         self.handle_granted_locks();
         self.poll_inbox();
         if let Some(logs) = &mut self.logs {
