@@ -19,6 +19,7 @@ mod latches;
 mod left;
 mod locks;
 mod newer;
+mod newer_mixed;
 mod orders;
 // Only Linux lists its processes.
 #[cfg(target_os = "linux")]

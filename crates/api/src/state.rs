@@ -53,11 +53,14 @@ impl Recorded {
         is_forced: bool,
     ) -> Result<RunPersistence, StoreError> {
         let (store, run) = (&self.store, &self.run);
+        let locks = SharedLocks::new(store, run.number)?
+            .forced(is_forced)
+            .resumed(past.is_resumed);
         Ok(RunPersistence {
             journal: Some(Box::new(RunJournal::new(store.reopen()?, run.number))),
             past,
             log_folder: run.kept.clone(),
-            locks: Box::new(SharedLocks::new(store, run.number)?.forced(is_forced)),
+            locks: Box::new(locks),
             logs: Some(store.run_logs(&run.id)),
             run_inbox: Some(Box::new(StoredInbox::new(
                 store,
@@ -269,6 +272,7 @@ pub fn bound_and_past(
 ) -> Result<(BoundInputs, RecordedRun), StoreError> {
     let bound = store.bound(run)?;
     let past = RecordedRun {
+        is_resumed: true,
         records: store.records(run.number)?,
         clock: run.clock,
         events: run.events,

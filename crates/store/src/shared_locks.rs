@@ -100,6 +100,14 @@ impl SharedLocks {
         self
     }
 
+    /// Sets whether the run was begun by another process, even if nothing of it is recorded. Then
+    /// it deploys nothing over what later runs have deployed.
+    #[must_use]
+    pub fn resumed(mut self, is_resumed: bool) -> Self {
+        self.is_resumed = is_resumed;
+        self
+    }
+
     fn holder(&self, effect: EffectId) -> LockHolder {
         LockHolder {
             run: self.run,

@@ -97,6 +97,9 @@ impl Default for RunPersistence {
 /// The past of a resumed run.
 #[derive(Debug, Default)]
 pub struct RecordedRun {
+    /// Whether it was begun by another process. It may have been killed before anything was
+    /// recorded.
+    pub is_resumed: bool,
     /// Its journal.
     pub records: Vec<JournalRecord>,
     /// The last known value of the machine's clock, in milliseconds. It stands still while no
