@@ -19,6 +19,7 @@ mod latches;
 mod left;
 mod locks;
 mod newer;
+mod newer_mixed;
 mod orders;
 // Only Linux lists its processes.
 #[cfg(target_os = "linux")]
@@ -32,6 +33,7 @@ mod sessions;
 mod shown_texts;
 mod targets;
 mod terminal;
+mod unclear;
 
 use std::collections::BTreeMap;
 

@@ -13,6 +13,7 @@
 //! # together PATTERN 3             it cannot end before three of them run at once
 //! # cancels 250ms                  when the run is cancelled
 //! # deployed 250ms web prod.eu     another run has deployed there, at that time
+//! # unclear 250ms web prod.eu      another run was stopped there, at that time
 //! # input name=value
 //! # seed 7
 //! ```
@@ -23,7 +24,8 @@ use lockstep_base::node_path::NodePath;
 use lockstep_base::value::Value;
 use lockstep_engine::path_pattern::PathPattern;
 use lockstep_engine::{
-    Answer, ApprovalAnswer, EffectOutcome, FailureChoice, LaterDeployment, Question,
+    Answer, ApprovalAnswer, EffectOutcome, FailureChoice, LaterDeployment, LeftHalfDone, Question,
+    UnclearPlace,
 };
 use lockstep_lang::ir::FailureClass;
 use lockstep_verify::simulate::{EffectCourse, Latch, SimulationScript, StartedEffect};
@@ -35,6 +37,7 @@ pub struct Direction {
     rules: Vec<(PathPattern, Rule)>,
     cancel_at: Option<i64>,
     later: Vec<(i64, LaterDeployment)>,
+    unclear: Vec<(i64, UnclearPlace)>,
 }
 
 #[derive(Clone)]
@@ -108,6 +111,15 @@ impl Direction {
                     blocks: false,
                 };
                 self.later.push((ms(time)?, deployment));
+            }
+            ("unclear", [time, service, target]) => {
+                let place = UnclearPlace {
+                    service: (*service).into(),
+                    target: (*target).into(),
+                    run: "r-other".into(),
+                    left: LeftHalfDone::BrokenOff,
+                };
+                self.unclear.push((ms(time)?, place));
             }
             ("seed", [seed]) => self.seed = seed.parse().ok()?,
             ("input", [input]) => {
@@ -237,6 +249,10 @@ impl SimulationScript for Direction {
 
     fn later_deployments(&self) -> Vec<(i64, LaterDeployment)> {
         self.later.clone()
+    }
+
+    fn unclear_places(&self) -> Vec<(i64, UnclearPlace)> {
+        self.unclear.clone()
     }
 
     fn records(&self) -> bool {

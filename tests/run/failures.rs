@@ -333,3 +333,44 @@ fn what_a_failure_handler_finds_out_is_in_the_report_before_the_command_itself()
         "{said}"
     );
 }
+
+/// What handlers print and log belongs to the failure: the report at the end says it first, and
+/// `show` says it later. What `always` prints where nothing has failed is no part of either.
+#[test]
+fn show_says_of_a_failure_what_its_report_said() {
+    let test = super::file(
+        "pipeline p {
+           step fine { run \"true\" } always { run \"echo fine-always\" }
+           step bad { run \"echo wrote; exit 3\" } on failure {
+             run \"echo found\"
+             log \"said ${failure.class}\"
+             step more { run \"echo more\" } always { run \"echo more-always\" }
+           } always { run \"echo bad-always\" run \"echo last; exit 4\" }
+         }",
+    );
+    let run = super::durable::says(&test, &["run", "main.deploy", "--format", "plain"]);
+    let show = super::durable::says(&test, &["show"]);
+    assert_eq!(run.code, 1, "{}", run.stdout);
+    let report = |said: &str| {
+        let from = said.find("\n✗ p/").expect("a failure");
+        let until = said.rfind("\n✗ run").expect("an end");
+        said[from..until].to_owned()
+    };
+    let reported = report(&run.stdout);
+    assert_eq!(report(&show.stdout), reported);
+    let mut rest = &*reported;
+    for said in [
+        "found",
+        "said exit",
+        "more",
+        "more-always",
+        "bad-always",
+        "wrote",
+        "last",
+    ] {
+        let line = format!("│ {said}\n");
+        let at = rest.find(&line);
+        rest = &rest[at.unwrap_or_else(|| panic!("no {said}: {reported}"))..];
+    }
+    assert!(!reported.contains("fine-always"), "{reported}");
+}

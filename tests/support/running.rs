@@ -79,6 +79,27 @@ impl Running {
         signal(&self.id().to_string(), name);
     }
 
+    /// Sends signals, each with a pause behind it in milliseconds, and returns when each was sent.
+    pub fn signals<'s>(&self, all: &[(&'s str, u64)]) -> Vec<(&'s str, Instant)> {
+        use rustix::process::{Pid, Signal, kill_process};
+        let id = i32::try_from(self.id()).ok().and_then(Pid::from_raw);
+        let id = id.expect("a number");
+        let mut sent = Vec::new();
+        for (name, pause_ms) in all {
+            let signal = match *name {
+                "INT" => Signal::INT,
+                "TERM" => Signal::TERM,
+                "STOP" => Signal::STOP,
+                "CONT" => Signal::CONT,
+                other => panic!("{other} is not sent so"),
+            };
+            sent.push((*name, Instant::now()));
+            kill_process(id, signal).expect("it is alive");
+            std::thread::sleep(Duration::from_millis(*pause_ms));
+        }
+        sent
+    }
+
     /// Waits for its end.
     pub fn end(mut self) -> Said {
         use std::os::unix::process::ExitStatusExt;

@@ -44,7 +44,12 @@ type MakeLocks = Box<dyn Fn(&str) -> Box<dyn Locks> + Send + Sync>;
 /// # Ok::<(), lockstep::Diagnostics>(())
 /// ```
 #[derive(Clone)]
-pub struct Engine(pub(crate) Arc<Parts>);
+pub struct Engine(
+    pub(crate) Arc<Parts>,
+    /// Whether what other runs have deployed does not matter.
+    #[cfg(feature = "store")]
+    pub(crate) bool,
+);
 
 pub(crate) struct Parts {
     pub(crate) files: SourceFiles,
@@ -109,6 +114,14 @@ impl Engine {
     /// import them by `from "./host.deploy" import …`.
     pub fn declarations(&self) -> &str {
         &self.0.files.declarations
+    }
+
+    /// The same engine, whose runs deploy and roll back whatever other runs have deployed since,
+    /// also where those have left a place half done; as `--force` does.
+    #[cfg(feature = "store")]
+    #[must_use = "the engine itself is not changed"]
+    pub fn forced(&self) -> Self {
+        Self(self.0.clone(), true)
     }
 
     /// What starts commands.
@@ -300,7 +313,15 @@ impl EngineBuilder {
     /// The engine.
     pub fn build(mut self) -> Engine {
         self.0.files.declarations = self.0.actions.declarations();
-        Engine(Arc::new(self.0))
+        let parts = Arc::new(self.0);
+        #[cfg(feature = "store")]
+        {
+            Engine(parts, false)
+        }
+        #[cfg(not(feature = "store"))]
+        {
+            Engine(parts)
+        }
     }
 }
 

@@ -38,6 +38,18 @@ pub enum StartError {
     /// The state directory cannot be used, or the run that was named cannot be continued.
     #[cfg(feature = "store")]
     Store(StoreError),
+    /// An earlier run has left a place half done to which the plan deploys: what the run would find
+    /// there is not what was there before. [`Engine::forced`] deploys there all the same.
+    Unclear {
+        /// The service.
+        service: Name,
+        /// The infrastructure.
+        target: Name,
+        /// The earlier run.
+        run: Name,
+        /// Whether it was stopped there, and can be resumed; else its rollback failed.
+        is_broken_off: bool,
+    },
     /// The engine has no store.
     NoStore,
     /// The lines of a journal cannot be continued.
@@ -57,6 +69,21 @@ impl fmt::Display for StartError {
             Self::Thread(error) => write!(f, "cannot start a thread: {error}"),
             #[cfg(feature = "store")]
             Self::Store(error) => error.fmt(f),
+            Self::Unclear {
+                service,
+                target,
+                run,
+                is_broken_off,
+            } => {
+                let why = match is_broken_off {
+                    true => "was stopped there and is unfinished",
+                    false => "could not roll it back",
+                };
+                write!(
+                    f,
+                    "what {target} has of {service} is unclear: run {run} {why}"
+                )
+            }
             Self::NoStore => f.write_str("the engine has no store"),
             Self::Journal(error) => error.fmt(f),
             Self::Plan(error) => error.fmt(f),
@@ -307,7 +334,7 @@ async fn prepare(engine: &Engine, origin: Origin) -> Result<(Session, Recorded),
             let by = match begins.record(engine, session.vault())? {
                 None => None,
                 Some((recorded, past)) => {
-                    session.persist_to(recorded.persistence(past, false)?);
+                    session.persist_to(recorded.persistence(past, engine.1)?);
                     Some(recorded)
                 }
             };
@@ -323,7 +350,7 @@ async fn prepare(engine: &Engine, origin: Origin) -> Result<(Session, Recorded),
         }
         #[cfg(feature = "store")]
         Past::Store(recorded, past) => {
-            session.persist_to(recorded.persistence(past, false)?);
+            session.persist_to(recorded.persistence(past, engine.1)?);
             let by = Some(*recorded);
             Ok((session, Recorded { by }))
         }

@@ -2,11 +2,13 @@
 
 use lockstep_base::source::Name;
 use lockstep_base::value::{Value, to_json};
+use lockstep_engine::{LeftHalfDone, UnclearPlace};
 use lockstep_lang::ir::{GlobalSource, Program};
-use lockstep_plan::{BoundInputs, Plan, RunFacts, display};
+use lockstep_plan::{BoundInputs, Locals, Plan, RunFacts, display};
 use lockstep_runtime::driver::{RecordedRun, RunPersistence};
 use lockstep_runtime::guardian::DeadRunner;
 use lockstep_runtime::secrets::SecretVault;
+use lockstep_store::BrokenOffRuns;
 use lockstep_store::{NewRun, RunJournal, SharedLocks, Store, StoredInbox};
 pub use lockstep_store::{RunNumber, StoreError, StoreErrorKind};
 
@@ -51,11 +53,14 @@ impl Recorded {
         is_forced: bool,
     ) -> Result<RunPersistence, StoreError> {
         let (store, run) = (&self.store, &self.run);
+        let locks = SharedLocks::new(store, run.number)?
+            .forced(is_forced)
+            .resumed(past.is_resumed);
         Ok(RunPersistence {
             journal: Some(Box::new(RunJournal::new(store.reopen()?, run.number))),
             past,
             log_folder: run.kept.clone(),
-            locks: Box::new(SharedLocks::new(store, run.number)?.forced(is_forced)),
+            locks: Box::new(locks),
             logs: Some(store.run_logs(&run.id)),
             run_inbox: Some(Box::new(StoredInbox::new(
                 store,
@@ -98,6 +103,14 @@ impl Beginning {
             return Ok(None);
         };
         let store = Store::open(folder)?;
+        if let Some(place) = unclear_place(&store, &self.plan)?.filter(|_| !engine.1) {
+            return Err(StartError::Unclear {
+                service: place.service,
+                target: place.target,
+                run: place.run,
+                is_broken_off: place.left == LeftHalfDone::BrokenOff,
+            });
+        }
         let run = store.begin(&NewRun {
             bound: &self.plan.bound,
             vault,
@@ -112,6 +125,42 @@ impl Beginning {
         })?;
         Ok(Some((Recorded::new(store, run), RecordedRun::default())))
     }
+}
+
+/// A place to which a plan deploys, and which an earlier run has left half done: what a new run
+/// would find there is not what was there before, so that it could not take it back. A place that
+/// becomes so later fails the deployment, once the run has its locks.
+///
+/// # Errors
+///
+/// Where the state directory cannot be read.
+pub fn unclear_place(store: &Store, plan: &Plan) -> Result<Option<UnclearPlace>, StoreError> {
+    let mut found = store.unclear_places(None, &mut BrokenOffRuns::default())?;
+    // One that goes on there is waited for.
+    found.retain(|place| place.left != LeftHalfDone::Resumed);
+    if found.is_empty() {
+        return Ok(None);
+    }
+    let walk = plan.walk();
+    let body = lockstep_plan::body(plan.tree.get(plan.tree.root()));
+    let Ok(sum) = walk.summary(body, &Locals::default()) else {
+        return Ok(None);
+    };
+    let deployed: Vec<(String, String)> = (sum.places.iter())
+        .map(|(service, target)| {
+            let service = Value::Service {
+                id: *service,
+                at: None,
+            };
+            let target = Value::Infrastructure(*target);
+            (walk.display(&service), walk.display(&target))
+        })
+        .collect();
+    let is_deployed = |place: &UnclearPlace| {
+        let mut all = deployed.iter();
+        all.any(|(service, target)| **service == *place.service && **target == *place.target)
+    };
+    Ok(found.into_iter().find(is_deployed))
 }
 
 /// The file that a plan was made from.
@@ -223,6 +272,7 @@ pub fn bound_and_past(
 ) -> Result<(BoundInputs, RecordedRun), StoreError> {
     let bound = store.bound(run)?;
     let past = RecordedRun {
+        is_resumed: true,
         records: store.records(run.number)?,
         clock: run.clock,
         events: run.events,

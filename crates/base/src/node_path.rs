@@ -481,6 +481,14 @@ pub fn statement_name(name: &str, number: u32, are_cells: bool) -> String {
     text
 }
 
+/// A part of a path without the number behind its values.
+pub fn without_number(part: &str) -> &str {
+    match part.rsplit_once("]#") {
+        Some((before, number)) if number.parse::<u32>().is_ok() => &part[..=before.len()],
+        Some(_) | None => part,
+    }
+}
+
 /// Whether a part of a path is that of a handler or a rollback.
 pub fn is_handler(part: &str) -> bool {
     // Nearly all parts begin otherwise.

@@ -20,7 +20,7 @@ use lockstep_store::{
 use lockstep_view::history::NodeHistory;
 use lockstep_view::phrases::{duration_text, elapsed_text};
 use lockstep_view::style::{StyledLine, Tone};
-use lockstep_view::{LedgerFormat, LogsCommand, RunHistory, RunSummary};
+use lockstep_view::{LedgerFormat, LogsCommand, RunHistory, RunSummary, path};
 
 /// At most so many lines of a failed command's output are shown.
 const MAX_OUTPUT_LINES: usize = 20;
@@ -154,13 +154,14 @@ fn read(store: &Store, run: StoredRun) -> Result<RunDetails, StoreError> {
                 at: event.at,
             });
         }
-        // The output of a failed command is in its log.
+        // What a failed command wrote, and one of a handler, is in its log.
         if let RunEventKind::NodeFinished {
             node,
             kind: NodeKind::Run,
-            status: Status::Failed,
+            status,
             ..
         } = &event.what
+            && (*status == Status::Failed || path::handled(node).is_some())
         {
             let log = read_log(&store.logs(&run.id), node)?.unwrap_or_default();
             let log = String::from_utf8_lossy(&log);

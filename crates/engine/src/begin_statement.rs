@@ -176,8 +176,10 @@ impl Machine {
         self.set(id, Status::Running)?;
         let node = self.node(id)?;
         if let Some(kind) = node.visible {
-            // One that an earlier run has made does not begin.
-            let begun = node.deployment.as_ref().filter(|it| it.body.is_some());
+            // One that an earlier run has made does not begin, nor one that only has its handlers,
+            // because it may not begin.
+            let begun = node.deployment.as_ref();
+            let begun = begun.filter(|it| it.body.is_some() && it.at.is_some());
             let deployment = begun.map(|it| it.record.clone());
             let node = node.path.clone();
             self.emit(RunEventKind::NodeStarted {
@@ -538,16 +540,18 @@ impl Machine {
     /// The deployment has its lock: its workflow starts.
     pub(super) fn run_deployment(&mut self, id: NodeId) -> Result<(), NodeError> {
         self.check_not_superseded(id)?;
+        if let Some(failure) = self.unclear_place(id)? {
+            return Err(failure.into());
+        }
         let stmt = self.plan.tree.get(self.node(id)?.tree).stmt.clone();
         self.arm_timeout(id, &stmt)?;
-        self.begin(id, None)?;
         let now = self.later.next();
+        if let Some(deployment) = &mut self.node_mut(id)?.deployment {
+            deployment.at = Some(now);
+        }
+        self.begin(id, None)?;
         let deployment = self.node_mut(id)?.deployment.as_mut();
-        let body = deployment.and_then(|it| {
-            it.at = Some(now);
-            it.body.take()
-        });
-        let Some(body) = body else {
+        let Some(body) = deployment.and_then(|it| it.body.take()) else {
             let breach = Breach::NotA("deployment that has not begun");
             return Err(BrokenInvariant::of(self.node(id)?, breach).into());
         };

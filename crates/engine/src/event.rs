@@ -27,11 +27,15 @@ pub enum Event {
         /// The user id of who resumes it, if it is known.
         uid: Option<u32>,
     },
-    /// What later runs have deployed and not taken back, all of it, whenever that has changed. It
-    /// comes before the locks are granted under which it may have changed.
+    /// What later runs have deployed and not taken back, and what others have left half done, all
+    /// of it, whenever that has changed. It comes before the locks are granted under which it may
+    /// have changed.
     DeployedMeanwhile {
         /// In the order in which it was deployed.
         later: Vec<LaterDeployment>,
+        /// The places at which this run must not begin a deployment.
+        #[serde(default)]
+        unclear: Vec<UnclearPlace>,
     },
     /// A command or action ended.
     Ended {
@@ -283,6 +287,49 @@ pub struct LaterDeployment {
     /// Whether this run must not deploy there any more: it is resumed, or retries another run, and
     /// the other one began later.
     pub blocks: bool,
+}
+
+/// A place that another run has left half done.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UnclearPlace {
+    /// The service.
+    pub service: Name,
+    /// The infrastructure.
+    pub target: Name,
+    /// The run.
+    pub run: Name,
+    /// How that run has left it.
+    pub left: LeftHalfDone,
+}
+
+/// How a run has left a place half done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum LeftHalfDone {
+    /// It was stopped there, and can be resumed.
+    BrokenOff,
+    /// It was stopped there, has been resumed, and does not hold the lock of the infrastructure.
+    Resumed,
+    /// It could not roll back.
+    RollbackFailed,
+}
+
+impl std::fmt::Display for UnclearPlace {
+    /// A sentence without a full stop.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self {
+            service,
+            target,
+            run,
+            left,
+        } = self;
+        write!(f, "what {target} has of {service} is unclear: run {run} ")?;
+        f.write_str(match left {
+            LeftHalfDone::BrokenOff => "was stopped there and is unfinished",
+            LeftHalfDone::Resumed => "was stopped there and has not gone on there yet",
+            LeftHalfDone::RollbackFailed => "could not roll it back",
+        })
+    }
 }
 
 /// What a person is asked.

@@ -59,7 +59,7 @@ pub use command_value::{OutputText, command_value};
 pub use completed_work::{CompletedOutcome, CompletedWork};
 pub use event::{
     Answer, ApprovalAnswer, CommandRequest, Effect, EffectId, EffectOutcome, Event, FailureChoice,
-    LaterDeployment, LockDemand, Question,
+    LaterDeployment, LeftHalfDone, LockDemand, Question, UnclearPlace,
 };
 pub use lock_dependencies::{LockDependencies, LockDependency};
 use lockstep_base::node_path::NodePath;
@@ -246,8 +246,8 @@ impl Machine {
                 self.emit(RunEventKind::RunResumed { run, by, uid });
                 Ok(())
             }
-            Event::DeployedMeanwhile { later } => {
-                self.deployed_meanwhile(later);
+            Event::DeployedMeanwhile { later, unclear } => {
+                self.deployed_meanwhile(later, unclear);
                 self.stop_superseded()
             }
             Event::Cancel => {

@@ -1,8 +1,9 @@
 //! Glob patterns for paths of nodes: `**/deploy[*, prod.eu]/verify`. A `*` matches any text within
 //! a part, `**` as a whole part matches any number of parts, also none. A `*` of a value is written
-//! `%2A` in paths, so it is no `*` of a pattern.
+//! `%2A` in paths, so it is no `*` of a pattern. Where values are left open, so is the number that
+//! tells nodes with equal values apart: `serial[*]` matches `serial[h1]#2`.
 
-use lockstep_base::node_path::{parts, typed};
+use lockstep_base::node_path::{parts, typed, without_number};
 
 /// A pattern, read once.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -15,8 +16,13 @@ pub struct PathPattern {
 enum PatternPart {
     /// `**`
     Any,
-    /// The texts between the `*` of a part; one text where there is none.
-    Texts(Vec<String>),
+    /// A part.
+    Part {
+        /// The texts between its `*`; one text where there is none.
+        texts: Vec<String>,
+        /// Whether a number behind the values may be anything.
+        any_number: bool,
+    },
 }
 
 impl PathPattern {
@@ -24,7 +30,13 @@ impl PathPattern {
     pub fn new(text: &str) -> Self {
         let read = |part: &str| match part {
             "**" => PatternPart::Any,
-            _ => PatternPart::Texts(part.split('*').map(String::from).collect()),
+            _ => PatternPart::Part {
+                texts: part.split('*').map(String::from).collect(),
+                any_number: part.ends_with(']')
+                    && part
+                        .find('[')
+                        .is_some_and(|open| part[open..].contains('*')),
+            },
         };
         Self {
             text: text.to_string(),
@@ -50,9 +62,12 @@ impl PathPattern {
                         ends[at] |= ends[at - 1];
                     }
                 }
-                PatternPart::Texts(texts) => {
+                PatternPart::Part { texts, any_number } => {
+                    let is_it = |part: &str| {
+                        fits(texts, part) || (*any_number && fits(texts, without_number(part)))
+                    };
                     for at in (1..ends.len()).rev() {
-                        ends[at] = ends[at - 1] && fits(texts, found[at - 1]);
+                        ends[at] = ends[at - 1] && is_it(found[at - 1]);
                     }
                     ends[0] = false;
                 }
@@ -116,6 +131,41 @@ mod tests {
         assert!(matches("a/s[%2A]", "a/s[%2A]") && !matches("a/s[*]", "a/s[x]/y"));
         assert!(matches("a*a", "aa") && !matches("a*a", "a"));
         assert!(matches("*b*b*", "abcbd") && !matches("*b*b*", "abcd"));
+    }
+
+    #[test]
+    fn open_values_have_any_number() {
+        for path in ["p/serial[a]", "p/serial[a]#2", "p/serial[a, b]#10"] {
+            assert!(matches("p/serial[*]", path), "{path}");
+            assert!(matches("**/serial[*]", path) && matches("p/*[a*]", path));
+            assert_eq!(matches("p/serial[*]#2", path), path.ends_with("#2"));
+            assert_eq!(matches("p/serial[a]", path), path == "p/serial[a]");
+        }
+        assert!(matches("p/deploy[*, eu]/run", "p/deploy[web, eu]#2/run"));
+        assert!(!matches("p/deploy[*, eu]", "p/deploy[web, us]#2"));
+        // Another statement is no cell of this one.
+        assert!(!matches("p/serial[*]", "p/serial#2[a]"));
+        assert!(matches("p/serial#2[*]", "p/serial#2[a]#3"));
+        assert!(!matches("p/serial[*]", "p/serial[a]#x") && !matches("p/run", "p/run#2"));
+    }
+
+    /// However the values of a part are left open, all nodes with those values are found.
+    #[test]
+    fn every_number_is_found_by_what_is_open() {
+        use lockstep_base::node_path::{NodePath, PathPart};
+        for values in [vec!["a"], vec!["a", "b c"], vec!["x/y", "*", "#2"]] {
+            for (word, number) in [("serial", 1), ("matrix", 2), ("parallel", 1)] {
+                for cell in 1..4 {
+                    let values = values.iter().map(|it| (*it).into()).collect();
+                    let part = PathPart::cell(word, number, values, cell);
+                    let root = NodePath::root("p");
+                    let (path, open) = (root.child(&part), root.any_cell(word, number));
+                    assert!(matches(&open, &path), "{open} {path}");
+                    let other = root.any_cell(word, number + 1);
+                    assert!(!matches(&other, &path), "{other} {path}");
+                }
+            }
+        }
     }
 
     #[test]

@@ -1,11 +1,12 @@
 //! Nothing newer is undone or overwritten: a deployment that is not the latest at its place, the
-//! pair of service and infrastructure, is left alone. What other runs have deployed is told by
+//! pair of service and infrastructure, is left alone; and none begins where another run has left
+//! the place half done, which is unclear. What other runs have deployed is told by
 //! [`Event::DeployedMeanwhile`](super::Event); the order in which it is told, among the own
 //! deployments, says which is later.
 
 use super::Machine;
 use super::broken::{Breach, BrokenInvariant, Checked};
-use super::event::LaterDeployment;
+use super::event::{LaterDeployment, LeftHalfDone, UnclearPlace};
 use super::node::{BodyEnd, NodeId, NodePhase};
 use super::run_event::{DeploymentRecord, Failure, NodeKind, RunEventKind, Status};
 use super::undo_list::UndoList;
@@ -21,6 +22,8 @@ pub type DeployedAt = u64;
 pub struct LaterDeployments {
     later: Vec<(LaterDeployment, DeployedAt)>,
     last: DeployedAt,
+    /// The places that others have left half done.
+    unclear: Vec<UnclearPlace>,
     /// Whether something was left alone.
     pub left_alone: bool,
 }
@@ -32,7 +35,8 @@ impl LaterDeployments {
         self.last
     }
 
-    fn replace(&mut self, later: Vec<LaterDeployment>) {
+    fn replace(&mut self, later: Vec<LaterDeployment>, unclear: Vec<UnclearPlace>) {
+        self.unclear = unclear;
         let known = std::mem::take(&mut self.later);
         for deployment in later {
             let same = known.iter().find(|(it, _)| it.number == deployment.number);
@@ -54,8 +58,43 @@ impl LaterDeployments {
 }
 
 impl Machine {
-    pub(super) fn deployed_meanwhile(&mut self, later: Vec<LaterDeployment>) {
-        self.later.replace(later);
+    pub(super) fn deployed_meanwhile(
+        &mut self,
+        later: Vec<LaterDeployment>,
+        unclear: Vec<UnclearPlace>,
+    ) {
+        self.later.replace(later, unclear);
+    }
+
+    /// Why a deployment that has its locks cannot begin: another run has left its place half done,
+    /// so that what is there now is nothing to come back to. Before it has the locks, the other run
+    /// may still clear up.
+    pub(super) fn unclear_place(&self, id: NodeId) -> Checked<Option<Failure>> {
+        let node = self.node(id)?;
+        let found = node.deployment.as_ref().filter(|_| !node.inherited.undoing);
+        let Some(deployment) = found else {
+            return Ok(None);
+        };
+        let (place, target) = (&deployment.record, deployment.target);
+        let mut unclear = self.later.unclear.iter();
+        let unclear = unclear.find(|it| {
+            let is_there = it.service == place.service && it.target == place.target;
+            // Where deployments take no lock, the other run is simply under way.
+            is_there && (it.left != LeftHalfDone::Resumed || self.is_exclusive(target))
+        });
+        Ok(unclear.map(|it| {
+            let help = match it.left {
+                LeftHalfDone::BrokenOff => format!("resume it by `lockstep resume {}`", it.run),
+                LeftHalfDone::Resumed => String::from("let it end"),
+                LeftHalfDone::RollbackFailed => String::from("bring it into order"),
+            };
+            Failure {
+                class: FailureClass::Failed,
+                message: format!("{it}; {help}, or deploy with `--force`"),
+                node: node.path.clone(),
+                span: None,
+            }
+        }))
     }
 
     /// The run after which a deployment must not be taken back any more.

@@ -6,7 +6,8 @@ use lockstep_base::source::Name;
 use lockstep_engine::lock::LockTable;
 use lockstep_engine::run_event::LockQueuePosition;
 use lockstep_engine::{
-    EffectId, LaterDeployment, LockDemand, LockDependencies, PendingLockRequest,
+    EffectId, Event, LaterDeployment, LockDemand, LockDependencies, PendingLockRequest,
+    UnclearPlace,
 };
 use lockstep_lang::ir::FailureClass;
 
@@ -32,6 +33,24 @@ pub struct RefusedLock {
     pub class: FailureClass,
     /// Why: a sentence for people, without a full stop.
     pub message: String,
+}
+
+/// What other runs have deployed: [`Event::DeployedMeanwhile`].
+///
+/// [`Event::DeployedMeanwhile`]: lockstep_engine::Event::DeployedMeanwhile
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct DeployedMeanwhile {
+    /// What later runs have deployed and not taken back, in the order in which they did.
+    pub later: Vec<LaterDeployment>,
+    /// The places that others have left half done.
+    pub unclear: Vec<UnclearPlace>,
+}
+
+impl From<DeployedMeanwhile> for Event {
+    fn from(told: DeployedMeanwhile) -> Self {
+        let DeployedMeanwhile { later, unclear } = told;
+        Self::DeployedMeanwhile { later, unclear }
+    }
 }
 
 /// Acquires and releases the locks of one run. A host may supply its own.
@@ -86,13 +105,13 @@ pub trait Locks {
         Ok(())
     }
 
-    /// What later runs have deployed, all of it, where that has changed since the last call. It is
+    /// What other runs have deployed, all of it, where that has changed since the last call. It is
     /// called before locks are granted, and about ten times a second.
     ///
     /// # Errors
     ///
     /// As [`Locks::restore`].
-    fn later_deployments(&mut self) -> Result<Option<Vec<LaterDeployment>>, LocksError> {
+    fn deployed_meanwhile(&mut self) -> Result<Option<DeployedMeanwhile>, LocksError> {
         Ok(None)
     }
 

@@ -1,32 +1,32 @@
 //! What was deployed where: each deployment has a number, and its place is the pair of service and
 //! infrastructure. It says which one is the latest, and where a place was left half done.
 
+use std::collections::HashMap;
+
 use jiff::Timestamp;
 use rusqlite::{Row, params};
 
 use super::{RunNumber, RunStatus, Store, StoreError, Stored};
 use lockstep_base::source::Name;
-use lockstep_engine::LaterDeployment;
 use lockstep_engine::run_event::{DeploymentRecord, NodeKind, RunEventKind, Status};
+use lockstep_engine::{LaterDeployment, LeftHalfDone, UnclearPlace};
+use lockstep_lang::ir::StmtKind;
+use lockstep_plan::{Plan, PlanNode, infrastructure_lock};
 
-/// A place where a run has left a deployment half done.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct UnclearPlace {
-    /// The service.
-    pub service: Name,
-    /// The infrastructure.
-    pub target: Name,
-    /// The run.
-    pub run: RunNumber,
-    /// The run's id.
-    pub id: Name,
-    /// The path of the deployment.
-    pub node: String,
-    /// Whether the run was broken off, and can be resumed; else its rollback failed there.
-    pub is_broken_off: bool,
+/// What is known of the plans of runs that were broken off: whether they may take back what they
+/// have deployed.
+#[derive(Debug, Default)]
+pub struct BrokenOffRuns(HashMap<RunNumber, bool>);
+
+/// The latest deployment at a place, where that may be half done.
+struct Suspect {
+    place: UnclearPlace,
+    run: RunNumber,
     /// Whether the deployment itself had ended well, so that it counts only where a block around it
     /// may still take it back.
-    pub is_done: bool,
+    is_done: bool,
+    /// Whether the run holds the lock of the infrastructure.
+    is_locked: bool,
 }
 
 impl Store {
@@ -147,42 +147,88 @@ impl Store {
         rows.map_err(|error| self.error(&error))
     }
 
-    /// The places whose latest deployment may be half done.
+    /// The places that others than a run have left half done: their latest deployment was broken
+    /// off, or could not be rolled back.
     ///
     /// # Errors
     ///
     /// If they cannot be read.
-    pub fn unclear_places(&self) -> Result<Vec<UnclearPlace>, StoreError> {
-        let select = "SELECT service, target, run, id, node, state, deployments.number \
-            FROM deployments JOIN runs ON runs.number = run \
-            WHERE (state = 'unclear' OR runs.status = 'running') AND deployments.number = \
-                (SELECT max(number) FROM deployments AS it WHERE it.service = \
-                deployments.service AND it.target = deployments.target \
-                AND it.state NOT IN ('undone', 'nothing')) ORDER BY deployments.number";
+    pub fn unclear_places(
+        &self,
+        run: Option<RunNumber>,
+        known: &mut BrokenOffRuns,
+    ) -> Result<Vec<UnclearPlace>, StoreError> {
+        let suspects = self.suspects(run);
+        let mut found = Vec::new();
+        for mut suspect in suspects.map_err(|error| self.error(&error))? {
+            let is_broken_off = suspect.place.left == LeftHalfDone::BrokenOff;
+            let is_stopped = self.run(suspect.run)?.status == RunStatus::Stopped;
+            if is_broken_off && !is_stopped {
+                // A run that goes on clears up after itself, and holds its locks until then; unless
+                // it was stopped before and has lost them.
+                suspect.place.left = LeftHalfDone::Resumed;
+                if suspect.is_done || suspect.is_locked {
+                    continue;
+                }
+            }
+            if !suspect.is_done || self.may_be_taken_back(suspect.run, known)? {
+                found.push(suspect.place);
+            }
+        }
+        Ok(found)
+    }
+
+    fn suspects(&self, run: Option<RunNumber>) -> rusqlite::Result<Vec<Suspect>> {
+        let select = "SELECT service, target, run, id, state, EXISTS \
+                (SELECT 1 FROM lock_requests AS own JOIN lock_wants USING (ticket) \
+                WHERE own.run = d.run AND granted_at IS NOT NULL AND name = ?2 || d.target) \
+            FROM deployments AS d JOIN runs ON runs.number = d.run \
+            WHERE d.run IS NOT ?1 AND (state = 'unclear' OR runs.status = 'running') \
+                AND d.number = (SELECT max(number) FROM deployments AS it \
+                WHERE it.service = d.service AND it.target = d.target \
+                AND it.state NOT IN ('undone', 'nothing')) \
+            ORDER BY d.number";
         let read = |row: &Row<'_>| {
-            let state: String = row.get(5)?;
-            Ok(UnclearPlace {
+            let state: String = row.get(4)?;
+            let place = UnclearPlace {
                 service: row.get::<_, String>(0)?.into(),
                 target: row.get::<_, String>(1)?.into(),
+                run: row.get::<_, String>(3)?.into(),
+                left: match &*state {
+                    "unclear" => LeftHalfDone::RollbackFailed,
+                    _ => LeftHalfDone::BrokenOff,
+                },
+            };
+            Ok(Suspect {
+                place,
                 run: RunNumber(row.get(2)?),
-                id: row.get::<_, String>(3)?.into(),
-                node: row.get(4)?,
-                is_broken_off: state != "unclear",
                 is_done: state == "done",
+                is_locked: row.get(5)?,
             })
         };
-        let rows = self.db.prepare_cached(select).and_then(|mut statement| {
-            let rows = statement.query_map([], read)?;
-            rows.collect::<rusqlite::Result<Vec<_>>>()
-        });
-        let mut found = rows.map_err(|error| self.error(&error))?;
-        let mut stopped = Vec::new();
-        for place in &found {
-            stopped.push(self.run(place.run)?.status == RunStatus::Stopped);
+        let values = params![run.map(|run| run.0), &*infrastructure_lock(Name::from(""))];
+        let mut statement = self.db.prepare_cached(select)?;
+        let rows = statement.query_map(values, read)?;
+        rows.collect()
+    }
+
+    /// Whether a run that was broken off may still take back what it has deployed.
+    fn may_be_taken_back(
+        &self,
+        run: RunNumber,
+        known: &mut BrokenOffRuns,
+    ) -> Result<bool, StoreError> {
+        if let Some(known) = known.0.get(&run) {
+            return Ok(*known);
         }
-        let mut stopped = stopped.into_iter();
-        // A run that goes on clears up after itself, and holds its locks until then.
-        found.retain(|place| stopped.next() == Some(true) || !place.is_broken_off);
+        let bound = self.bound(&self.run(run)?)?;
+        let takes_back = |(_, node): (_, &PlanNode)| {
+            let is_deployment = matches!(node.stmt.kind, StmtKind::Deploy { .. });
+            node.has_deploy && !is_deployment && (node.stmt.modifiers.atomic || node.may_roll_back)
+        };
+        // What cannot be read here may be resumed by another version.
+        let found = Plan::new(bound).map_or(true, |plan| plan.tree.iter().any(takes_back));
+        known.0.insert(run, found);
         Ok(found)
     }
 }

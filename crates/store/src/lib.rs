@@ -32,7 +32,7 @@ use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ToSql, ToSqlOutput, 
 use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
 
 pub use approvals::Approval;
-pub use deployments::UnclearPlace;
+pub use deployments::BrokenOffRuns;
 pub use error::{StoreError, StoreErrorKind};
 pub use journal::{PublishedEvents, RunJournal};
 pub use locks::{LockChange, LockHolder, LockRow, grantable};

@@ -4,18 +4,16 @@
 use std::collections::{BTreeMap, HashMap};
 use std::time::{Duration, Instant};
 
-use lockstep_runtime::locks::LocksError;
+use lockstep_runtime::locks::{DeployedMeanwhile, LocksError};
 
 use super::{
-    LEASE_DURATION, LockChange, LockHolder, LockRow, RunNumber, RunOwner, Store, StoreError,
-    grantable, ms_between, now,
+    BrokenOffRuns, LEASE_DURATION, LockChange, LockHolder, LockRow, RunNumber, RunOwner, Store,
+    StoreError, grantable, ms_between, now,
 };
 use lockstep_base::node_path::NodePath;
 use lockstep_base::source::Name;
 use lockstep_engine::run_event::{LockQueuePosition, RunLockHolder};
-use lockstep_engine::{
-    EffectId, LaterDeployment, LockDemand, LockDependencies, PendingLockRequest,
-};
+use lockstep_engine::{EffectId, LockDemand, LockDependencies, PendingLockRequest};
 use lockstep_lang::ir::FailureClass;
 use lockstep_plan::lock_for_people;
 use lockstep_runtime::guardian::DeadRunner;
@@ -57,9 +55,12 @@ pub struct SharedLocks {
     is_resumed: bool,
     /// Whether what later runs have deployed does not matter.
     is_forced: bool,
-    /// What later runs have deployed, as it was last told, and the state of the database then.
-    later: Option<Vec<LaterDeployment>>,
+    /// What other runs have deployed, as it was last told.
+    told: Option<DeployedMeanwhile>,
+    /// The state of the database then, and the time: that a process is gone is not written there.
     deployments_seen: Option<i64>,
+    deployments_looked: Instant,
+    broken_off: BrokenOffRuns,
 }
 
 impl SharedLocks {
@@ -85,8 +86,10 @@ impl SharedLocks {
             refused: Vec::new(),
             is_resumed: false,
             is_forced: false,
-            later: None,
+            told: None,
             deployments_seen: None,
+            deployments_looked: Instant::now(),
+            broken_off: BrokenOffRuns::default(),
         })
     }
 
@@ -94,6 +97,14 @@ impl SharedLocks {
     #[must_use]
     pub fn forced(mut self, is_forced: bool) -> Self {
         self.is_forced = is_forced;
+        self
+    }
+
+    /// Sets whether the run was begun by another process, even if nothing of it is recorded. Then
+    /// it deploys nothing over what later runs have deployed.
+    #[must_use]
+    pub fn resumed(mut self, is_resumed: bool) -> Self {
+        self.is_resumed = is_resumed;
         self
     }
 
@@ -262,6 +273,10 @@ impl Locks for SharedLocks {
         }
         // Changes of others after this poll are seen at the next one.
         self.seen = Some(changes);
+        if !granted.is_empty() {
+            // What it was granted for may be half done by who held it before.
+            self.deployments_seen = None;
+        }
         for id in &granted {
             self.waiting.remove(id);
             self.revoked.retain(|lost| lost != id);
@@ -278,23 +293,32 @@ impl Locks for SharedLocks {
         Ok((self.store).record_lock_dependencies(self.run, dependencies)?)
     }
 
-    fn later_deployments(&mut self) -> Result<Option<Vec<LaterDeployment>>, LocksError> {
+    fn deployed_meanwhile(&mut self) -> Result<Option<DeployedMeanwhile>, LocksError> {
         let changes = self.store.changes()?;
-        if self.later.is_some() && (self.is_forced || self.deployments_seen == Some(changes)) {
+        let is_old = self.deployments_looked.elapsed() >= OWNER_POLL_INTERVAL;
+        let is_same = self.deployments_seen == Some(changes);
+        if self.told.is_some() && (self.is_forced || (is_same && !is_old)) {
             return Ok(None);
         }
         self.deployments_seen = Some(changes);
-        let later = match self.is_forced {
-            true => Vec::new(),
-            false => (self.store).later_deployments(self.run, self.is_resumed)?,
+        self.deployments_looked = Instant::now();
+        let found = match (self.is_forced, &self.told) {
+            (true, _) => DeployedMeanwhile::default(),
+            (false, told) => DeployedMeanwhile {
+                later: match told {
+                    Some(told) if is_same => told.later.clone(),
+                    Some(_) | None => (self.store).later_deployments(self.run, self.is_resumed)?,
+                },
+                unclear: (self.store).unclear_places(Some(self.run), &mut self.broken_off)?,
+            },
         };
-        // That there are none is not told, unless it was otherwise before.
-        let is_known = match &self.later {
-            Some(known) => *known == later,
-            None => later.is_empty() && !self.is_resumed,
+        // That there is nothing is not told, unless it was otherwise before.
+        let is_known = match &self.told {
+            Some(told) => *told == found,
+            None => found == DeployedMeanwhile::default() && !self.is_resumed,
         };
-        self.later = Some(later.clone());
-        Ok((!is_known).then_some(later))
+        self.told = Some(found.clone());
+        Ok((!is_known).then_some(found))
     }
 
     fn refused(&mut self) -> Vec<RefusedLock> {

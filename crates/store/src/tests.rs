@@ -437,6 +437,39 @@ fn a_lock_that_was_granted_unheard_is_heard_of_when_the_run_is_continued() {
     assert_eq!(locks.granted().unwrap(), [EffectId(5)]);
 }
 
+/// Also a run that was killed before anything of it was recorded is older than who came later.
+#[test]
+fn a_resumed_run_without_a_journal_hears_of_what_is_newer() {
+    use crate::SharedLocks;
+    use lockstep_runtime::locks::Locks as _;
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(folder.path()).unwrap();
+    let (old, new) = (begin(&store, "r-1").number, begin(&store, "r-2").number);
+    let deployment = lockstep_engine::run_event::DeploymentRecord {
+        service: "web".into(),
+        target: "prod.eu".into(),
+        before: None,
+        after: None,
+    };
+    let started = lockstep_engine::run_event::RunEventKind::NodeStarted {
+        node: "p/deploy[web, prod.eu]".into(),
+        kind: lockstep_engine::run_event::NodeKind::Deploy,
+        text: None,
+        deployment: Some(deployment),
+    };
+    store.record_deployment(new, &started, now()).unwrap();
+    for is_resumed in [true, false] {
+        let locks = SharedLocks::new(&store, old).unwrap();
+        let told = locks.resumed(is_resumed).deployed_meanwhile().unwrap();
+        let later = told.unwrap_or_default().later;
+        let blocks: Vec<bool> = later.iter().map(|it| it.blocks).collect();
+        assert_eq!(blocks, [is_resumed]);
+    }
+    let forced = SharedLocks::new(&store, old).unwrap().resumed(true);
+    let told = forced.forced(true).deployed_meanwhile().unwrap();
+    assert_eq!(told.unwrap_or_default().later, []);
+}
+
 #[test]
 fn an_answer_fits_its_question() {
     let folder = tempfile::tempdir().unwrap();

@@ -5,7 +5,7 @@
 
 mod trace;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use lockstep_base::node_path::NodePath;
@@ -15,7 +15,7 @@ use lockstep_engine::path_pattern::PathPattern;
 use lockstep_engine::run_event::RunEventKind;
 use lockstep_engine::{
     Answer, ApprovalAnswer, Effect, EffectId, EffectOutcome, Event, FailureChoice, LaterDeployment,
-    Machine, OutputText, Question,
+    Machine, OutputText, Question, UnclearPlace,
 };
 use lockstep_lang::ir::FailureClass;
 use lockstep_plan::{Plan, RunFacts};
@@ -149,6 +149,11 @@ pub trait SimulationScript {
         Vec::new()
     }
 
+    /// The places that other runs have left half done, and when, in milliseconds.
+    fn unclear_places(&self) -> Vec<(i64, UnclearPlace)> {
+        Vec::new()
+    }
+
     /// Observes a reported event; returns whether it is to be recorded in the trace.
     fn observe(&mut self, _at: i64, _happened: &RunEventKind) -> bool {
         true
@@ -273,18 +278,21 @@ impl SimulatedWorld<'_> {
         Some((key, self.agenda.remove(&key)?))
     }
 
-    /// Each time all that has been deployed is told.
+    /// Each time all that has been deployed by then is told.
     fn plan_later_deployments(&mut self) {
-        let mut all = self.script.later_deployments();
-        all.sort_by_key(|(at, _)| *at);
-        for count in 1..=all.len() {
-            let known = all.iter().take(count);
-            let later = known.map(|(_, it)| it.clone()).collect();
-            let at = all.get(count - 1).map_or(0, |(at, _)| *at);
-            if all.get(count).is_none_or(|next| next.0 > at) {
-                let id = EffectId(u64::MAX - count as u64);
-                self.plan_event(at, id, Event::DeployedMeanwhile { later });
-            }
+        let (later, unclear) = (
+            self.script.later_deployments(),
+            self.script.unclear_places(),
+        );
+        let times: BTreeSet<i64> = (later.iter().map(|(at, _)| *at))
+            .chain(unclear.iter().map(|(at, _)| *at))
+            .collect();
+        for (count, at) in times.into_iter().enumerate() {
+            let told = Event::DeployedMeanwhile {
+                later: known_at(&later, at),
+                unclear: known_at(&unclear, at),
+            };
+            self.plan_event(at, EffectId(u64::MAX - 1 - count as u64), told);
         }
     }
 
@@ -461,4 +469,11 @@ impl SimulatedWorld<'_> {
         }
         granted
     }
+}
+
+/// What is known at some time of what becomes known at others.
+fn known_at<T: Clone>(all: &[(i64, T)], at: i64) -> Vec<T> {
+    let mut known: Vec<&(i64, T)> = all.iter().filter(|(then, _)| *then <= at).collect();
+    known.sort_by_key(|(then, _)| *then);
+    known.into_iter().map(|(_, it)| it.clone()).collect()
 }

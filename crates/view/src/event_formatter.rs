@@ -4,7 +4,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use lockstep_base::node_path::{self, NodePath};
+use lockstep_base::node_path::{self, HandlerPart, NodePath};
 use lockstep_engine::run_event::{
     DeploymentRecord, Failure, NodeKind, RunEvent, RunEventKind, Status, WaitReason,
 };
@@ -121,10 +121,10 @@ impl EventFormatter {
             RunEventKind::NodeOutput { node, text, .. } => {
                 let mut words = StyledLine::of(Tone::Dim, format!("{} ", self.style.bar()));
                 words.add(Tone::Plain, text::output_line(text));
-                // What a failure handler finds out is what people look for.
-                let weight = match path::handled(node) {
-                    Some(_) => LineWeight::Lasting,
-                    None => LineWeight::Detail,
+                // What a handler finds out of a failure is what people look for.
+                let weight = match self.handles_a_failure(node) {
+                    true => LineWeight::Lasting,
+                    false => LineWeight::Detail,
                 };
                 self.push_line(weight, LineSymbol::None, node, Tone::Dim, words);
             }
@@ -154,6 +154,19 @@ impl EventFormatter {
             RunEventKind::RunFinished { .. } => {}
         }
         self.lines.drain(..)
+    }
+
+    /// Whether a node is in a handler of something that has failed.
+    fn handles_a_failure(&self, node: &str) -> bool {
+        let mut failed = self.reported_failures.iter();
+        match path::handled(node) {
+            Some((_, HandlerPart::OnFailure)) => true,
+            Some((statement, HandlerPart::Always)) => {
+                failed.any(|failed| node_path::is_in(failed, statement))
+                    || self.handles_a_failure(statement)
+            }
+            Some((_, HandlerPart::Undo)) | None => false,
+        }
     }
 
     fn started(&mut self, node: &NodePath, kind: NodeKind, what: Option<&str>) {

@@ -51,10 +51,13 @@ pub fn label(path: &str, style: Style) -> String {
     label
 }
 
-/// The statement whose failure handler a node is in, the innermost one.
-pub fn handled(node: &str) -> Option<&str> {
-    let handler = ancestors(node).find(|path| last(path) == HandlerPart::OnFailure.as_str())?;
-    parent(handler)
+/// The statement whose `on failure` or `always` a node is in, the innermost one, and which of them.
+pub fn handled(node: &str) -> Option<(&str, HandlerPart)> {
+    ancestors(node).find_map(|path| {
+        let part = [HandlerPart::OnFailure, HandlerPart::Always];
+        let part = part.into_iter().find(|part| last(path) == part.as_str())?;
+        Some((parent(path)?, part))
+    })
 }
 
 #[cfg(test)]

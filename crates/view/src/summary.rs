@@ -7,7 +7,7 @@ use std::ops::Bound;
 
 use indexmap::IndexMap;
 
-use lockstep_base::node_path::{self, NodePath};
+use lockstep_base::node_path::{self, HandlerPart, NodePath};
 use lockstep_base::source::Name;
 use lockstep_engine::run_event::{
     DeploymentRecord, Failure, NodeKind, RunEvent, RunEventKind, Status,
@@ -129,7 +129,7 @@ pub struct UnresolvedFailure {
     pub failure: Failure,
     /// The command that failed or was stopped, with the end of its output.
     pub tail: Option<OutputExcerpt>,
-    /// What its failure handlers ran and logged, with the end of what they wrote.
+    /// What the handlers behind it ran and logged, with the end of what they wrote.
     pub handled: Vec<OutputExcerpt>,
     /// Whether it was ignored.
     pub ignored: bool,
@@ -363,7 +363,13 @@ impl RunSummary {
     }
 
     fn ended(&mut self, node: &NodePath, status: Status, failure: Option<&Failure>) {
-        if path::handled(node).is_some()
+        let is_of_failure = match path::handled(node) {
+            Some((_, HandlerPart::OnFailure)) => true,
+            // What fails there is a failure of its own.
+            Some((_, HandlerPart::Always)) => failure.is_none(),
+            Some((_, HandlerPart::Undo)) | None => false,
+        };
+        if is_of_failure
             && let Some(tail) = self.running.remove(node)
             && !tail.is_empty()
         {
@@ -421,26 +427,31 @@ impl RunSummary {
         }
     }
 
-    /// A failure handler has run something: what it wrote belongs to the failure that it is for,
-    /// the last one in the statement that has the handler.
+    /// A handler has run something: what it wrote belongs to the failure that it is for, the last
+    /// one in the statement that has the handler.
     fn handled(&mut self, tail: OutputExcerpt) {
-        let Some(statement) = path::handled(&tail.node) else {
-            return;
-        };
-        let mut names = self.below(statement);
-        names.push(NodePath::from(statement));
-        let orders = names.iter().filter_map(|name| {
-            let trouble = self.unresolved_failures.get(name)?;
-            // What fails in a handler has no handler there.
-            let own = path::handled(name) == path::handled(statement);
-            own.then_some((trouble.order, name))
+        let statements = std::iter::successors(path::handled(&tail.node), |(statement, _)| {
+            path::handled(statement)
         });
-        let last = orders.max().map(|(_, name)| name.clone());
-        if let Some(trouble) = last.and_then(|name| self.unresolved_failures.get_mut(&name))
+        let mut found = statements.filter_map(|(statement, _)| self.last_failure_in(statement));
+        if let Some(name) = found.next()
+            && let Some(trouble) = self.unresolved_failures.get_mut(&name)
             && trouble.handled.len() < MAX_HANDLED
         {
             trouble.handled.push(tail);
         }
+    }
+
+    /// The last failure in a statement, but not in its handlers.
+    fn last_failure_in(&self, statement: &str) -> Option<NodePath> {
+        let mut names = self.below(statement);
+        names.push(NodePath::from(statement));
+        let orders = names.into_iter().filter_map(|name| {
+            let trouble = self.unresolved_failures.get(&name)?;
+            let own = path::handled(&name) == path::handled(statement);
+            own.then_some((trouble.order, name))
+        });
+        orders.max().map(|(_, name)| name)
     }
 
     /// The end of the output of a command that was stopped because `node`, around it, failed.

@@ -1,7 +1,7 @@
 //! Signal handling: turns signals into control requests to a run.
 
 use std::task::Poll;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc::UnboundedSender;
@@ -11,6 +11,20 @@ use lockstep_runtime::driver::ControlRequest;
 /// Within this time a second signal is the first one once more: a terminal sends Ctrl-C also to a
 /// wrapper such as `make` or `timeout`, which passes it on. Nobody presses a key twice as fast.
 const ECHO_TIME: Duration = Duration::from_millis(100);
+
+/// When a signal was sent is not known, only when it is heard, and that may be long after: where
+/// the machine is busy, or this program was stopped. So it is listened for that time in parts, and
+/// none of them counts for more than it was to take.
+const ECHO_PARTS: u32 = 5;
+
+/// Whether the run has been asked to end.
+#[derive(Clone, Copy)]
+enum Asked {
+    No,
+    /// So shortly before that the next request is an echo; for so many parts of the time.
+    Just(u32),
+    Yes,
+}
 
 /// Sent for a write beyond the largest file that this program may have; the same number on Linux
 /// and macOS. A handler, unlike an ignored signal, is not inherited by commands.
@@ -32,7 +46,7 @@ pub(super) fn listen(control: UnboundedSender<ControlRequest>) -> tokio::task::J
     let file_size = stream(SignalKind::from_raw(SIGXFSZ));
     tokio::spawn(async move {
         let _file_size = file_size;
-        let mut asked: Option<Instant> = None;
+        let mut asked = Asked::No;
         loop {
             let next = std::future::poll_fn(|context| {
                 let mut came = |stream: &mut Signal| stream.poll_recv(context).is_ready();
@@ -50,13 +64,28 @@ pub(super) fn listen(control: UnboundedSender<ControlRequest>) -> tokio::task::J
                     _ => Poll::Ready(Heard::Request),
                 }
             });
-            let wish = match (next.await, asked) {
-                (Heard::Hangup, _) => ControlRequest::Kill,
-                (Heard::Request, None) => ControlRequest::Cancel,
-                (Heard::Request, Some(at)) if at.elapsed() < ECHO_TIME => continue,
-                (Heard::Request, Some(_)) => ControlRequest::Kill,
+            let heard = match asked {
+                Asked::No | Asked::Yes => next.await,
+                Asked::Just(parts) => tokio::select! {
+                    biased;
+                    heard = next => heard,
+                    () = tokio::time::sleep(ECHO_TIME / ECHO_PARTS) => {
+                        asked = match parts.checked_sub(1) {
+                            Some(left @ 1..) => Asked::Just(left),
+                            Some(0) | None => Asked::Yes,
+                        };
+                        continue;
+                    }
+                },
             };
-            asked.get_or_insert_with(Instant::now);
+            let wish = match (heard, asked) {
+                (Heard::Hangup, _) | (Heard::Request, Asked::Yes) => ControlRequest::Kill,
+                (Heard::Request, Asked::No) => ControlRequest::Cancel,
+                (Heard::Request, Asked::Just(_)) => continue,
+            };
+            if matches!(asked, Asked::No) {
+                asked = Asked::Just(ECHO_PARTS);
+            }
             if control.send(wish).is_err() {
                 // The run has just ended.
                 return;

@@ -107,7 +107,7 @@ impl Driver<'_> {
             }
         };
         if !granted.is_empty() {
-            self.hear_of_later_deployments();
+            self.hear_of_other_deployments();
         }
         for id in &granted {
             // The machine still counts a regained lock as held.
@@ -134,10 +134,10 @@ impl Driver<'_> {
         granted
     }
 
-    /// Passes what later runs have deployed to the machine, if that has changed.
-    pub(super) fn hear_of_later_deployments(&mut self) {
-        match self.locks.later_deployments() {
-            Ok(Some(later)) => (self.inbox).push_back(Event::DeployedMeanwhile { later }),
+    /// Passes what other runs have deployed to the machine, if that has changed.
+    pub(super) fn hear_of_other_deployments(&mut self) {
+        match self.locks.deployed_meanwhile() {
+            Ok(Some(told)) => self.inbox.push_back(told.into()),
             Ok(None) => {}
             Err(error) => self.note(Err(error)),
         }

@@ -119,7 +119,7 @@ impl<'h> Driver<'h> {
         // One that was killed before its first record has not begun for its clock either.
         driver.go_on_from(Some(driver.settings.run.started_at));
         if persistence.past.records.is_empty() {
-            driver.hear_of_later_deployments();
+            driver.hear_of_other_deployments();
             driver.inbox.push_back(Event::Start);
         } else {
             let (by, uid) = (
@@ -127,8 +127,8 @@ impl<'h> Driver<'h> {
                 persistence.past.resumer_uid,
             );
             driver.replay_journal(persistence.past)?;
-            if let Some(later) = driver.locks.later_deployments()? {
-                driver.inbox.push_front(Event::DeployedMeanwhile { later });
+            if let Some(told) = driver.locks.deployed_meanwhile()? {
+                driver.inbox.push_front(told.into());
             }
             driver.inbox.push_front(Event::Resumed { by, uid });
         }

@@ -97,6 +97,9 @@ impl Default for RunPersistence {
 /// The past of a resumed run.
 #[derive(Debug, Default)]
 pub struct RecordedRun {
+    /// Whether it was begun by another process. It may have been killed before anything was
+    /// recorded.
+    pub is_resumed: bool,
     /// Its journal.
     pub records: Vec<JournalRecord>,
     /// The last known value of the machine's clock, in milliseconds. It stands still while no
@@ -591,7 +594,7 @@ impl Driver<'_> {
     fn tick(&mut self) {
         self.host.tick();
         self.update_lock_dependencies();
-        self.hear_of_later_deployments();
+        self.hear_of_other_deployments();
         self.handle_granted_locks();
         self.poll_inbox();
         if let Some(logs) = &mut self.logs {
