@@ -17,6 +17,7 @@ mod latches;
 // What stands behind the output of a command is told by its open files.
 #[cfg(target_os = "linux")]
 mod left;
+mod library_names;
 mod locks;
 mod newer;
 mod orders;
