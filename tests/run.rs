@@ -26,6 +26,7 @@ mod orders;
 mod orphans;
 mod questions;
 mod results;
+mod secret_files;
 mod secret_ways;
 mod secrets;
 #[cfg(target_os = "linux")]

@@ -52,11 +52,11 @@ fn begin_bound(store: &Store, id: &str, bound: &BoundInputs) -> StoredRun {
     let new = NewRun {
         bound,
         vault: &vault,
-        facts: RunFacts {
-            id: id.into(),
-            user: "ada".into(),
-            started_at: "2026-01-02T03:04:05.678Z".parse().unwrap(),
-        },
+        facts: RunFacts::new(
+            id.into(),
+            "ada".into(),
+            "2026-01-02T03:04:05.678Z".parse().unwrap(),
+        ),
         inputs: serde_json::json!({ "tag": "v1" }),
         file: "a.deploy",
         folder: "/here",
