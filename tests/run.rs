@@ -17,6 +17,7 @@ mod latches;
 // What stands behind the output of a command is told by its open files.
 #[cfg(target_os = "linux")]
 mod left;
+mod library_names;
 mod locks;
 mod newer;
 mod newer_mixed;
@@ -26,6 +27,7 @@ mod orders;
 mod orphans;
 mod questions;
 mod results;
+mod secret_files;
 mod secret_ways;
 mod secrets;
 #[cfg(target_os = "linux")]

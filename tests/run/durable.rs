@@ -370,3 +370,38 @@ fn a_full_disk_stops_a_run_which_can_be_resumed() {
     let wanted: Vec<String> = (0..40).map(|n| n.to_string()).collect();
     assert_eq!(numbers, wanted);
 }
+
+/// However small a file may be, that is an error, whichever file is the first.
+#[test]
+fn a_limit_on_files_is_never_a_silent_end() {
+    for blocks in [0, 1, 8, 40, 100] {
+        let test = super::file("pipeline p { run \"echo ran >> log\" }");
+        let program = crate::support::program::program();
+        for arguments in ["run main.deploy", "runs", "resume", "run main.deploy --yes"] {
+            let mut command = crate::support::program::command("bash", &test.path(""));
+            let line = format!(
+                "ulimit -f {blocks}; exec '{}' {arguments}",
+                program.display()
+            );
+            command.args(["-c", &line]);
+            let said = run(command);
+            // 128 and more is a signal.
+            assert!(said.code < 128, "{blocks} {arguments}: {}", said.code);
+            let all = format!("{}{}", said.stdout, said.stderr);
+            assert!(
+                said.code == 0 || !all.is_empty(),
+                "{blocks} {arguments}: {}",
+                said.code
+            );
+            if arguments == "run main.deploy" {
+                assert!(all.contains("`ulimit -f`"), "{blocks}: {all}");
+            }
+        }
+        let said = says(&test, &["runs"]);
+        assert!(
+            said.code == 0 || said.code == 2,
+            "{blocks}: {}",
+            said.stderr
+        );
+    }
+}

@@ -182,3 +182,45 @@ fn a_question_before_the_first_deployment_holds_no_lock() {
     assert_eq!(says(&test, &["approve", "--yes"]).code, 0);
     assert_eq!(running.end().code, 0);
 }
+
+/// Who answers or cancels does not know the secrets of the run.
+#[test]
+fn what_people_say_is_stored_without_secrets() {
+    const SECRET: &str = "tok-4711-value";
+    let test = super::super::run::file(
+        "secret token = env(\"TOKEN\")\n\
+         pipeline p { approve \"one\" run \"true\" env { T: token } approve \"two\" }",
+    )
+    .args(["--format", "plain"])
+    .env("TOKEN", SECRET)
+    .env("USER", "ada");
+    let running = Running::start(test.command());
+    until_it_asks(&test, 1);
+    let comment = format!("it was {SECRET}");
+    let who = format!("ada-{SECRET}");
+    let said = says(
+        &test,
+        &["approve", "--yes", "--comment", &comment, "--as", &who],
+    );
+    assert_eq!(said.code, 0, "{}", said.stderr);
+    until_it_asks(&test, 1);
+    let said = says(
+        &test,
+        &["approve", "--no", "--comment", &comment, "--as", &who],
+    );
+    assert_eq!(said.code, 0, "{}", said.stderr);
+    let said = running.end();
+    assert_eq!(said.code, 1, "{}", said.stderr);
+    assert!(said.stdout.contains("it was ***"), "{}", said.stdout);
+    let mut open = vec![test.path(".lockstep")];
+    while let Some(path) = open.pop() {
+        if path.is_dir() {
+            let entries = std::fs::read_dir(&path).expect("a folder");
+            open.extend(entries.flatten().map(|entry| entry.path()));
+            continue;
+        }
+        let bytes = std::fs::read(&path).expect("a file");
+        let text = String::from_utf8_lossy(&bytes);
+        assert!(!text.contains(SECRET), "{}", path.display());
+    }
+}

@@ -73,6 +73,15 @@ pub(crate) struct Parts {
     guarded: bool,
 }
 
+impl Parts {
+    /// The folder for temporary files, from wherever it is looked at.
+    pub(crate) fn temporary_folder(&self) -> String {
+        let folder = std::path::absolute(&self.scratch);
+        let folder = folder.unwrap_or_else(|_| self.scratch.clone());
+        folder.to_string_lossy().into_owned()
+    }
+}
+
 impl fmt::Debug for Engine {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Engine")

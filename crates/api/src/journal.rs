@@ -156,11 +156,8 @@ pub(crate) fn read(
                 plan,
                 ..
             } => {
-                let facts = RunFacts {
-                    id: id.into(),
-                    user: user.into(),
-                    started_at: time(&started_at).map_err(|_| unreadable)?,
-                };
+                let started_at = time(&started_at).map_err(|_| unreadable)?;
+                let facts = RunFacts::new(id.into(), user.into(), started_at);
                 options = Some(StoredSession {
                     bound: *plan,
                     facts,

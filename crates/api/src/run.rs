@@ -120,11 +120,7 @@ impl Engine {
     ///
     /// Where the run cannot begin; nothing has been started then.
     pub async fn start(&self, plan: &Plan) -> Result<Run, StartError> {
-        let facts = RunFacts {
-            id: self.new_id()?,
-            user: self.0.user.clone(),
-            started_at: self.0.clock.now(),
-        };
+        let facts = RunFacts::new(self.new_id()?, self.0.user.clone(), self.0.clock.now());
         let options = SessionOptions {
             plan: plan.0.clone(),
             facts,

@@ -188,7 +188,7 @@ impl Session {
         Ok(Self {
             engine: engine.clone(),
             plan: options.plan,
-            facts: options.facts,
+            facts: (options.facts).with_temporary_files_in(&parts.temporary_folder()),
             seed: options.seed,
             max_commands: options.max_commands.unwrap_or(parts.max_commands).max(1),
             source_folders,

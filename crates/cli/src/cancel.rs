@@ -131,7 +131,7 @@ pub(super) fn wait(
             output.complain(&no_answer_yet(&store.run(run.number)?));
         }
         if late > MAX_POLLS_AFTER_END {
-            store.pending_requests(request, Some("no process is running it"))?;
+            store.withdraw_request(request, "no process is running it")?;
             return Ok(RequestStatus::NotYet);
         }
         std::thread::sleep(POLL_INTERVAL);

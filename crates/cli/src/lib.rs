@@ -9,6 +9,7 @@ mod complete;
 mod completions;
 mod exit;
 mod explain;
+mod file_size;
 pub mod files;
 mod find;
 mod fmt;
@@ -60,6 +61,7 @@ pub fn main() -> ExitCode {
     if let Some(exit) = guardian::take_over(&arguments) {
         return exit;
     }
+    file_size::report_writes_beyond_it();
     let mut output = Output::new(Color::scan(&arguments));
     trace::start(&mut output);
     let exit = match Arguments::try_parse_from(arguments) {

@@ -98,9 +98,5 @@ pub(super) fn facts(store: Option<&Store>) -> RunFacts {
     while taken(&new) {
         new = id();
     }
-    RunFacts {
-        id: new,
-        user: Name::from(execute::user()),
-        started_at: lockstep_store::now(),
-    }
+    RunFacts::new(new, Name::from(execute::user()), lockstep_store::now())
 }

@@ -501,11 +501,8 @@ mod tests {
 
     /// A machine that runs a command: node 0 is the pipeline, node 1 the command.
     fn machine() -> Machine {
-        let facts = RunFacts {
-            id: "run".into(),
-            user: "test".into(),
-            started_at: jiff::Timestamp::constant(1_767_225_600, 0),
-        };
+        let started_at = jiff::Timestamp::constant(1_767_225_600, 0);
+        let facts = RunFacts::new("run".into(), "test".into(), started_at);
         let mut machine = Machine::new(plan("pipeline p { run \"x\" }"), facts, 1);
         assert!(!machine.handle(0, Event::Start).is_empty());
         machine

@@ -7,9 +7,9 @@ use super::syntax_node::{self, SyntaxNode};
 use super::{library, values};
 use lockstep_base::source::{FileId, Span};
 use lockstep_base::value::Type;
-use lockstep_lang::eval::builtins::{self, Builtin};
+use lockstep_lang::eval::builtins::{self, Builtin, SECRET_FILE};
 use lockstep_lang::types::BUILTIN_ACTIONS;
-use lockstep_syntax::ast::{AcrossScope, ExprKind, Stmt, StmtKind};
+use lockstep_syntax::ast::{AcrossScope, Expr, ExprKind, Stmt, StmtKind};
 
 /// The hover of a place.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -58,12 +58,12 @@ pub fn hover(checked: &CheckedFile, file: FileId, offset: u32) -> Option<Hover> 
                     return Some(hover);
                 }
             }
-            ExprKind::Field(_, name) if holds(name.span, offset) => {
+            ExprKind::Field(of, name) if holds(name.span, offset) => {
                 let ty = checked.type_at(expr.span)?;
                 return Some(Hover {
                     at: name.span,
                     code: format!("{}: {ty}", name.name),
-                    text: library::own_field(&name.name)
+                    text: field_doc(checked, of, &name.name)
                         .map(String::from)
                         .into_iter()
                         .collect(),
@@ -73,6 +73,14 @@ pub fn hover(checked: &CheckedFile, file: FileId, offset: u32) -> Option<Hover> 
         }
     }
     None
+}
+
+/// The documentation of a field that no declaration has.
+fn field_doc(checked: &CheckedFile, of: &Expr, name: &str) -> Option<&'static str> {
+    match checked.type_at(of.span) {
+        Some(Type::Secret) if name == "file" => Some(SECRET_FILE.doc),
+        _ => library::own_field(name),
+    }
 }
 
 /// The cells of the loop or matrix whose first word is at a place.

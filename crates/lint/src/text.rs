@@ -101,18 +101,12 @@ pub fn list_entry(text: &str, own: Span, others: (Option<Span>, Option<Span>)) -
             Some(before) if comma_in_line.is_some() => before.end as usize,
             _ => start,
         };
-        let blanks = |to: usize| to + text[to..].len() - text[to..].trim_start_matches(' ').len();
-        let to = match comment {
-            Some(_) => line_end,
-            None if after.is_some() && !text[own_end..line_end].trim().is_empty() => {
-                blanks(own_end)
-            }
-            None => own_end,
-        };
-        // Nothing may be left at the end of the line but the line break.
-        let from = match to == line_end {
-            true => text[..from].trim_end_matches(' ').len(),
-            false => from,
+        let to = comment.map_or(own_end, |_| line_end);
+        let rest = text[to..line_end].trim_start_matches([' ', '\t']);
+        // One blank is left where something follows, none at the end of the line.
+        let (from, to) = match rest.is_empty() || rest.starts_with('#') {
+            true => (text[..from].trim_end_matches([' ', '\t']).len(), to),
+            false => (from, line_end - rest.len()),
         };
         removed.push(part(from, to));
     }

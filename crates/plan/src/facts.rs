@@ -48,6 +48,31 @@ pub struct RunFacts {
     pub user: Name,
     /// When; expressions see it in RFC 3339, in UTC with milliseconds.
     pub started_at: jiff::Timestamp,
+    /// The folder for the files of its secrets; the same whenever it goes on.
+    pub secret_folder: Name,
+}
+
+impl RunFacts {
+    /// The facts of a run whose temporary files are in `/tmp`.
+    pub fn new(id: Name, user: Name, started_at: jiff::Timestamp) -> Self {
+        let unplaced = Self {
+            id,
+            user,
+            started_at,
+            secret_folder: "".into(),
+        };
+        unplaced.with_temporary_files_in("/tmp")
+    }
+
+    /// The same run with its temporary files in another folder.
+    #[must_use]
+    pub fn with_temporary_files_in(mut self, folder: &str) -> Self {
+        // An id is that of one run in its state directory; with the time it is in all of them.
+        let since = self.started_at.as_millisecond();
+        let folder = folder.trim_end_matches('/');
+        self.secret_folder = format!("{folder}/lockstep.{}.{since:x}", self.id).into();
+        self
+    }
 }
 
 /// What a statement's expressions see: the facts, the locals around it and, while running, the
@@ -114,6 +139,7 @@ impl Scope for EvalScope<'_> {
             RunField::Id => run.id.clone(),
             RunField::User => run.user.clone(),
             RunField::StartedAt => format!("{:.3}", run.started_at).into(),
+            RunField::SecretFolder => run.secret_folder.clone(),
         }))
     }
 

@@ -79,6 +79,7 @@ pub trait RunInbox {
     /// The requests that have not been settled. It is called about ten times a second.
     fn requests(&mut self) -> Result<Vec<InboxRequest>, InboxError>;
 
-    /// A request has been handled; `refused` is the reason if it was rejected.
+    /// A request has been handled; `refused` is the reason if it was rejected. Its texts are
+    /// masked, and take the place of those that were stored by who knew no secrets.
     fn resolve(&self, request: &InboxRequest, refused: Option<&str>) -> Result<(), InboxError>;
 }

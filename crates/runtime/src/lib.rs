@@ -16,6 +16,7 @@ pub mod processes;
 pub mod redact;
 pub mod replay;
 pub mod sealed;
+mod secret_files;
 pub mod secrets;
 pub mod shown_events;
 pub mod text_file;

@@ -134,6 +134,9 @@ impl StoreError {
             Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => StoreErrorKind::Busy,
             _ => StoreErrorKind::Other,
         };
+        if let Some(limit) = limit_behind(error.sqlite_error_code()) {
+            return Self::of(folder, StoreErrorKind::Other, &limit);
+        }
         Self::of(folder, trouble, &error.to_string())
     }
 
@@ -171,5 +174,28 @@ impl StoreError {
             kind: trouble,
             message,
         }
+    }
+}
+
+/// The limit of this process that an error of the database most likely comes from: the database
+/// does not tell.
+fn limit_behind(code: Option<ErrorCode>) -> Option<String> {
+    use rustix::process::{Resource, getrlimit};
+    match code {
+        Some(ErrorCode::SystemIoFailure | ErrorCode::CannotOpen) => {}
+        _ => return None,
+    }
+    let full = rustix::io::Errno::MFILE.raw_os_error();
+    let opened = std::fs::File::open("/dev/null");
+    if opened.is_err_and(|error| error.raw_os_error() == Some(full)) {
+        return Some(String::from(
+            "no more files may be open at once here (`ulimit -n`)",
+        ));
+    }
+    match (code, getrlimit(Resource::Fsize).current) {
+        (Some(ErrorCode::SystemIoFailure), Some(largest)) => Some(format!(
+            "no file may have more than {largest} bytes here (`ulimit -f`)"
+        )),
+        _ => None,
     }
 }

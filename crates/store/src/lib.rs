@@ -144,6 +144,9 @@ impl Store {
         }
         self.db.pragma_update(None, "synchronous", "full")?;
         self.db.pragma_update(None, "foreign_keys", true)?;
+        // A text that has been masked or removed is not left in the file.
+        self.db
+            .pragma_update_and_check(None, "secure_delete", "fast", |_| Ok(()))?;
         self.db.set_prepared_statement_cache_capacity(64);
         Ok(())
     }

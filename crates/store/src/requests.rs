@@ -21,14 +21,7 @@ impl Store {
         who: &str,
         comment: Option<&str>,
     ) -> Result<i64, StoreError> {
-        let (kind, effect, answer) = match asking {
-            InboxRequestKind::Cancel => ("cancel", None, None),
-            InboxRequestKind::Answer(effect, answer) => {
-                let text = serde_json::to_string(answer);
-                let text = text.map_err(|_| StoreError::refused("an answer cannot be stored"))?;
-                ("answer", Some(effect.0.cast_signed()), Some(text))
-            }
-        };
+        let (kind, effect, answer) = columns(asking)?;
         let insert = "INSERT INTO requests \
             (run, kind, effect, answer, who, comment, asked_at, uid) \
             VALUES (?, ?, ?, ?, ?, ?, ?, ?)";
@@ -112,16 +105,36 @@ impl Store {
         rows.map_err(|error| self.error(&error))
     }
 
-    /// Marks a request as handled; `refused` is the reason if it was rejected.
+    /// Marks a request as handled; `refused` is the reason if it was rejected. Its texts take the
+    /// place of those that were stored.
     ///
     /// # Errors
     ///
     /// If that cannot be written.
-    pub fn pending_requests(&self, request: i64, refused: Option<&str>) -> Result<(), StoreError> {
-        let update = "UPDATE requests SET taken_at = ?, refused = ? WHERE number = ?";
-        let done = self
-            .db
-            .execute(update, params![Stored(now()), refused, request]);
+    pub fn settle_request(
+        &self,
+        request: &InboxRequest,
+        refused: Option<&str>,
+    ) -> Result<(), StoreError> {
+        let (_, _, answer) = columns(&request.asking)?;
+        let update = "UPDATE requests SET taken_at = ?, refused = ?, who = ?, comment = ?, \
+            answer = ? WHERE number = ?";
+        let (who, comment) = (&request.who, &request.comment);
+        let values = params![Stored(now()), refused, who, comment, answer, request.number];
+        let done = self.db.execute(update, values);
+        done.map(|_| ()).map_err(|error| self.error(&error))
+    }
+
+    /// Withdraws a request that no process has taken in. Nobody knows whether there are secrets in
+    /// its texts, so they are not kept.
+    ///
+    /// # Errors
+    ///
+    /// If that cannot be written.
+    pub fn withdraw_request(&self, request: i64, why: &str) -> Result<(), StoreError> {
+        let update = "UPDATE requests SET taken_at = ?, refused = ?, who = '', comment = NULL, \
+            answer = NULL WHERE number = ? AND taken_at IS NULL";
+        let done = (self.db).execute(update, params![Stored(now()), why, request]);
         done.map(|_| ()).map_err(|error| self.error(&error))
     }
 
@@ -187,6 +200,20 @@ impl Store {
         self.commit(change)?;
         Ok(AnswerStatus::Given(number))
     }
+}
+
+/// What is asked, in its columns: `kind`, `effect` and `answer`.
+fn columns(
+    asking: &InboxRequestKind,
+) -> Result<(&'static str, Option<i64>, Option<String>), StoreError> {
+    Ok(match asking {
+        InboxRequestKind::Cancel => ("cancel", None, None),
+        InboxRequestKind::Answer(effect, answer) => {
+            let text = serde_json::to_string(answer);
+            let text = text.map_err(|_| StoreError::refused("an answer cannot be stored"))?;
+            ("answer", Some(effect.0.cast_signed()), Some(text))
+        }
+    })
 }
 
 /// The state of a request.

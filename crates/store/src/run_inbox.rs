@@ -85,6 +85,6 @@ impl RunInbox for StoredInbox {
     }
 
     fn resolve(&self, request: &InboxRequest, refused: Option<&str>) -> Result<(), InboxError> {
-        Ok(self.store.pending_requests(request.number, refused)?)
+        Ok(self.store.settle_request(request, refused)?)
     }
 }

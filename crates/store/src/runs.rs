@@ -126,11 +126,7 @@ pub struct StoredRun {
 impl StoredRun {
     /// Its id, user and start; the user is sealed.
     pub fn facts(&self) -> RunFacts {
-        RunFacts {
-            id: self.id.clone(),
-            user: self.sealed_user.clone(),
-            started_at: self.started_at,
-        }
+        RunFacts::new(self.id.clone(), self.sealed_user.clone(), self.started_at)
     }
 }
 

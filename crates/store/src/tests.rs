@@ -6,7 +6,7 @@ use lockstep_engine::{
     Answer, ApprovalAnswer, EffectId, Event, FailureChoice, LockDemand, Question,
 };
 use lockstep_plan::{BoundInputs, RunFacts};
-use lockstep_runtime::inbox::InboxRequestKind;
+use lockstep_runtime::inbox::{InboxRequest, InboxRequestKind};
 use lockstep_runtime::journal::{Journal as _, JournalEntry, JournalError, JournalRecord};
 use lockstep_runtime::secrets::SecretVault;
 
@@ -52,11 +52,11 @@ fn begin_bound(store: &Store, id: &str, bound: &BoundInputs) -> StoredRun {
     let new = NewRun {
         bound,
         vault: &vault,
-        facts: RunFacts {
-            id: id.into(),
-            user: "ada".into(),
-            started_at: "2026-01-02T03:04:05.678Z".parse().unwrap(),
-        },
+        facts: RunFacts::new(
+            id.into(),
+            "ada".into(),
+            "2026-01-02T03:04:05.678Z".parse().unwrap(),
+        ),
         inputs: serde_json::json!({ "tag": "v1" }),
         file: "a.deploy",
         folder: "/here",
@@ -353,7 +353,20 @@ fn locks_questions_requests_and_approvals_are_kept() {
         .unwrap();
     assert_eq!(store.requests(run).unwrap()[0].asking, asking);
     assert_eq!(store.request_status(number).unwrap(), RequestStatus::NotYet);
-    store.pending_requests(number, Some("no")).unwrap();
+    let settled = InboxRequest {
+        comment: Some("***".into()),
+        asking: InboxRequestKind::Answer(effect, ApprovalAnswer::No("***".into()).into()),
+        ..store.requests(run).unwrap().remove(0)
+    };
+    store.settle_request(&settled, Some("no")).unwrap();
+    let of_it = "SELECT comment || answer FROM requests WHERE number = ?";
+    let kept = |number: i64| store.db.query_row(of_it, [number], |row| row.get(0));
+    let texts: Option<String> = kept(number).unwrap();
+    let texts = texts.unwrap();
+    assert!(
+        !texts.contains("sorry") && !texts.contains("because"),
+        "{texts}"
+    );
     assert_eq!(
         store.request_status(number).unwrap(),
         RequestStatus::Refused("no".into())

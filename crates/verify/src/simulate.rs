@@ -174,12 +174,9 @@ impl<F: FnMut(&StartedEffect) -> EffectCourse> SimulationScript for F {
 
 /// The state of a simulated run.
 pub fn run_facts() -> RunFacts {
-    RunFacts {
-        id: "run".into(),
-        user: "test".into(),
-        // The year 2026 begins.
-        started_at: jiff::Timestamp::constant(1_767_225_600, 0),
-    }
+    // The year 2026 begins.
+    let started_at = jiff::Timestamp::constant(1_767_225_600, 0);
+    RunFacts::new("run".into(), "test".into(), started_at)
 }
 
 /// Runs a plan in a scripted world. `seed` decides the jitter of retries and, among things that end

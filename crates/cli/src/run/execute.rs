@@ -251,7 +251,11 @@ fn not_started(error: &StartError, output: &mut Output) -> Exit {
     let text = match error {
         StartError::TemporaryFolder(error) => {
             let folder = std::env::temp_dir();
-            format!("cannot create a folder in {}: {error}", folder.display())
+            format!(
+                "cannot create a folder for temporary files in `{}`: {error}; the variable \
+                 `TMPDIR` names another place",
+                folder.display()
+            )
         }
         error => error.to_string(),
     };

@@ -26,10 +26,6 @@ enum Asked {
     Yes,
 }
 
-/// Sent for a write beyond the largest file that this program may have; the same number on Linux
-/// and macOS. A handler, unlike an ignored signal, is not inherited by commands.
-const SIGXFSZ: i32 = 25;
-
 /// The first signal cancels the run, the second stops it immediately, and so does the loss of the
 /// terminal: it can be resumed. From here on none of them ends this program by itself.
 pub(super) fn listen(control: UnboundedSender<ControlRequest>) -> tokio::task::JoinHandle<()> {
@@ -42,10 +38,7 @@ pub(super) fn listen(control: UnboundedSender<ControlRequest>) -> tokio::task::J
         true => None,
         false => stream(SignalKind::hangup()),
     };
-    // A file that may not grow (`ulimit -f`) is an error to report, not the end of this program.
-    let file_size = stream(SignalKind::from_raw(SIGXFSZ));
     tokio::spawn(async move {
-        let _file_size = file_size;
         let mut asked = Asked::No;
         loop {
             let next = std::future::poll_fn(|context| {

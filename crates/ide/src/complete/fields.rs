@@ -7,6 +7,7 @@ use crate::library;
 use crate::syntax_node::SyntaxNode;
 use lockstep_base::source::Name;
 use lockstep_base::value::{KindRef, Type};
+use lockstep_lang::eval::builtins::SECRET_FILE;
 use lockstep_lang::ir::KindField;
 use lockstep_lang::resolve::{DeclKind, NameTarget};
 use lockstep_lang::types::BUILTIN_ACTIONS;
@@ -175,6 +176,12 @@ fn of_type(checked: &CheckedFile, ty: &Type) -> Vec<Completion> {
             found
         }
         Type::Environment => vec![own_field("name", "string"), star()],
+        Type::Secret => vec![
+            Completion::new("file", CompletionKind::Field)
+                .detail("string")
+                .doc(Some(SECRET_FILE.doc))
+                .rank(1),
+        ],
         Type::Optional(of) => of_type(checked, of),
         _ => Vec::new(),
     }

@@ -38,7 +38,7 @@ pub enum ExprKind {
     Local(Slot),
     /// An input or a top-level `let`.
     Global(GlobalId),
-    /// `run.id`, `run.user`, `run.started-at`.
+    /// `run.id`, `run.user`, `run.started-at`; and what is behind `token.file`.
     Run(RunField),
     /// `"…${e}…"`. If a part is a secret, so is the whole.
     Interpolate(Vec<InterpolationPart>),
@@ -116,6 +116,8 @@ pub enum RunField {
     User,
     /// When it started, an RFC 3339 string in UTC.
     StartedAt,
+    /// The folder for the files of its secrets, a string. No file can name it.
+    SecretFolder,
 }
 
 /// A built-in function, stored by its name.
@@ -143,7 +145,7 @@ impl Serialize for Function {
 impl<'de> Deserialize<'de> for Function {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let name = Name::deserialize(deserializer)?;
-        builtins::find(&name)
+        builtins::stored(&name)
             .map(Function)
             .ok_or_else(|| serde::de::Error::custom(format!("no built-in function `{name}`")))
     }

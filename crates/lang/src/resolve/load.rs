@@ -45,10 +45,16 @@ struct Loader<'a> {
 
 impl Loader<'_> {
     fn root(&mut self, root: &str) -> FileId {
+        // A folder of the user's may be called like the library.
+        let own = path::own(root);
+        let name = match path::is_std(root) {
+            true => own.clone(),
+            false => String::from(root),
+        };
         match self.files.read(root) {
-            Ok(text) => self.add(root, path::normal(root), text),
+            Ok(text) => self.add(&name, own, text),
             Err(why) => {
-                let file = self.add(root, path::normal(root), String::new());
+                let file = self.add(&name, own, String::new());
                 self.diagnostics
                     .push(errors::unreadable_root(Span::start_of(file), root, &why));
                 file
@@ -119,10 +125,9 @@ impl Loader<'_> {
         if !self.known.contains_key(&target) {
             let read = match library::find(&target) {
                 Some(text) => Ok(text.to_owned()),
-                // The library is no folder: nothing leads out of it.
-                None if path::is_std(&target) && target.split('/').any(|part| part == "..") => {
-                    Err(FileError::NotFound)
-                }
+                // The library is no folder: nothing leads out of it, and no file is taken for a
+                // part of it.
+                None if path::is_std(&target) => Err(FileError::NotFound),
                 None => self.files.read(&target),
             };
             match read {

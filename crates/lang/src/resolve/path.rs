@@ -7,12 +7,18 @@ pub fn join(importer: &str, import: &str) -> String {
         // The library is no folder: no `..` leads out of it.
         return import.to_string();
     }
-    if import.starts_with('/') {
-        return normal(import);
-    }
     match importer.rfind('/') {
-        Some(at) => normal(&format!("{}/{import}", &importer[..at])),
-        None => normal(import),
+        Some(at) if !import.starts_with('/') => own(&format!("{}/{import}", &importer[..at])),
+        _ => own(import),
+    }
+}
+
+/// The name of a file that is none of the library's, also in a folder `std`.
+pub fn own(path: &str) -> String {
+    let path = normal(path);
+    match is_std(&path) {
+        true => format!("./{path}"),
+        false => path,
     }
 }
 
@@ -55,6 +61,22 @@ mod tests {
         assert_eq!(join("/srv/main.deploy", "../../../x"), "/x");
         assert_eq!(join("a/main.deploy", "/etc/x"), "/etc/x");
         assert_eq!(join("a/main.deploy", "std/health"), "std/health");
-        assert_eq!(join("std/kubernetes", "./health"), "std/health");
+    }
+
+    #[test]
+    fn only_what_is_written_so_is_of_the_library() {
+        for (importer, import, wanted) in [
+            ("main.deploy", "./std/health", "./std/health"),
+            ("./std/a.deploy", "./health", "./std/health"),
+            ("./std/a.deploy", "../b.deploy", "b.deploy"),
+            ("a/main.deploy", "../std/health", "./std/health"),
+            ("main.deploy", "x/../std/../std/y", "./std/y"),
+            ("/a.deploy", "./std/health", "/std/health"),
+            ("main.deploy", "std/../x", "std/../x"),
+        ] {
+            let joined = join(importer, import);
+            assert_eq!(joined, wanted, "{importer} {import}");
+            assert_eq!(is_std(&joined), is_std(import), "{importer} {import}");
+        }
     }
 }

@@ -26,7 +26,7 @@ impl Checker<'_> {
         }
         let mut of = self.expr(locals, of, None);
         self.as_it_ended(locals, &mut of);
-        self.field_of(of, name, span)
+        self.field_of(locals, of, name, span)
     }
 
     /// The result of a command whose failures are all ignored is there where it has ended with a
@@ -93,7 +93,7 @@ impl Checker<'_> {
                             let key = key(&name.name, name.span);
                             self.found_in(locals, of, key, expr.span, skipped)
                         }
-                        _ => self.field_of(of, name, expr.span),
+                        _ => self.field_of(locals, of, name, expr.span),
                     }
                 }
             }
@@ -172,7 +172,7 @@ impl Checker<'_> {
                 self.modules.uses.name(base.span, local.span);
                 let mut of = self.narrowed(locals, of_local(local, base.span), None);
                 self.as_it_ended(locals, &mut of);
-                return Some(self.field_of(of, name, span));
+                return Some(self.field_of(locals, of, name, span));
             }
         }
         match self.modules.find(locals.file, &base.name) {
@@ -228,10 +228,27 @@ impl Checker<'_> {
         Typed::new(ExprKind::Run(field), span, Type::String)
     }
 
+    /// `token.file`
+    fn secret_file(&mut self, locals: &LocalScope, of: Typed, span: Span) -> Typed {
+        if !locals.in_run {
+            self.report(errors::secret_file_outside(span));
+            return Typed::unknown(span);
+        }
+        let folder = Expr {
+            kind: ExprKind::Run(RunField::SecretFolder),
+            span,
+        };
+        let call = ExprKind::Call(Function(&builtins::SECRET_FILE), vec![of.expr, folder]);
+        Typed::new(call, span, Type::String)
+    }
+
     /// A field of a value.
-    fn field_of(&mut self, of: Typed, name: &ast::Ident, span: Span) -> Typed {
+    fn field_of(&mut self, locals: &LocalScope, of: Typed, name: &ast::Ident, span: Span) -> Typed {
         let found = match (&of.ty, of.expr.as_const()) {
             (Type::Any, _) => return Typed::unknown(span),
+            (Type::Secret, _) if &*name.name == "file" => {
+                return self.secret_file(locals, of, span);
+            }
             (Type::Json, _) => {
                 let member = Expr::member(of.expr, &Type::Json, name.name.clone(), span);
                 let member = match member.kind {

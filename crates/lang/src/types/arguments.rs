@@ -21,6 +21,8 @@ pub struct Parameter {
     pub rest: bool,
     /// Where it is declared.
     pub span: Option<Span>,
+    /// Whether JSON is converted to a text for it, although it takes secrets, which JSON never is.
+    pub json_as_text: bool,
 }
 
 /// The arguments at their parameters' places.
@@ -160,6 +162,7 @@ impl Checker<'_> {
         // An optional parameter of a built-in function may also be given `none`.
         let want = match (&ty, param.optional) {
             (Type::None | Type::Optional(_), true) => Type::optional(param.ty.clone()),
+            (Type::Json, _) if param.json_as_text => Type::String,
             _ => param.ty.clone(),
         };
         let expr = self.fit(typed, &want, &place, param.span);

@@ -196,6 +196,7 @@ impl Checker<'_> {
                 optional: param.optional || param.rest,
                 rest: param.rest,
                 span: None,
+                json_as_text: false,
             })
             .collect();
         let what = format!("`{}`", builtin.name);

@@ -200,7 +200,7 @@ pub fn secret_here(at: Span, what: &str) -> Diagnostic {
         .here("this is a secret")
         .help(
             "a secret is only allowed in the text of `run`, in `env { … }`, and where a parameter \
-             has type `secret`",
+             has type `secret`; the path of a file that holds it, `NAME.file`, is a text",
         )
 }
 

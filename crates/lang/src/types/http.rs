@@ -35,7 +35,7 @@ pub const BUILTIN_ACTIONS: &[BuiltinAction] = &[
 fn request() -> Vec<(&'static str, Type)> {
     let headers = Type::Map(Box::new(Type::Secret));
     vec![
-        ("url", Type::String),
+        ("url", Type::Secret),
         ("headers", Type::optional(headers)),
         ("body", Type::optional(Type::Secret)),
         ("expect", Type::optional(Type::list(Type::Int))),

@@ -8,7 +8,8 @@ use super::super::rule::Rule;
 use super::super::shell::{self, Found};
 use lockstep_base::diagnostic::{Diagnostic, codes};
 use lockstep_base::source::Name;
-use lockstep_lang::eval::{Expr, ExprKind, Slot};
+use lockstep_lang::eval::builtins::SECRET_FILE;
+use lockstep_lang::eval::{Expr, ExprKind, Function, Slot};
 use lockstep_lang::ir::command::{ShellCommand, ShellWord, TextPart};
 use lockstep_lang::ir::visit::{each_part, each_stmt};
 use lockstep_lang::ir::{CommandTemplate, Param, Program, Stmt, StmtKind};
@@ -80,7 +81,18 @@ impl SecretVisitor<'_, '_> {
 
     fn is_secret(&self, expr: &Expr) -> bool {
         let mut found = false;
+        // The path of a secret's file is no secret.
+        let mut paths: Vec<&Expr> = Vec::new();
         each_part(expr, &mut |part| {
+            if let ExprKind::Call(Function(function), args) = &part.kind
+                && function.name == SECRET_FILE.name
+            {
+                args.iter()
+                    .for_each(|of| each_part(of, &mut |part| paths.push(part)));
+            }
+            if paths.iter().any(|it| std::ptr::eq(*it, part)) {
+                return;
+            }
             found |= match &part.kind {
                 ExprKind::Const(value) => value.has_secret(),
                 ExprKind::Local(slot) => self.secrets.contains(slot),

@@ -5,7 +5,7 @@ use tokio::sync::mpsc;
 use tokio::time::Interval;
 
 use super::{AnswerSender, ControlRequest, Driver, TARGET};
-use crate::inbox::{InboxRequestKind, Responder};
+use crate::inbox::{InboxRequest, InboxRequestKind, Responder};
 use lockstep_base::node_path::NodePath;
 use lockstep_engine::{Answer, ApprovalAnswer, EffectId, Event, Question};
 
@@ -134,6 +134,18 @@ impl Driver<'_> {
                     }
                     None => Some("the question no longer needs an answer"),
                 },
+            };
+            // Who asked did not know the secrets; from now on it is stored as others may know it.
+            let request = InboxRequest {
+                asking: match &request.asking {
+                    InboxRequestKind::Cancel => InboxRequestKind::Cancel,
+                    InboxRequestKind::Answer(id, answer) => {
+                        InboxRequestKind::Answer(*id, self.masked_answer(answer))
+                    }
+                },
+                who: person.name.unwrap_or_default(),
+                comment: person.comment,
+                ..request
             };
             if let Some(run_inbox) = &self.run_inbox {
                 let settled = run_inbox.resolve(&request, refused);

@@ -3,6 +3,7 @@
 
 #![deny(clippy::wildcard_enum_match_arm)]
 
+use std::collections::BTreeSet;
 use std::sync::Mutex;
 
 use indexmap::IndexMap;
@@ -17,7 +18,9 @@ use super::{
 use crate::connection::Connection;
 use crate::http;
 use crate::journal::JournalEntry;
-use crate::process::{CommandResult, LeftOutput, OutputLine, SpawnRequest};
+use crate::process::{CommandResult, LeftOutput, OutputLine, SpawnRequest, Spawner};
+use crate::secret_files::{SecretFileError, SecretFiles};
+use crate::secrets::SecretVault;
 use lockstep_base::node_path::NodePath;
 use lockstep_base::source::Name;
 use lockstep_base::value::Value;
@@ -209,8 +212,18 @@ impl Driver<'_> {
         let folder = (self.settings.folder)(command.file);
         let streams_joined = !command.has_value && !self.host.needs_streams_apart();
         let of = node.clone();
+        let files = self.secret_files.clone();
+        let used = files.of_command(&command.invocation, &command.env);
         let task = async move {
+            let is_here = matches!(connection, Ok(Connection::Local));
+            let files_made = match is_here {
+                true => make_files(&files, &used, &vault, &*spawner),
+                false => files.refuse_elsewhere(&used),
+            };
             let outcome = match connection {
+                Ok(_) if let Err(error) = files_made => {
+                    EffectOutcome::failed(FailureClass::Failed, vault.mask(&error.to_string()))
+                }
                 Ok(connection) => {
                     let spawn = SpawnRequest {
                         invocation: command.invocation,
@@ -303,7 +316,17 @@ impl Driver<'_> {
         let done = ActionCompleter(id, self.sender.clone());
         match http::is_built_in(&call.action) {
             true => self.request(call.action, call.args, done),
-            false => self.host.act(&call.node, &call.action, call.args, done),
+            false => {
+                let used = self.secret_files.of_values(&call.args);
+                let (files, spawner) = (&self.secret_files, &*self.platform.spawner);
+                match make_files(files, &used, &self.vault, spawner) {
+                    Ok(()) => self.host.act(&call.node, &call.action, call.args, done),
+                    Err(error) => {
+                        let message = self.vault.mask(&error.to_string());
+                        done.finish(EffectOutcome::failed(FailureClass::Failed, message));
+                    }
+                }
+            }
         }
     }
 
@@ -346,6 +369,21 @@ fn about(effect: &Effect) -> (&'static str, Option<u64>) {
         Effect::Unask { id } => ("unask", Some(id.0)),
         Effect::Tell(_) => ("tell", None),
     }
+}
+
+/// Makes the files of secrets that something uses. Before that it is arranged who removes them if
+/// this program is killed.
+fn make_files(
+    files: &SecretFiles,
+    used: &BTreeSet<usize>,
+    vault: &SecretVault,
+    spawner: &dyn Spawner,
+) -> Result<(), SecretFileError> {
+    if used.is_empty() {
+        return Ok(());
+    }
+    spawner.removes(files.folder());
+    files.make(used, vault)
 }
 
 /// Sends lines to the driver, in pieces: between two of them it hears signals.

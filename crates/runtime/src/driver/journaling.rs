@@ -15,6 +15,7 @@ use super::{
 use crate::journal::{JournalEntry, JournalRecord};
 use crate::journal_writer::JournalWriter;
 use crate::replay::{ReplayError, replay, replayed_events};
+use crate::secret_files::SecretFiles;
 use crate::secrets::SecretVault;
 use crate::shown_events::EventRedactor;
 use lockstep_base::node_path::NodePath;
@@ -71,6 +72,9 @@ impl<'h> Driver<'h> {
         host: &'h mut dyn RunHost,
         sender: mpsc::UnboundedSender<DriverMessage>,
     ) -> Result<Self, DriveError> {
+        let secrets = plan.bound.program.secrets.iter();
+        let names = secrets.map(|secret| secret.name.clone()).collect();
+        let secret_files = SecretFiles::new(&settings.run.secret_folder, names);
         let machine = Machine::new(plan, settings.run.clone(), settings.seed);
         let completed = vault.unsealed(persistence.log_folder).map_err(|why| {
             let unread = Some(why);
@@ -81,6 +85,7 @@ impl<'h> Driver<'h> {
         let mut driver = Self {
             machine,
             redactor: EventRedactor::new(vault.clone()),
+            secret_files: Arc::new(secret_files),
             vault,
             settings,
             host,

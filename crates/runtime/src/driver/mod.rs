@@ -25,6 +25,7 @@ use super::journal_writer::JournalWriter;
 use super::locks::{LocalLocks, Locks};
 use super::logs::RunLogs;
 use super::process::{LeftOutput, OutputLine, Spawner, StopRequest};
+use super::secret_files::SecretFiles;
 use super::secrets::SecretVault;
 use super::shown_events::EventRedactor;
 use backlog::OutputBacklog;
@@ -434,6 +435,8 @@ async fn sleep_until(clock: &dyn Clock, at: Option<Duration>) {
 struct Driver<'h> {
     machine: Machine,
     vault: Arc<SecretVault>,
+    /// The files of the secrets, removed with the driver.
+    secret_files: Arc<SecretFiles>,
     /// Masks what the machine says before anybody else hears of it.
     redactor: EventRedactor,
     platform: Platform,

@@ -21,6 +21,9 @@ const TABLE_PREFIX: &str = "commands-";
 /// The beginning of the name of each folder of a runner.
 pub(crate) const FOLDER_PREFIX: &str = "lockstep-";
 
+/// The beginning of the name of each folder of a run.
+const RUN_FOLDER_PREFIX: &str = "lockstep.";
+
 /// A guardian gives up after ten seconds.
 const GUARDIAN_EXIT_TIMEOUT: Duration = Duration::from_secs(12);
 
@@ -205,6 +208,36 @@ pub(crate) fn sign(folder: &Path) -> std::io::Result<()> {
     std::fs::write(folder.join(SIGNATURE_FILE), text)
 }
 
+/// Has another folder beside a runner's folder removed with it: one of a run, whose name is the
+/// same whoever drives the run.
+pub(crate) fn remove_too(folder: &Path, other: &Path) -> std::io::Result<()> {
+    let Some(name) = other.file_name() else {
+        return Ok(());
+    };
+    match std::os::unix::fs::symlink(other, folder.join(name)) {
+        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => Ok(()),
+        made => made,
+    }
+}
+
+/// Removes the folder that this entry of a runner's folder stands for, if it does.
+fn remove_other(entry: &std::fs::DirEntry) -> std::io::Result<()> {
+    let is_run = |name: &std::ffi::OsStr| {
+        (name.to_str()).is_some_and(|name| name.starts_with(RUN_FOLDER_PREFIX))
+    };
+    if !entry.file_type()?.is_symlink() || !is_run(&entry.file_name()) {
+        return Ok(());
+    }
+    let other = std::fs::read_link(entry.path())?;
+    if !other.is_absolute() || other.file_name() != Some(&entry.file_name()) {
+        return Ok(());
+    }
+    match std::fs::symlink_metadata(&other) {
+        Ok(what) if what.is_dir() => std::fs::remove_dir_all(other),
+        Ok(_) | Err(_) => Ok(()),
+    }
+}
+
 /// Removes a runner's folder, its signature last: where this is broken off, others still see whose
 /// it was, and remove the rest.
 pub(crate) fn remove_folder(folder: &Path) -> std::io::Result<()> {
@@ -212,6 +245,7 @@ pub(crate) fn remove_folder(folder: &Path) -> std::io::Result<()> {
         if entry.file_name() == SIGNATURE_FILE {
             continue;
         }
+        remove_other(&entry)?;
         match entry.file_type()?.is_dir() {
             true => std::fs::remove_dir_all(entry.path())?,
             false => std::fs::remove_file(entry.path())?,
@@ -282,6 +316,27 @@ pub fn remove_left_folders(parent: &Path) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_folder_of_a_run_goes_with_that_of_its_runner() {
+        let parent = tempfile::tempdir().unwrap();
+        let folder = |name: &str| {
+            let folder = parent.path().join(name);
+            std::fs::create_dir(&folder).unwrap();
+            std::fs::write(folder.join("file"), "").unwrap();
+            folder
+        };
+        let (runner, run, other) = (folder("lockstep-1"), folder("lockstep.r-1.0"), folder("x"));
+        sign(&runner).unwrap();
+        remove_too(&runner, &run).unwrap();
+        remove_too(&runner, &run).unwrap();
+        // What a command has put there leads nowhere.
+        std::os::unix::fs::symlink(&other, runner.join("lockstep.r-2.0")).unwrap();
+        std::os::unix::fs::symlink(&other, runner.join("output-1")).unwrap();
+        remove_folder(&runner).unwrap();
+        assert!(!runner.exists() && !run.exists());
+        assert!(other.join("file").exists());
+    }
 
     #[test]
     fn a_folder_that_cannot_be_removed_yet_stays_signed() {

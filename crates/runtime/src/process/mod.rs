@@ -25,7 +25,7 @@ use tokio::process::{Child, ChildStdout};
 use tokio::sync::watch;
 
 use super::connection::{Connection, Trailer};
-use super::guardian::dead_runner::{remove_folder, sign};
+use super::guardian::dead_runner::{remove_folder, remove_too, sign};
 use super::processes;
 use super::secrets::SecretVault;
 pub(super) use explain::exit_message;
@@ -214,6 +214,12 @@ pub trait Spawner: Send + Sync {
         stop: StopSignal,
     ) -> Pin<Box<dyn Future<Output = EndedCommand> + Send + 'a>>;
 
+    /// A folder that must not outlive this program: it is removed even if the program is killed,
+    /// where that is possible.
+    fn removes(&self, folder: &Path) {
+        let _ = folder;
+    }
+
     /// To be informed of commands that it does not start itself, such as those that read secrets.
     fn groups(&self) -> Option<&dyn GroupRegistry> {
         None
@@ -229,6 +235,11 @@ impl Spawner for SystemSpawner {
         stop: StopSignal,
     ) -> Pin<Box<dyn Future<Output = EndedCommand> + Send + 'a>> {
         Box::pin(self.run_and_leave(command, vault, listener, stop))
+    }
+
+    fn removes(&self, folder: &Path) {
+        // Without it the folder stays behind if this program and its guardian are killed.
+        let _ = remove_too(&self.scratch, folder);
     }
 
     fn groups(&self) -> Option<&dyn GroupRegistry> {

@@ -3,6 +3,9 @@
 
 mod args;
 mod connection;
+mod secret_file;
+
+pub use secret_file::{SECRET_FILE, SECRET_FILE_PREFIX};
 
 use super::limits::LimitExceeded;
 use super::operators::OperatorError;
@@ -111,6 +114,11 @@ impl std::fmt::Display for Param {
         };
         write!(f, "{}{mark}: {ty}{rest}", self.name)
     }
+}
+
+/// The function with this name in a stored program, where those are, too, that no file can name.
+pub(super) fn stored(name: &str) -> Option<&'static Builtin> {
+    find(name).or_else(|| (name == SECRET_FILE.name).then_some(&SECRET_FILE))
 }
 
 /// The function with this name.

@@ -67,7 +67,7 @@ impl Scope for SampleScope {
     fn run(&self, field: RunField) -> Result<Value, Halt> {
         match field {
             RunField::User => Ok(Value::string("ada")),
-            RunField::Id | RunField::StartedAt => Err(Halt::Unknown),
+            RunField::Id | RunField::StartedAt | RunField::SecretFolder => Err(Halt::Unknown),
         }
     }
 

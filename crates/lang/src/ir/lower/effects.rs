@@ -273,6 +273,7 @@ impl ProgramLowering<'_> {
             return (Vec::new(), Type::Any);
         };
         let params = (action.params)().into_iter().map(|(name, ty)| Parameter {
+            json_as_text: name == "url",
             name: name.into(),
             optional: matches!(ty, Type::Optional(_)),
             ty,
@@ -294,6 +295,7 @@ pub(super) fn parameters(signature: &Signature<'_>) -> Vec<Parameter> {
             optional: param.default.is_some() || matches!(ty, Type::Optional(_)),
             rest: false,
             span: Some(param.name.span),
+            json_as_text: false,
         })
         .collect()
 }

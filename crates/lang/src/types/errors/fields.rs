@@ -63,7 +63,7 @@ pub fn no_field<'a>(
 /// A field behind a value that has none.
 pub fn no_fields(checker: &Checker<'_>, of: &Typed, name: &Ident) -> Diagnostic {
     if of.ty == Type::Secret {
-        return super::secret_here(of.expr.span, "what a field is taken of");
+        return no_field(name, "a secret", ["file"].into_iter());
     }
     match &of.ty {
         Type::Nothing => super::no_value(of.expr.span),

@@ -56,6 +56,19 @@ pub fn run_outside(at: Span) -> Diagnostic {
     .help("pass it to a workflow, or use it inside the pipeline")
 }
 
+/// `token.file` where nothing runs.
+pub fn secret_file_outside(at: Span) -> Diagnostic {
+    Diagnostic::error(
+        codes::OUT_OF_PLACE,
+        at,
+        "the file of a secret is there only while a pipeline runs",
+    )
+    .help(
+        "hand the secret on, to a field or parameter of type `secret`, and write `.file` where \
+           the command is",
+    )
+}
+
 /// `failure` outside `on failure`.
 pub fn failure_outside(at: Span) -> Diagnostic {
     Diagnostic::error(

@@ -116,7 +116,8 @@ fn secret_as_argument(reader: &Reader, span: Span) -> Diagnostic {
     .here("would be on its command line")
     .help(
         "pass it as a variable that the program reads (`NAME=${…} program`, or `env { NAME: … }`), \
-         or by standard input: a here-document, or `printf %s ${…} | program`",
+         as a file (`${NAME.file}` of `secret NAME` is the path of one that holds it), or by \
+         standard input: a here-document, or `printf %s ${…} | program`",
     )
 }
 
@@ -140,8 +141,9 @@ pub(in crate::ir::command) fn variable_as_argument(
     )
     .here("would be on its command line")
     .help(
-        "let the program read the variable itself, or pass it by standard input: a here-document, \
-         or `printf %s \"$NAME\" | program`",
+        "let the program read the variable itself, or pass the secret as a file (`${NAME.file}` of \
+         `secret NAME` is the path of one that holds it) or by standard input: a here-document, or \
+         `printf %s \"$NAME\" | program`",
     )
 }
 
