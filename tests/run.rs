@@ -24,6 +24,7 @@ mod orders;
 #[cfg(target_os = "linux")]
 mod orphans;
 mod questions;
+mod releases;
 mod results;
 mod secret_ways;
 mod secrets;
