@@ -1,6 +1,6 @@
-//! `rollback-without-lock`: a `rollback pipeline` that takes back what earlier stages deployed, when
-//! their infrastructures are free and another run may have deployed there. An `atomic` pipeline, or
-//! block around the stages, keeps their locks.
+//! `rollback-without-lock`: a `rollback pipeline` that takes back what earlier stages deployed,
+//! when their infrastructures are free and another run may have deployed there. An `atomic`
+//! pipeline, or block around the stages, keeps their locks.
 
 use std::collections::HashSet;
 

@@ -8,7 +8,6 @@ use super::branches::{PossibleWay, WayInside};
 use super::builder::ModelBuilder;
 use super::builder::ModelPart;
 use lockstep_lang::eval::Halt;
-use lockstep_lang::ir::StmtKind;
 use lockstep_plan::{Locals, PlanSequence, TreeId};
 
 /// A strand is not divided by more branches than this, so not into more than 64 ways.
@@ -144,7 +143,7 @@ impl ModelBuilder<'_> {
         }
         let workflows = node.workflows.iter().map(|(_, body)| body);
         let mut bodies = node.bodies.iter().chain(workflows);
-        matches!(node.stmt.kind, StmtKind::If { .. })
+        node.stmt.kind.is_branch()
             || bodies.any(|body| body.iter().any(|child| self.divides(*child)))
     }
 
