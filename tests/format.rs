@@ -5,6 +5,7 @@ mod corpus;
 mod damage;
 mod generate;
 mod tokens;
+mod told;
 
 use lockstep_base::source::FileId;
 use lockstep_format::{apply, edits, format, format_text, range};

@@ -7,6 +7,7 @@ mod direct;
 mod explorer;
 mod generate;
 mod kept_apart;
+mod known_conditions;
 mod oracle;
 mod play;
 mod properties;

@@ -26,6 +26,7 @@ mod orders;
 #[cfg(target_os = "linux")]
 mod orphans;
 mod questions;
+mod releases;
 mod results;
 mod secret_files;
 mod secret_ways;

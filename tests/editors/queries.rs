@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use lockstep_base::source::FileId;
 use lockstep_syntax as syntax;
+use lockstep_syntax::ast::{HandlerKind, ItemKind, StmtKind};
 use tree_sitter::{Language, Node, Query, QueryCursor, StreamingIterator};
 
 use super::trees::parser;
@@ -88,6 +89,91 @@ fn every_word_is_drawn_as_a_word() {
     }
     // The samples contain nearly every keyword of the language.
     assert!(kinds.len() > 60, "{kinds:?}");
+}
+
+/// Whether a handler ends in a verdict.
+fn ends_in_verdict(text: &str) -> bool {
+    let file = syntax::parse(FileId(0), text).file;
+    let ItemKind::Pipeline { body, .. } = &file.items[0].kind else {
+        panic!("a pipeline: {text}")
+    };
+    let HandlerKind::OnFailure { body, .. } = &body.stmts[0].handlers[0].kind else {
+        panic!("a handler: {text}")
+    };
+    let last = body.stmts.last().expect("a statement");
+    matches!(
+        last.kind,
+        StmtKind::Ignore
+            | StmtKind::Rollback(_)
+            | StmtKind::Abort
+            | StmtKind::Retry(_)
+            | StmtKind::Ask { .. }
+    )
+}
+
+/// `retry` at the end of a handler may be its verdict, or a modifier of what stands before it.
+#[test]
+fn verdicts_are_drawn_as_verdicts() {
+    let before = [
+        "",
+        "log \"x\"",
+        "run \"x\"",
+        "f()",
+        "let x = 1",
+        "let x = run \"y\"",
+        "let x = f()",
+        "deploy a to b",
+        "wait 1s",
+        "approve \"q\"",
+        "step s { log 1 }",
+        "serial { log 1 }",
+        "parallel { log 1 }",
+        "parallel x in [1] { log x }",
+        "matrix x in [1] { log x }",
+        "if true { log 1 }",
+        "if true { log 1 } else { log 2 }",
+        "lock \"l\" { log 1 }",
+        "verify for 1s every 1s { run \"x\" }",
+        "on b { run \"x\" }",
+        "run \"x\" always { log 1 }",
+        "barrier b",
+    ];
+    let verdicts = [
+        "ignore",
+        "rollback",
+        "rollback stage",
+        "abort",
+        "retry 2",
+        "ask",
+    ];
+    let query = Query::new(&language(), tree_sitter_deploy::HIGHLIGHTS_QUERY).expect("a query");
+    let names = query.capture_names();
+    let mut modifiers = 0;
+    for before in before {
+        for verdict in verdicts {
+            let head = format!("pipeline p {{ run \"a\" on failure {{ {before} ");
+            let text = format!("{head}{verdict} }} }}\n");
+            let wanted = match ends_in_verdict(&text) {
+                true => "keyword.exception",
+                false => "keyword.modifier",
+            };
+            modifiers += u32::from(wanted == "keyword.modifier");
+            let tree = parser().parse(&text, None).expect("a tree");
+            let mut cursor = QueryCursor::new();
+            let mut found = cursor.captures(&query, tree.root_node(), text.as_bytes());
+            // Of several patterns the last one counts.
+            let mut drawn = None;
+            while let Some((matched, at)) = found.next() {
+                let capture = matched.captures()[*at];
+                if capture.node.start_byte() == head.len() {
+                    let name = names[capture.index as usize];
+                    drawn = drawn.max(Some((matched.pattern_index, name)));
+                }
+            }
+            assert_eq!(drawn.map(|(_, name)| name), Some(wanted), "{text}");
+        }
+    }
+    assert!(modifiers >= 2, "only {modifiers}");
 }
 
 #[test]

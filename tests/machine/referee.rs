@@ -482,7 +482,7 @@ impl Growth {
 #[derive(Debug, Default)]
 pub struct Count {
     pub hang: u32,
-    end: u32,
+    pub end: u32,
     hang_by_failure: u32,
     too_large: u32,
     unknown: u32,

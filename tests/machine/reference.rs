@@ -11,6 +11,7 @@ mod clock;
 mod driver;
 mod frames;
 mod interpreter;
+mod places;
 mod real;
 mod way_back;
 
@@ -72,7 +73,7 @@ impl Case {
         };
         let reach = [Reach::Pipeline, Reach::Stage][chance.below(2) as usize];
         let mut text = scaled(&program.text.replace(" every 3ms..5ms", " every 1ms"));
-        // Who gets an infrastructure when is judged elsewhere.
+        // Who gets an infrastructure when, `places` judges.
         text = text.replace(": app {}\n  infra", ": app { exclusive = false }\n  infra");
         if reach == Reach::Stage {
             text = text.replace("rollback pipeline", "rollback stage");

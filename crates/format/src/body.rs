@@ -97,8 +97,12 @@ pub(super) fn stays_on_line(blocks: &[&Block], text: &str) -> bool {
 
 /// Whether `span` is written on one line.
 pub(super) fn one_line(span: Span, text: &str) -> bool {
-    text.get(span.range())
-        .is_some_and(|own| !own.contains('\n'))
+    one_line_of(text, span.start as usize, span.end as usize)
+}
+
+/// Whether `from..to` is written on one line.
+pub(super) fn one_line_of(text: &str, from: usize, to: usize) -> bool {
+    text.get(from..to).is_some_and(|own| !own.contains('\n'))
 }
 
 /// How the opening brace of a body stands to its head.
@@ -203,12 +207,18 @@ impl Printer<'_> {
         // member that holds.
         let mut width = 0;
         let mut same = 0;
+        let ranges: Vec<(usize, usize)> = members.iter().map(BodyMember::range).collect();
         for (place, member) in members.iter().enumerate() {
             if same <= place {
                 (width, same) = self.alignment(members, place);
             }
             let (from, to) = member.range();
             if from < self.end() {
+                continue;
+            }
+            if let Some(lines) = self.unread_lines(&ranges, place, closing) {
+                self.keep_lines(&lines, start);
+                start = LineStart::Next;
                 continue;
             }
             if self.keep_until(from, start) {

@@ -2,7 +2,7 @@
 //! comments, and formatting must be idempotent.
 
 use super::{FormatterDefect, MistakeRegion, edits, format_around};
-use lockstep_base::source::FileId;
+use lockstep_base::source::{FileId, Span};
 use lockstep_syntax::EqIgnoringSpans;
 use lockstep_syntax::{Comment, Parse, parse};
 
@@ -35,18 +35,27 @@ pub(super) fn same(
     if !same_comments(&before.comments, old, &after.comments, new) {
         return wrong("other comments");
     }
-    let told = |parse: &Parse| -> Vec<(&'static str, String)> {
-        let told = parse.diagnostics.iter();
-        told.map(|it| (it.code.as_str(), it.message.clone()))
-            .collect()
-    };
-    if told(before) != told(after) {
+    if told(before, old) != told(after, new) {
         return wrong("other errors");
     }
     if !before.file.eq_ignoring_spans(&after.file) {
         return wrong("another meaning");
     }
     Ok(())
+}
+
+/// What is told of a text: the errors, each with the words that it is about.
+fn told(parse: &Parse, text: &str) -> Vec<(&'static str, String, Vec<String>)> {
+    let words = |span: Span| -> String {
+        let own = text.get(span.range()).unwrap_or("");
+        let is_kept = |it: &char| !it.is_ascii_whitespace() && *it != ',';
+        own.chars().filter(is_kept).collect()
+    };
+    let told = parse.diagnostics.iter().map(|it| {
+        let labels = it.labels.iter().map(|label| words(label.span));
+        (it.code.as_str(), it.message.clone(), labels.collect())
+    });
+    told.collect()
 }
 
 /// Whether both texts have the same comments in the same order, but for blanks behind them.

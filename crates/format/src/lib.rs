@@ -19,12 +19,13 @@ mod statement;
 mod test;
 mod trivia;
 mod types;
+mod unread;
 
 use std::ops::Range;
 
 pub use edits::{FormatEdit, apply, edits};
 use lockstep_base::source::{FileId, Span};
-use lockstep_syntax::ast::File;
+use lockstep_syntax::ast::{File, Item};
 use lockstep_syntax::{Parse, parse};
 use printer::{LineStart, Printer, Unprintable};
 
@@ -192,10 +193,17 @@ fn wrong(parse: &Parse) -> Vec<Span> {
 
 fn print(printer: &mut Printer<'_>, file: &File, wrong: &[Span], around: MistakeRegion) {
     let mut start = LineStart::First;
-    for item in &file.items {
-        let (from, to) = (item.span.start as usize, item.span.end as usize);
+    let range = |item: &Item| (item.span.start as usize, item.span.end as usize);
+    let ranges: Vec<(usize, usize)> = file.items.iter().map(range).collect();
+    for (place, item) in file.items.iter().enumerate() {
+        let (from, to) = range(item);
         // A declaration in a block stands in the tree a second time.
         if from < printer.end() || from >= to {
+            continue;
+        }
+        if let Some(lines) = printer.unread_lines(&ranges, place, printer.text.len()) {
+            printer.keep_lines(&lines, start);
+            start = LineStart::Next;
             continue;
         }
         let touched = |span: &&Span| span.start <= item.span.end && span.end >= item.span.start;

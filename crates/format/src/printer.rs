@@ -420,7 +420,9 @@ impl<'t> Printer<'t> {
         self.start_line(start);
         let (at, end, depth) = (self.behind.at, self.end, self.depth);
         let (written, kept, long) = (self.out.len(), self.preserved.len(), self.long.len());
-        let printed = at == from && print(self).is_ok();
+        // What is wrong on a single line leaves the line as it is.
+        let stays = self.is_wrong(from, to) && super::body::one_line_of(self.text, from, to);
+        let printed = at == from && !stays && print(self).is_ok();
         if printed && self.last_word == to {
             return self.flush();
         }

@@ -14,6 +14,7 @@ mod empty_block;
 mod forgeable_output;
 mod hidden_character;
 mod hidden_pipe_failure;
+mod idle_across;
 mod idle_modifier;
 mod idle_verify;
 mod impossible_class;
@@ -27,6 +28,7 @@ mod repeated_element;
 mod repeated_name;
 mod retry_of_once;
 mod retry_without_pause;
+mod rollback_without_lock;
 mod secret_shown;
 mod shadowed_name;
 mod stages_take_turns;
@@ -66,6 +68,7 @@ pub const ALL: &[Rule] = &[
     always_true_where::RULE,
     repeated_element::RULE,
     idle_modifier::RULE,
+    idle_across::RULE,
     missing_undo::RULE,
     atomic_without_undo::RULE,
     retry_without_pause::RULE,
@@ -74,6 +77,7 @@ pub const ALL: &[Rule] = &[
     impossible_class::RULE,
     unreachable_handler::RULE,
     tolerates_all::RULE,
+    rollback_without_lock::RULE,
     hidden_pipe_failure::RULE,
     secret_shown::RULE,
     value_in_program::RULE,

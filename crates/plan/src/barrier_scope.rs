@@ -9,7 +9,7 @@ mod groups;
 mod messages;
 mod spots;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 
 use indexmap::IndexMap;
 use lockstep_base::diagnostic::Diagnostic;
@@ -35,6 +35,8 @@ pub struct BarrierScope {
     pub fixed_axes: usize,
     /// The spots at which it is reached.
     pub spots: Vec<TreeId>,
+    /// Whether the same strands would meet without the `across` that is written.
+    pub across_is_idle: bool,
 }
 
 /// The meetings of all barriers of a plan, by the source; the tree is told which one each of its
@@ -56,8 +58,13 @@ pub fn barrier_scopes(
         return Err(messages.finish());
     }
     let mut scopes: IndexMap<(Name, Group, BlockId), Vec<TreeId>> = IndexMap::new();
+    let mut idle: HashSet<&Name> = HashSet::new();
     for (name, spots) in &found.by_name {
-        for (spot, block) in scopes_of(tree, name, spots, &mut messages) {
+        let of_name = scopes_of(tree, name, spots, &mut messages);
+        if across_is_idle(tree, spots, &of_name) {
+            idle.insert(name);
+        }
+        for (spot, block) in of_name {
             let scope = (name.clone(), groups::group_of(tree, spot), block);
             scopes.entry(scope).or_default().push(spot.tree);
         }
@@ -71,6 +78,7 @@ pub fn barrier_scopes(
     for ((name, group, block), spots) in scopes {
         tree.add_meeting(block.tree, &spots);
         meetings.push(BarrierScope {
+            across_is_idle: group.across().is_some() && idle.contains(&name),
             name,
             across: group.across(),
             block: block.tree,
@@ -79,6 +87,30 @@ pub fn barrier_scopes(
         });
     }
     Ok(meetings)
+}
+
+/// Whether the spots of a name would meet in the same blocks if no `across` stood at any of them.
+fn across_is_idle(tree: &PlanTree, spots: &[Spot], scopes: &[(&Spot, BlockId)]) -> bool {
+    if spots.iter().all(|spot| spot.across.is_none()) {
+        return false;
+    }
+    let bare: Vec<Spot> = spots
+        .iter()
+        .map(|spot| Spot {
+            across: None,
+            ..spot.clone()
+        })
+        .collect();
+    let census = groups::Census::new(tree, &bare);
+    let stays = |(spot, block): &(&Spot, BlockId)| {
+        let bare = Spot {
+            across: None,
+            ..(*spot).clone()
+        };
+        let meets = census.meets(tree, &bare, Group::Innermost);
+        meets.own.as_slice() == [*block]
+    };
+    scopes.len() == spots.len() && scopes.iter().all(stays)
 }
 
 /// What those have in common who write the same: the group, and the key where it is certainly

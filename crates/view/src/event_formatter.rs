@@ -48,6 +48,8 @@ pub(super) struct EventFormatter {
     column: usize,
     /// The column of names is never wider than this.
     room: usize,
+    /// Whether lines of all weights are shown.
+    shows_details: bool,
     began: Option<i64>,
     now: Option<i64>,
     open: HashMap<NodePath, OpenNode>,
@@ -64,12 +66,21 @@ impl EventFormatter {
             style,
             column: *NAME_COLUMNS.start(),
             room: *NAME_COLUMNS.end(),
+            shows_details: false,
             began: None,
             now: None,
             open: HashMap::new(),
             reported_failures: HashSet::new(),
             barriers: HashSet::new(),
             lines: Vec::new(),
+        }
+    }
+
+    /// The same one, for a log that shows lines of all weights.
+    pub(super) fn with_details(self) -> Self {
+        Self {
+            shows_details: true,
+            ..self
         }
     }
 
@@ -360,6 +371,10 @@ impl EventFormatter {
         let Some(failure) = end.failure else {
             return String::new();
         };
+        let inside = node_path::is_in(&failure.node, end.node);
+        if self.shows_details && inside && self.reported_failures.contains(&failure.node) {
+            return String::new();
+        }
         let is_told = matches!(
             failure.class,
             FailureClass::Barrier | FailureClass::Cancelled

@@ -27,7 +27,7 @@ impl<W: Write> PlainObserver<W> {
         Self {
             out,
             style,
-            narrator: EventFormatter::new(style),
+            narrator: EventFormatter::new(style).with_details(),
             tally: DeploymentCounts::default(),
             text: String::new(),
         }

@@ -104,14 +104,26 @@
 (if_statement "if" @keyword.conditional)
 (else_if [ "else" "if" ] @keyword.conditional)
 (else "else" @keyword.conditional)
-[ "ask" "retry" "rollback" ] @keyword.exception
-(ask_statement "else" @keyword.exception)
+(ask_statement [ "ask" "else" ] @keyword.exception)
+(retry_statement "retry" @keyword.exception)
+(rollback_statement "rollback" @keyword.exception)
 (rollback_statement scope: _ @keyword.exception)
 [ (ignore_statement) (abort_statement) ] @keyword.exception
 
 [ "timeout" "max" "batches" "tolerate" "fail fast" ] @keyword.modifier
 (retry [ "retry" "every" ".." ] @keyword.modifier)
 [ (atomic) (once) ] @keyword.modifier
+
+; At the very end of a handler it is the verdict, not a modifier of what stands before it.
+(on_failure
+  body: (block
+    [
+      (run_statement (retry "retry" @keyword.exception !every) .)
+      (deploy_statement (retry "retry" @keyword.exception !every) .)
+      (call_statement (retry "retry" @keyword.exception !every) .)
+      (barrier_statement (retry "retry" @keyword.exception !every) .)
+      (approve_statement (retry "retry" @keyword.exception !every) .)
+    ] .))
 
 [ "undo" "always" "on failure" ] @keyword.exception
 (classes (identifier) @constant)

@@ -443,6 +443,8 @@ codes! {
     REPEATED_ELEMENT = "L0208";
     /// A modifier that changes nothing.
     IDLE_MODIFIER = "L0209";
+    /// An `across` that changes nothing.
+    IDLE_ACROSS = "L0210";
 
     /// A step in an atomic block that cannot be undone.
     MISSING_UNDO = "L0301";
@@ -460,6 +462,8 @@ codes! {
     UNREACHABLE_HANDLER = "L0307";
     /// A tolerance for all cells.
     TOLERATES_ALL = "L0308";
+    /// A rollback of stages whose locks are free by then.
+    ROLLBACK_WITHOUT_LOCK = "L0309";
 
     /// A failure inside a pipe that is not noticed.
     HIDDEN_PIPE_FAILURE = "L0401";

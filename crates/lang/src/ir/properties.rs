@@ -280,6 +280,34 @@ impl StmtKind {
         }
     }
 
+    /// Whether a condition says which of its bodies is done, if one is.
+    pub fn is_branch(&self) -> bool {
+        match self {
+            Self::If { .. } => true,
+            Self::Block(_)
+            | Self::Stage { .. }
+            | Self::Parallel(_)
+            | Self::Matrix(_)
+            | Self::Deploy { .. }
+            | Self::Step { .. }
+            | Self::Run(_)
+            | Self::Call(_)
+            | Self::Action { .. }
+            | Self::Let(_)
+            | Self::Verify { .. }
+            | Self::Barrier { .. }
+            | Self::Lock { .. }
+            | Self::Approve { .. }
+            | Self::Wait(_)
+            | Self::Log(_)
+            | Self::Fail(_)
+            | Self::Return(_)
+            | Self::Yield(_)
+            | Self::On { .. }
+            | Self::Verdict(_) => false,
+        }
+    }
+
     /// The expression whose value it binds when it is reached. What others bind is known when they
     /// have ended.
     pub fn bound_value(&self) -> Option<&Expr> {

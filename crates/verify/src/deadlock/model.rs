@@ -13,6 +13,7 @@ mod names;
 mod parts;
 mod rescue;
 mod way_back;
+mod worlds;
 
 use std::collections::BTreeMap;
 

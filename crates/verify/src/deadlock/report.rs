@@ -87,6 +87,10 @@ const MAX_NAMED_LOCKS: usize = 4;
 const KEEP_APART: &str = "take these locks in one order everywhere, or hold one more lock, without \
                           `limit`, around all of them wherever they are taken";
 
+/// What makes fewer ways of strands that take no locks.
+const FEWER_WAYS: &str = "let all strands pass the barriers in the same order, in every branch; or \
+                          decide by one value what several branches do";
+
 const NOT_PROVED: &str = "it could not be proved that this pipeline has no deadlock";
 
 fn not_proved(span: Span, why: &str) -> Diagnostic {
@@ -127,9 +131,10 @@ impl DeadlockReporter<'_> {
                 and_list(&names)
             ),
         };
-        let help = match self.flow.meetings.is_empty() {
-            true => KEEP_APART.to_string(),
-            false => format!("{KEEP_APART}; pass barriers outside of locks"),
+        let help = match (names.is_empty(), self.flow.meetings.is_empty()) {
+            (true, _) => FEWER_WAYS.to_string(),
+            (false, true) => KEEP_APART.to_string(),
+            (false, false) => format!("{KEEP_APART}; pass barriers outside of locks"),
         };
         not_proved(span, &what).help(help)
     }

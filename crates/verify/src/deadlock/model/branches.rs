@@ -8,6 +8,7 @@ use super::StrandId;
 use super::builder::BarrierPasses;
 use super::builder::ModelBuilder;
 use super::builder::ModelPart;
+use super::worlds::{AskedBranch, Division};
 use lockstep_base::value::Value;
 use lockstep_lang::eval::{Expr, Halt};
 use lockstep_plan::{Locals, PlanNode, PlanSequence, TreeId};
@@ -18,6 +19,18 @@ pub(super) struct PossibleWay {
     pub locals: Locals,
     /// What is so where it is taken.
     pub given: Vec<ModelLiteral>,
+    /// What its body is.
+    pub inside: WayInside,
+    /// Whether the meetings that it does not pass are left here.
+    pub leaves: bool,
+}
+
+/// What the body of a way is.
+pub(super) enum WayInside {
+    Branch,
+    Workflow,
+    /// The rest of a strand, which is divided further.
+    Divided(Division),
 }
 
 impl ModelBuilder<'_> {
@@ -51,9 +64,25 @@ impl ModelBuilder<'_> {
                 body,
                 locals: locals.clone(),
                 given,
+                inside: WayInside::Branch,
+                leaves: true,
             });
         }
-        self.one_of(strand, id, ways, part)
+        if let Some(asked) = self.asked.as_mut().filter(|_| node.has_barrier) {
+            let ways = ways.iter().map(|way| way.given.clone()).collect();
+            asked.push(AskedBranch { id, ways });
+        }
+        // What is decided already is not open again.
+        let last = ways.pop();
+        ways.retain(|way| !self.is_excluded(&way.given));
+        ways.extend(last.filter(|way| ways.is_empty() || !self.is_excluded(&way.given)));
+        match ways.as_mut_slice() {
+            [only] => {
+                part.ops.push(ModelOp::Leave(ArrivalsAhead::default()));
+                self.seq(strand, &only.body.clone(), &mut only.locals, part)
+            }
+            _ => self.one_of(strand, id, ways, part),
+        }
     }
 
     fn literals(&mut self, condition: &Expr, locals: &Locals, holds: bool) -> Vec<ModelLiteral> {
@@ -86,8 +115,15 @@ impl ModelBuilder<'_> {
             if !way.given.is_empty() {
                 part.ops.push(ModelOp::Given(way.given));
             }
-            part.ops.push(ModelOp::Leave(ArrivalsAhead::default()));
-            let made = self.workflow_or_branch(strand, id, &way.body, &mut way.locals, part);
+            if way.leaves {
+                part.ops.push(ModelOp::Leave(ArrivalsAhead::default()));
+            }
+            let seen = (&way.body, &mut way.locals);
+            let made = match &way.inside {
+                WayInside::Branch => self.seq(strand, seen.0, seen.1, part),
+                WayInside::Workflow => self.workflow(strand, seen.0, seen.1, part),
+                WayInside::Divided(division) => self.in_world(strand, seen, division, part),
+            };
             self.given.truncate(around);
             made?;
             most.or(&std::mem::take(&mut part.passes));
@@ -102,21 +138,6 @@ impl ModelBuilder<'_> {
             .for_each(|at| part.ops[*at] = ModelOp::Jump(end));
         part.ops[choice] = ModelOp::Choose(starts, id);
         Ok(())
-    }
-
-    /// A way: the workflow of a deployment, or a branch.
-    fn workflow_or_branch(
-        &mut self,
-        strand: StrandId,
-        id: TreeId,
-        way: &PlanSequence,
-        locals: &mut Locals,
-        part: &mut ModelPart,
-    ) -> Result<(), Halt> {
-        match self.plan.tree.get(id).stmt.kind.deploys() {
-            true => self.workflow(strand, way, locals, part),
-            false => self.seq(strand, way, locals, part),
-        }
     }
 
     /// The branches of an `if` that may be taken, each with its place, one of them empty where it

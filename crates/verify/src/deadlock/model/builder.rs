@@ -18,10 +18,11 @@ use super::ModelTimeout;
 use super::StrandGuard;
 use super::StrandId;
 use super::arrivals_ahead::set_arrivals_ahead;
-use super::branches::PossibleWay;
+use super::branches::{PossibleWay, WayInside};
 use super::conditions::Conditions;
 use super::rescue::{PartExits, Rescue, outcomes_of, rescue_by, rescue_of, retries};
 use super::way_back::SplitRequests;
+use super::worlds::AskedBranch;
 use lockstep_base::source::Name;
 use lockstep_base::value::{InfrastructureId, Value};
 use lockstep_lang::eval::{Expr, Halt};
@@ -51,6 +52,7 @@ pub fn flow(plan: &Plan) -> Result<DeadlockModel, Halt> {
         given: Vec::new(),
         repeats: repeats(plan),
         forgetful: false,
+        asked: None,
     };
     let root = plan.tree.root();
     maker.open_barriers = maker.find_open_barriers(root)?;
@@ -118,8 +120,8 @@ pub(super) struct ModelBuilder<'a> {
     open: Vec<usize>,
     /// The workflows that are being followed: where their `return`s jump from, and how many locks
     /// were held around the call. Nothing where a strand has been split off since.
-    returns: Vec<Option<(Vec<usize>, usize)>>,
-    by_name: HashMap<Name, usize>,
+    pub returns: Vec<Option<(Vec<usize>, usize)>>,
+    pub by_name: HashMap<Name, usize>,
     /// Whether a failure takes everything back, so that no new cell starts.
     pub doomed: bool,
     /// Whether something around, within the strand, makes a success of a failure.
@@ -137,6 +139,8 @@ pub(super) struct ModelBuilder<'a> {
     pub repeats: bool,
     /// Whether conditions may be about values of an earlier try.
     pub forgetful: bool,
+    /// The branches that are come to, while a body is followed on trial.
+    pub asked: Option<Vec<AskedBranch>>,
 }
 
 impl ModelBuilder<'_> {
@@ -147,7 +151,13 @@ impl ModelBuilder<'_> {
         locals: &mut Locals,
         part: &mut ModelPart,
     ) -> Result<(), Halt> {
-        for id in seq.iter() {
+        for (at, id) in seq.iter().enumerate() {
+            if self.divides(*id) {
+                let rest: PlanSequence = seq.get(at..).unwrap_or_default().into();
+                if self.in_each_world(strand, &rest, locals, false, part)? {
+                    return Ok(());
+                }
+            }
             self.guarded(strand, *id, locals, part)?;
             self.bind(*id, locals, part);
         }
@@ -663,6 +673,8 @@ impl ModelBuilder<'_> {
                 body: body.clone(),
                 locals: inside,
                 given: Vec::new(),
+                inside: WayInside::Workflow,
+                leaves: true,
             });
         }
         let hold = self.holder();

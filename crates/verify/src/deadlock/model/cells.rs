@@ -84,7 +84,12 @@ impl ModelBuilder<'_> {
             ..ModelStrand::default()
         });
         let mut part = ModelPart::default();
-        self.apart(|maker| maker.seq(id, seq, &mut locals.clone(), &mut part))?;
+        self.apart(
+            |maker| match maker.in_each_world(id, seq, locals, true, &mut part)? {
+                true => Ok(()),
+                false => maker.seq(id, seq, &mut locals.clone(), &mut part),
+            },
+        )?;
         passes.add(part.passes.clone());
         self.finish(id, part);
         Ok(id)

@@ -58,6 +58,17 @@ struct DecisionText<'a> {
 }
 
 impl Conditions {
+    /// How many bindings have been made so far.
+    pub fn bindings(&self) -> usize {
+        self.bindings
+    }
+
+    /// Whether all that a literal reads is among the first bindings.
+    pub fn is_read_before(&self, literal: &ModelLiteral, bindings: usize) -> bool {
+        let reads = self.reads.get(literal.decision);
+        reads.is_some_and(|reads| reads.iter().all(|it| *it < bindings))
+    }
+
     /// A name has been bound to the result of an effect; which binding that is.
     pub fn bind(&mut self, slot: Slot, locals: &Locals) -> Option<usize> {
         let binding = self.bindings;

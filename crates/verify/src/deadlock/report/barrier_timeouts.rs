@@ -27,12 +27,14 @@ impl DeadlockReporter<'_> {
         };
         let mut found: Vec<Diagnostic> = Vec::new();
         for limit in &self.flow.limits {
-            let ops = &self.flow.strands[limit.strand].ops;
+            let ops = self.flow.strands[limit.strand].ops.iter().enumerate();
             let arrives = ModelOp::Arrive(limit.meeting, limit.tree);
-            let Some(at) = ops.iter().position(|op| *op == arrives) else {
+            // It may come here in several ways; the one that waits least counts.
+            let places = ops.filter(|(_, op)| **op == arrives);
+            let here = places.map(|(at, _)| times.reach[limit.strand][at]).max();
+            let Some(here) = here else {
                 continue;
             };
-            let here = times.reach[limit.strand][at];
             if times.meet[limit.meeting].saturating_sub(here) > limit.ms {
                 let told = self.too_late(limit, here, &times);
                 if found.iter().all(|other| other.span() != told.span()) {
@@ -54,6 +56,10 @@ impl DeadlockReporter<'_> {
             );
         let last = self
             .arrivals(limit.meeting)
+            .filter_map(|(strand, places)| {
+                let first = places.into_iter().min_by_key(|at| times.reach[strand][*at]);
+                first.map(|at| (strand, at))
+            })
             .max_by_key(|(strand, at)| (times.reach[*strand][*at], std::cmp::Reverse(*strand)));
         let mut lines = vec![format!(
             "  {}  is here after {}{}",
@@ -91,22 +97,15 @@ impl DeadlockReporter<'_> {
         ))
     }
 
-    /// Every strand that certainly arrives at a meeting, with the place.
-    fn arrivals(&self, meeting: usize) -> impl Iterator<Item = (StrandId, usize)> {
-        self.flow
-            .strands
-            .iter()
-            .enumerate()
-            .flat_map(move |(strand, it)| {
-                let arrives = move |(at, op): (usize, &ModelOp)| {
-                    let ModelOp::Arrive(own, _) = op else {
-                        return None;
-                    };
-                    (*own == meeting && is_certain(&it.ops, at)).then_some(at)
-                };
-                let places: Vec<usize> = it.ops.iter().enumerate().filter_map(arrives).collect();
-                places.into_iter().map(move |at| (strand, at))
-            })
+    /// Every strand that certainly arrives at a meeting, with the places where it may.
+    fn arrivals(&self, meeting: usize) -> impl Iterator<Item = (StrandId, Vec<usize>)> {
+        let strands = self.flow.strands.iter().enumerate();
+        strands.filter_map(move |(strand, it)| {
+            let arrives = |op: &ModelOp| matches!(op, ModelOp::Arrive(own, _) if *own == meeting);
+            let places = it.ops.iter().enumerate().filter(|(_, op)| arrives(op));
+            let places: Vec<usize> = places.map(|(at, _)| at).collect();
+            (!places.is_empty() && !has_way_around(&it.ops, &places)).then_some((strand, places))
+        })
     }
 
     /// What a strand's time is made of, where that is more than one thing.
@@ -171,7 +170,7 @@ impl DeadlockReporter<'_> {
                 .collect(),
             meet: vec![0; flow.meetings.len()],
         };
-        let certain: Vec<Vec<(StrandId, usize)>> = (0..flow.meetings.len())
+        let certain: Vec<Vec<(StrandId, Vec<usize>)>> = (0..flow.meetings.len())
             .map(|it| self.arrivals(it).collect())
             .collect();
         // Each round carries times at least one barrier or split further.
@@ -181,10 +180,11 @@ impl DeadlockReporter<'_> {
                 changed |= self.times_of(strand, &mut times);
             }
             for (meeting, arrivals) in certain.iter().enumerate() {
-                let all = arrivals
-                    .iter()
-                    .map(|(strand, at)| times.reach[*strand][*at]);
-                let latest = all.max().unwrap_or(0);
+                let first = |(strand, places): &(StrandId, Vec<usize>)| {
+                    let all = places.iter().map(|at| times.reach[*strand][*at]);
+                    all.min().unwrap_or(0)
+                };
+                let latest = arrivals.iter().map(first).max().unwrap_or(0);
                 changed |= std::mem::replace(&mut times.meet[meeting], latest) != latest;
             }
             if !changed {
@@ -269,26 +269,41 @@ impl DeadlockReporter<'_> {
     }
 }
 
-/// Whether a strand reaches a place whichever way it goes.
-fn is_certain(ops: &[ModelOp], at: usize) -> bool {
-    let mut jumps = ops.iter().enumerate().take(at);
-    !jumps.any(|(from, op)| match op {
-        ModelOp::Jump(to) => *to > at,
-        ModelOp::Choose(ways, _) => ways.iter().any(|way| *way > at) && from < at,
-        ModelOp::Pause(_)
-        | ModelOp::Arrive(..)
-        | ModelOp::Acquire(_)
-        | ModelOp::Release(_)
-        | ModelOp::Enter(..)
-        | ModelOp::Exit(..)
-        | ModelOp::Drop(_)
-        | ModelOp::Fork(_)
-        | ModelOp::Given(_)
-        | ModelOp::Bind(_)
-        | ModelOp::Leave(_)
-        | ModelOp::Break
-        | ModelOp::Fail => false,
-    })
+/// Whether a strand may come to its end without coming to any of these places.
+fn has_way_around(ops: &[ModelOp], places: &[usize]) -> bool {
+    // What goes back is another try.
+    let mut open = vec![false; ops.len() + 1];
+    if let Some(first) = open.first_mut() {
+        *first = true;
+    }
+    for (at, op) in ops.iter().enumerate() {
+        if !open[at] || places.contains(&at) {
+            continue;
+        }
+        let mut reach = |to: usize| {
+            if let Some(slot) = open.get_mut(to).filter(|_| to > at) {
+                *slot = true;
+            }
+        };
+        match op {
+            ModelOp::Jump(to) => reach(*to),
+            ModelOp::Choose(ways, _) => ways.iter().for_each(|way| reach(*way)),
+            ModelOp::Fail => {}
+            ModelOp::Pause(_)
+            | ModelOp::Arrive(..)
+            | ModelOp::Acquire(_)
+            | ModelOp::Release(_)
+            | ModelOp::Enter(..)
+            | ModelOp::Exit(..)
+            | ModelOp::Drop(_)
+            | ModelOp::Fork(_)
+            | ModelOp::Given(_)
+            | ModelOp::Bind(_)
+            | ModelOp::Leave(_)
+            | ModelOp::Break => reach(at + 1),
+        }
+    }
+    open.last().copied().unwrap_or(false)
 }
 
 /// Lines whose first column is filled up to the same width.

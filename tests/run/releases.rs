@@ -1,0 +1,69 @@
+//! `std/release` over several runs: what a run has removed comes back when it is taken back, so that
+//! the run before it still has its way back.
+
+use super::durable::says;
+use crate::support::Test;
+use crate::support::running::{Running, text_of, until};
+
+const SHIP: &str = r#"
+from "std/release" import release, place, activate, prune
+input v: string
+input bad: bool = false
+input waits: bool = false
+service shop: release { source = "src", version = v, keep = 1 }
+environment prod { infrastructure eu: release { root = "srv" } }
+workflow checked(s: service<release>, i: infrastructure<release>) {
+  place(s, i)
+  activate(s, i)
+  prune(s, i)
+  run "test ${bad} = false"
+}
+pipeline ship {
+  stage place { deploy shop to prod.eu using checked() }
+  stage look {
+    if waits { run "sh wait.sh" }
+  } on failure { rollback pipeline }
+}
+"#;
+
+const WAIT: &str = "touch waits; until [ -e go ]; do sleep 0.02; done; false\n";
+
+fn versions(test: &Test) -> Vec<String> {
+    let all = std::fs::read_dir(test.path("srv/shop/releases")).expect("a folder");
+    let names = all.map(|it| it.expect("an entry").file_name());
+    let mut names: Vec<String> = names.map(|it| it.to_string_lossy().into_owned()).collect();
+    names.sort();
+    names
+}
+
+#[test]
+fn a_run_that_is_taken_back_leaves_the_one_before_its_way_back() {
+    let test = Test::new()
+        .file("main.deploy", SHIP)
+        .file("wait.sh", WAIT)
+        .file("src/page", "a page\n")
+        .args(["run", "main.deploy"]);
+    let first = says(&test, &["run", "main.deploy", "-i", "v=v0"]);
+    assert_eq!(first.code, 0, "{}", first.stdout);
+    let mut command = test.command();
+    command.args(["-i", "v=v1", "-i", "waits=true"]);
+    let old = Running::start(command);
+    until("it waits", || test.path("waits").exists());
+    assert_eq!(versions(&test), ["v0", "v1"]);
+    let new = says(
+        &test,
+        &["run", "main.deploy", "-i", "v=v2", "-i", "bad=true"],
+    );
+    assert_eq!(new.code, 1, "{}", new.stdout);
+    assert_eq!(
+        versions(&test),
+        ["v0", "v1"],
+        "it has put back what it removed"
+    );
+    std::fs::write(test.path("go"), "").expect("a file");
+    let old = old.end();
+    assert_eq!(old.code, 1, "{}{}", old.stdout, old.stderr);
+    assert!(old.stdout.contains("rolled back to v0"), "{}", old.stdout);
+    assert_eq!(text_of(&test.path("srv/shop/current/page")), "a page\n");
+    assert_eq!(versions(&test), ["v0"]);
+}
