@@ -72,7 +72,7 @@ pub fn list_entry(text: &str, own: Span, others: (Option<Span>, Option<Span>)) -
     let line_start = text[..start].rfind('\n').map_or(0, |at| at + 1);
     let comma_in_line = comma.filter(|at| (line_start..start).contains(at));
     let is_free = |from: usize, to: usize| {
-        text[from..to].chars().enumerate().all(|(at, c)| {
+        text[from..to].char_indices().all(|(at, c)| {
             c.is_whitespace() || comma_in_line.is_some_and(|comma| from + at == comma)
         })
     };
