@@ -55,9 +55,9 @@ fn comment_start(text: &str, from: usize) -> Option<usize> {
     rest[blanks..].starts_with('#').then_some(from + blanks)
 }
 
-/// The spans to remove for an entry of a list without brackets: the entry, the comma that belongs to
-/// it, and the comments that are about it alone: those on lines of their own right above it, and the
-/// one behind it where it is the only entry of its line. `others` are the entries around it.
+/// The spans to remove for an entry of a list without brackets: the entry, the comma that belongs
+/// to it, and the comments that are about it alone: those on lines of their own right above it, and
+/// the one behind it where it is the only entry of its line. `others` are the entries around it.
 pub fn list_entry(text: &str, own: Span, others: (Option<Span>, Option<Span>)) -> Vec<Span> {
     let (start, end) = (own.start as usize, own.end as usize);
     let part = |start: usize, end: usize| Span::new(own.file, start, end);
