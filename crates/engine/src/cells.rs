@@ -19,7 +19,8 @@ use lockstep_base::node_path::NodePath;
 use lockstep_base::value::Value;
 use lockstep_lang::eval::Expr;
 use lockstep_lang::ir::{FailureClass, Matrix, Order, StmtKind};
-use lockstep_plan::grid::{Cell, Gate, Grid, NextCell, Position};
+use lockstep_plan::grid::{Cell, Gate, Grid, NextCell, Position, waves};
+use lockstep_plan::share::tolerated_of;
 use lockstep_plan::{MatrixAxes, body};
 
 /// A matrix and what its cells have brought.
@@ -89,9 +90,7 @@ impl Machine {
         };
         let tolerated = match &modifiers.tolerate {
             Some(tolerate) => match self.value_of(id, tolerate)? {
-                Value::Percent(percent) => {
-                    (self.count_cells(id, matrix)? as f64 * percent / 100.0).floor() as usize
-                }
+                Value::Percent(percent) => tolerated_of(percent, self.count_cells(id, matrix)?),
                 Value::Int(count) => usize::try_from(count).unwrap_or(0),
                 _ => 0,
             },
@@ -148,18 +147,13 @@ impl Machine {
         counted.map_err(|halt| self.fault(id, halt)).map(|()| count)
     }
 
-    /// Where the waves begin, all but the first. Their sizes are integers as they are and percents
-    /// of all cells, at least one cell; the last size repeats.
+    /// Where the waves begin, all but the first; the last size repeats.
     fn waves(&self, id: NodeId, matrix: &Matrix, sizes: &Expr) -> Result<Vec<Position>, NodeError> {
         let Value::List(sizes) = self.value_of(id, sizes)? else {
             return Ok(Vec::new());
         };
         let total = self.count_cells(id, matrix)?;
-        let mut sizes = sizes.iter().map(|size| match size {
-            Value::Int(count) => usize::try_from(*count).unwrap_or(1).max(1),
-            Value::Percent(percent) => ((total as f64 * percent / 100.0).ceil() as usize).max(1),
-            _ => 1,
-        });
+        let mut sizes = waves(&sizes, total).into_iter();
         let mut size = sizes.next().unwrap_or(total);
         let (mut waves, mut inside) = (Vec::new(), 0);
         let walk = Self::walk(&self.plan, &self.run);

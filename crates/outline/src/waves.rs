@@ -10,6 +10,7 @@ use lockstep_lang::eval::Halt;
 use lockstep_lang::ir::Order;
 use lockstep_plan::Locals;
 use lockstep_plan::body;
+use lockstep_plan::grid::waves;
 
 /// Waves that are listed.
 const MAX_LISTED_WAVES: usize = 20;
@@ -28,14 +29,9 @@ impl<'a> OutlineBuilder<'a> {
         if !cells.all(Order::Parallel) {
             return None;
         }
-        let size = |size: &Value| match size {
-            Value::Int(count) => u64::try_from(*count).unwrap_or(1).max(1),
-            Value::Percent(percent) => {
-                ((cells.count as f64 * percent / 100.0).ceil() as u64).max(1)
-            }
-            _ => 1,
-        };
-        let sizes: Vec<u64> = sizes.iter().map(size).collect();
+        let count = usize::try_from(cells.count).unwrap_or(usize::MAX);
+        let sizes = waves(&sizes, count).into_iter();
+        let sizes: Vec<u64> = sizes.map(|size| size as u64).collect();
         let last = *sizes.last()?;
         if cells.count / last > MAX_COMPUTED_WAVES {
             return None;

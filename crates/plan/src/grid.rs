@@ -14,6 +14,7 @@ use std::sync::Arc;
 
 use super::Locals;
 use super::cell_numbers::CellNumbers;
+use super::share::batch_of;
 use lockstep_base::value::Value;
 use lockstep_lang::ir::Order;
 
@@ -443,12 +444,12 @@ impl Hash for Grid {
     }
 }
 
-/// The sizes of the waves that `batches` gives: integers as they are, percents of all cells, at
-/// least one cell each.
+/// The sizes of the waves that `batches` gives: integers as they are, percents of all cells,
+/// rounded up, at least one cell each.
 pub fn waves(sizes: &[Value], cells: usize) -> Vec<usize> {
     let size = |size: &Value| match size {
         Value::Int(count) => usize::try_from(*count).unwrap_or(1).max(1),
-        Value::Percent(percent) => ((cells as f64 * percent / 100.0).ceil() as usize).max(1),
+        Value::Percent(percent) => batch_of(*percent, cells),
         _ => 1,
     };
     sizes.iter().map(size).collect()

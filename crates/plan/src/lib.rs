@@ -11,6 +11,7 @@ pub mod grid;
 mod locals;
 mod lock_names;
 mod node_kind;
+pub mod share;
 mod sibling_names;
 mod tree;
 mod walk;

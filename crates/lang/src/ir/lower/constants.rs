@@ -22,6 +22,24 @@ pub(super) struct RangeChecked {
     pub what: &'static str,
 }
 
+/// Pauses between retries that are to grow: from the first up to the longest.
+#[derive(Debug)]
+pub(super) struct GrowingPauses {
+    /// The first pause.
+    pub first: Expr,
+    /// The longest pause.
+    pub longest: Expr,
+}
+
+/// The values to be checked where they are known.
+#[derive(Debug, Default)]
+pub(super) struct BoundValues {
+    /// Values that must be in a range.
+    pub ranges: Vec<RangeChecked>,
+    /// Pairs of which the second must not be less than the first.
+    pub pauses: Vec<GrowingPauses>,
+}
+
 /// A range of numbers, durations or percents.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum ValueRange {
@@ -67,7 +85,7 @@ fn is_too_many(value: &Value) -> bool {
 }
 
 /// Reports the faults of all constants.
-pub(super) fn check(program: &Program, bounded: &[RangeChecked], diagnostics: &mut Diagnostics) {
+pub(super) fn check(program: &Program, bounded: &BoundValues, diagnostics: &mut Diagnostics) {
     let circles = diagnostics.has(codes::CIRCLE);
     let facts = ConstantScope::new(program, circles);
     let mut constants = Constants { facts, diagnostics };
@@ -85,7 +103,8 @@ pub(super) fn check(program: &Program, bounded: &[RangeChecked], diagnostics: &m
         constants.stmt(&pipeline.body);
     }
     constants.facts.forget_locals();
-    constants.ranges(bounded);
+    constants.ranges(&bounded.ranges);
+    constants.pauses(&bounded.pauses);
 }
 
 struct Constants<'p, 'd> {
@@ -285,6 +304,23 @@ impl Constants<'_, '_> {
                 let shown = text::display(&value, &|_| String::new());
                 let least = entry.range.least(&value);
                 let error = errors::out_of_range(entry.expr.span, entry.what, least, &shown);
+                self.diagnostics.push(error);
+            }
+        }
+    }
+
+    fn pauses(&mut self, pauses: &[GrowingPauses]) {
+        for GrowingPauses { first, longest } in pauses {
+            let known = (eval(first, &self.facts), eval(longest, &self.facts));
+            let (Ok(least @ Value::Duration(from)), Ok(most @ Value::Duration(upto))) = known
+            else {
+                continue;
+            };
+            // One below zero has its error already.
+            if (0..from).contains(&upto) {
+                let shown = |value: &Value| text::display(value, &|_| String::new());
+                let (least, most) = (shown(&least), shown(&most));
+                let error = errors::pauses_that_shrink(longest.span, first.span, &most, &least);
                 self.diagnostics.push(error);
             }
         }

@@ -313,6 +313,19 @@ pub fn out_of_range(at: Span, what: &str, least: &str, shown: &str) -> Diagnosti
     )
 }
 
+/// `every 5s..1s`
+pub fn pauses_that_shrink(at: Span, first: Span, longest: &str, shortest: &str) -> Diagnostic {
+    Diagnostic::error(
+        codes::RANGE,
+        at,
+        format!("the longest pause must be at least {shortest}, but this is {longest}"),
+    )
+    .label(first, "the first pause")
+    .help(format!(
+        "pauses grow from the first to the longest: write `every {longest}..{shortest}`"
+    ))
+}
+
 /// A shell that is none of those that are known.
 pub fn unknown_shell(shell: &Ident) -> Diagnostic {
     let error = Diagnostic::error(

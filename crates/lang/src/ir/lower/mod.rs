@@ -35,7 +35,7 @@ use lockstep_base::value::Type;
 pub use self::constant_scope::ConstantScope as Constants;
 
 use self::calls::Calls;
-use self::constants::{RangeChecked, ValueRange};
+use self::constants::{BoundValues, RangeChecked, ValueRange};
 
 /// Checks all declarations and makes the program. It is complete only if no error was found.
 pub fn lower(modules: &Modules) -> (Program, Diagnostics) {
@@ -74,7 +74,7 @@ pub fn lower_part(modules: &Modules, focus: Option<Focus<'_>>) -> LoweredProgram
         focus: focus.map(|focus| focus.at),
         check: Checker::new(modules),
         calls,
-        bounded: Vec::new(),
+        bounded: BoundValues::default(),
         http: false,
         places: HashMap::new(),
     };
@@ -102,7 +102,7 @@ struct ProgramLowering<'a> {
     check: Checker<'a>,
     calls: Calls,
     /// Values that must be in a range, to be checked where they are known.
-    bounded: Vec<RangeChecked>,
+    bounded: BoundValues,
     /// Whether a built-in action is called.
     http: bool,
     /// The places that pipelines have in the program.
@@ -142,7 +142,7 @@ impl ProgramLowering<'_> {
 
     /// Remembers that a value must be in a range.
     fn bound(&mut self, expr: &Expr, range: ValueRange, what: &'static str) {
-        self.bounded.push(RangeChecked {
+        self.bounded.ranges.push(RangeChecked {
             expr: expr.clone(),
             range,
             what,

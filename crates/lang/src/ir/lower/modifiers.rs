@@ -8,7 +8,7 @@ use lockstep_base::value::Type;
 use lockstep_syntax::ast::{self, ExprKind as Form, ModifierKind, StmtKind};
 
 use super::body::BodyContext;
-use super::constants::ValueRange;
+use super::constants::{GrowingPauses, ValueRange};
 use super::{ProgramLowering, errors};
 
 /// What kind of statement it is, as far as modifiers and handlers depend on it.
@@ -249,6 +249,12 @@ impl ProgramLowering<'_> {
                 };
                 let every = every.as_ref().map(|every| pause(every, "`every`"));
                 let upto = upto.as_ref().map(|upto| pause(upto, "the longest pause"));
+                if let (Some(first), Some(longest)) = (&every, &upto) {
+                    self.bounded.pauses.push(GrowingPauses {
+                        first: first.clone(),
+                        longest: longest.clone(),
+                    });
+                }
                 found.retry = Some(Retry { times, every, upto });
             }
             ModifierKind::Max(max) => {
