@@ -13,7 +13,7 @@ use super::expectations::{Expectation, ExpectationKind, is_not_reached};
 use super::given::{GivenEffect, GivenTarget};
 use super::nodes::TestNodes;
 use super::pattern_suggestions;
-use super::world::TestWorld;
+use super::world::{TestWorld, UnansweredQuestion};
 
 /// Why a pipeline cannot be planned with the inputs of a test.
 pub(super) fn of_plan(all: Vec<Diagnostic>, program: &Program, start: Span) -> Vec<Diagnostic> {
@@ -39,16 +39,17 @@ pub(super) fn never_ends(world: &TestWorld, pipeline: Span) -> Diagnostic {
             .here("this pipeline")
             .help(help);
     }
-    let Some(node) = world.unanswered.first() else {
+    let Some(UnansweredQuestion { node, approves }) = world.unanswered.first() else {
         return diagnostic("the run comes to a deadlock").here("this pipeline");
     };
     let asked = format!("`{node}` asks");
+    let answers = match approves {
+        true => "\"yes\"`, or \"no\"; or give the approval a `timeout`",
+        false => "\"retry\"`, or \"ignore\", \"rollback\", \"abort\"",
+    };
     diagnostic("the run waits forever for an answer")
         .here(asked)
-        .help(format!(
-            "answer it: `given \"{node}\" returns \"retry\"`, or \"ignore\", \"rollback\", \
-             \"abort\""
-        ))
+        .help(format!("answer it: `given \"{node}\" returns {answers}"))
 }
 
 /// The `given`s that made nothing happen.

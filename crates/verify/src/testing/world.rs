@@ -55,10 +55,25 @@ pub(super) struct TestWorld {
     /// How many events there were in the present run.
     pub(super) events: u64,
     /// The questions that were not answered in the current run.
-    pub(super) unanswered: Vec<NodePath>,
+    pub(super) unanswered: Vec<UnansweredQuestion>,
     audit: ConformanceCheck,
     /// In what a run has not followed its plan, if one has not.
     pub(super) unexpected: Option<Violation>,
+}
+
+/// A question that nothing answers.
+pub(super) struct UnansweredQuestion {
+    /// The node that asks.
+    pub(super) node: NodePath,
+    /// Whether it is an approval, which takes other answers than a failure does.
+    pub(super) approves: bool,
+}
+
+impl UnansweredQuestion {
+    fn new(node: &NodePath, approves: bool) -> Self {
+        let node = node.clone();
+        Self { node, approves }
+    }
 }
 
 impl TestWorld {
@@ -190,7 +205,8 @@ impl SimulationScript for TestWorld {
                 Ok(answer) => {
                     used.fits = true;
                     if answer.is_none() {
-                        self.unanswered.push(node.clone());
+                        self.unanswered
+                            .push(UnansweredQuestion::new(node, approves));
                     }
                     return answer.map(|answer| (0, answer));
                 }
@@ -200,7 +216,8 @@ impl SimulationScript for TestWorld {
         if approves {
             return Some((0, ApprovalAnswer::Yes.into()));
         }
-        self.unanswered.push(node.clone());
+        self.unanswered
+            .push(UnansweredQuestion::new(node, approves));
         None
     }
 
