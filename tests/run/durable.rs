@@ -48,6 +48,157 @@ pub fn killed() -> Test {
     test
 }
 
+/// A run in a folder that is somewhere else now is refused before anything starts; with a link in
+/// its place it goes on, and so does a retry.
+#[test]
+fn a_run_in_a_folder_that_was_moved_is_refused_until_it_is_back() {
+    use crate::support::program::{command, program};
+    let test = Test::new()
+        .file(
+            "old/main.deploy",
+            "pipeline p { step one { run \"sh step.sh\" } }",
+        )
+        .file("old/step.sh", "echo ran >> log; [ -e go ]\n");
+    let (old, new) = (test.path("old"), test.path("new"));
+    let call = |folder: &Path, words: &[&str]| {
+        let mut command = command(program(), folder);
+        command.args(words);
+        run(command)
+    };
+    assert_eq!(call(&old, &["run"]).code, 1);
+    std::fs::rename(&old, &new).expect("moved");
+    std::fs::write(new.join("go"), "").expect("a file");
+    let said = call(&new, &["retry", "--start"]);
+    assert_eq!((said.stdout.as_str(), said.code), ("", 2));
+    for part in [
+        "error[E0732]: ",
+        "/old`, which is not there any more",
+        "`ln -s`",
+    ] {
+        assert!(said.stderr.contains(part), "{}", said.stderr);
+    }
+    std::os::unix::fs::symlink(&new, &old).expect("a link");
+    let said = call(&new, &["retry", "--start"]);
+    assert_eq!(
+        (said.stderr.as_str(), said.code),
+        ("", 0),
+        "{}",
+        said.stdout
+    );
+    assert_eq!(text_of(&new.join("log")), "ran\nran\n");
+}
+
+/// The same for a run that is resumed: it stays as it was.
+#[test]
+fn a_stopped_run_in_a_folder_that_was_moved_is_as_it_was() {
+    let test = killed();
+    let db = rusqlite::Connection::open(test.path(".lockstep/state.db")).expect("a database");
+    let move_to = |folder: &str| {
+        let set = "UPDATE runs SET folders = ?";
+        db.execute(set, [format!("[\"{folder}\"]")])
+            .expect("changed");
+    };
+    move_to("/nowhere/at/all");
+    for _ in 0..2 {
+        let said = says(&test, &["resume"]);
+        assert_eq!(said.code, 2, "{}", said.stdout);
+        assert!(
+            said.stderr
+                .contains("`/nowhere/at/all`, which is not there"),
+            "{}",
+            said.stderr
+        );
+    }
+    move_to(test.path("").to_str().expect("UTF-8"));
+    std::fs::write(test.path("go"), "").expect("a file");
+    let said = says(&test, &["resume"]);
+    assert_eq!(said.code, 0, "{}", said.stderr);
+    assert_eq!(log(&test), ["one v1", "other", "waited", "last three"]);
+}
+
+/// Whoever may only read the state directory can look, and change nothing.
+#[test]
+fn who_may_only_read_can_look() {
+    use std::os::unix::fs::PermissionsExt as _;
+    use std::os::unix::process::CommandExt as _;
+    const NOBODY: u32 = 65_534;
+    let test = super::file("pipeline p { step one { run \"echo hi; exit 1\" } }");
+    assert_eq!(run(test.command()).code, 1);
+    let folder = test.path("");
+    let state = folder.join(".lockstep");
+    let set = |path: &Path, mode| {
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).expect("rights");
+    };
+    let all = |path: &Path| -> Vec<std::path::PathBuf> {
+        let found = std::fs::read_dir(path).expect("a folder");
+        found.map(|entry| entry.expect("an entry").path()).collect()
+    };
+    let mut open = vec![state.clone()];
+    while let Some(path) = open.pop() {
+        if path.is_dir() {
+            open.extend(all(&path));
+        }
+        set(&path, if path.is_dir() { 0o555 } else { 0o444 });
+    }
+    set(&folder, 0o755);
+    let looks = |words: &[&str]| {
+        let mut command =
+            crate::support::program::command(crate::support::program::program(), &folder);
+        command.args(words);
+        // Root may write whatever its rights are.
+        if rustix::process::geteuid().is_root() {
+            command.uid(NOBODY).gid(NOBODY);
+        }
+        run(command)
+    };
+    for words in [&["runs"][..], &["show"], &["logs"], &["verify"], &["locks"]] {
+        let said = looks(words);
+        assert_eq!((said.stderr.as_str(), said.code), ("", 0), "{words:?}");
+    }
+    let said = looks(&["retry", "--start"]);
+    assert_eq!(said.code, 2, "{}", said.stdout);
+    assert!(said.stderr.contains("cannot be written"), "{}", said.stderr);
+    assert_eq!(
+        all(&state)
+            .iter()
+            .filter(|it| it.to_string_lossy().contains("state.db"))
+            .count(),
+        1
+    );
+    // The folder is to be removed.
+    set(&state, 0o755);
+    set(&state.join("runs"), 0o755);
+    for run in all(&state.join("runs")) {
+        set(&run, 0o755);
+    }
+}
+
+/// A path that the database cannot have is an error that says so.
+#[test]
+fn a_path_that_is_too_long_is_refused_with_the_reason() {
+    let deep = vec!["d".repeat(100); 6].join("/");
+    let test = Test::new().file(&format!("{deep}/x.deploy"), "pipeline p { log \"hi\" }");
+    let call = |words: &[&str]| {
+        let folder = test.path(&deep);
+        let mut command =
+            crate::support::program::command(crate::support::program::program(), &folder);
+        command.args(words);
+        run(command)
+    };
+    let said = call(&["run"]);
+    assert_eq!((said.stdout.as_str(), said.code), ("", 2));
+    let reason = "its path is too long, ";
+    assert!(
+        said.stderr.contains("; name another one with `--state`"),
+        "{}",
+        said.stderr
+    );
+    assert!(said.stderr.contains(reason), "{}", said.stderr);
+    let state = test.path("state").display().to_string();
+    let said = call(&["run", "--state", &state]);
+    assert_eq!((said.stderr.as_str(), said.code), ("", 0));
+}
+
 #[test]
 fn a_run_goes_on_by_its_own_plan_when_its_source_has_changed() {
     let test = killed();

@@ -239,6 +239,7 @@ pub fn claim(
     run: &lockstep_store::StoredRun,
 ) -> Result<lockstep_store::StoredRun, StoreError> {
     store.examine()?;
+    folder_is_there(run)?;
     if let Some(owner) = &run.owner
         && owner.is_within_sight()
         && !owner.is_alive()
@@ -253,6 +254,27 @@ pub fn claim(
         })?;
     }
     store.claim(run.number)
+}
+
+/// Looks whether the folder of the file that a run was begun with is there: its commands start in
+/// it. Those of imported files may be gone: not every run needs them again.
+///
+/// # Errors
+///
+/// Where it was moved or removed.
+pub fn folder_is_there(run: &lockstep_store::StoredRun) -> Result<(), StoreError> {
+    let main = run.source_folders.iter().flatten().next();
+    let folder = main.map_or(Path::new(&run.folder), PathBuf::as_path);
+    // One that may not be looked at is left to what starts in it.
+    match folder.try_exists() {
+        Ok(true) | Err(_) => Ok(()),
+        Ok(false) => Err(StoreError::refused(format!(
+            "the commands of run {} start in `{}`, which is not there any more: move the folder \
+             back, or make a link there to where it is now (`ln -s`)",
+            run.id,
+            folder.display()
+        ))),
+    }
 }
 
 /// The real folder of each source file of a stored run.

@@ -10,6 +10,7 @@ use super::output::Output;
 use super::run::execute::{self, RunJob, RunRecord};
 use super::run::{begin, facts};
 use super::{prompt, resume, unclear};
+use lockstep_api::state::folder_is_there;
 use lockstep_base::diagnostic::render::{Ink, clean};
 use lockstep_base::diagnostic::{Diagnostic, codes};
 use lockstep_base::node_path::{NodePath, ancestors};
@@ -36,7 +37,7 @@ pub(super) fn run(arguments: &Retry, output: &mut Output) -> Exit {
         Ok(found) => found,
         Err(exit) => return exit,
     };
-    if let Err(error) = check_status(&store, &run) {
+    if let Err(error) = check_status(&store, &run).and_then(|()| folder_is_there(&run)) {
         return resume::not_continued(&error, output);
     }
     let (plan, was, past, secrets) = match resume::open(&store, &run, output) {

@@ -134,7 +134,7 @@ impl StoreError {
             Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => StoreErrorKind::Busy,
             _ => StoreErrorKind::Other,
         };
-        if let Some(limit) = limit_behind(error.sqlite_error_code()) {
+        if let Some(limit) = limit_behind(folder, error.sqlite_error_code()) {
             return Self::of(folder, StoreErrorKind::Other, &limit);
         }
         Self::of(folder, trouble, &error.to_string())
@@ -177,13 +177,25 @@ impl StoreError {
     }
 }
 
-/// The limit of this process that an error of the database most likely comes from: the database
-/// does not tell.
-fn limit_behind(code: Option<ErrorCode>) -> Option<String> {
+/// The longest path of a database, with the endings of the files beside it, in bytes: a limit of
+/// SQLite's, on every system below that of the system itself.
+const MAX_DATABASE_PATH: usize = 504;
+
+/// The limit that an error of the database most likely comes from, of this process or of the
+/// database itself: the database does not tell.
+fn limit_behind(folder: &Path, code: Option<ErrorCode>) -> Option<String> {
     use rustix::process::{Resource, getrlimit};
     match code {
         Some(ErrorCode::SystemIoFailure | ErrorCode::CannotOpen) => {}
         _ => return None,
+    }
+    let whole = std::fs::canonicalize(folder).unwrap_or_else(|_| folder.to_path_buf());
+    let length = super::database(&whole).as_os_str().len();
+    if length > MAX_DATABASE_PATH {
+        return Some(format!(
+            "its path is too long, {length} bytes with its database where {MAX_DATABASE_PATH} are \
+             possible; name another one with `--state`"
+        ));
     }
     let full = rustix::io::Errno::MFILE.raw_os_error();
     let opened = std::fs::File::open("/dev/null");

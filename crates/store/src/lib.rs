@@ -5,6 +5,7 @@
 //! process, and each thread, opens the directory for itself.
 
 mod approvals;
+mod connection;
 mod deadlock;
 mod deployments;
 mod error;
@@ -29,7 +30,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ToSql, ToSqlOutput, ValueRef};
-use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
+use rusqlite::{Connection, Transaction, TransactionBehavior};
 
 pub use approvals::Approval;
 pub use deployments::BrokenOffRuns;
@@ -95,22 +96,23 @@ impl Store {
         Self::connect(folder)
     }
 
-    /// Opens an existing state directory; nothing if there is none.
+    /// Opens an existing state directory; nothing if there is none. Where this process may only
+    /// read it, what looks works, and what would change it is refused.
     ///
     /// # Errors
     ///
     /// As [`Store::open`].
     pub fn open_existing(folder: &Path) -> Result<Option<Self>, StoreError> {
-        if !database(folder).exists() {
-            return Ok(None);
+        match database(folder).try_exists() {
+            Ok(true) => Self::connect(folder).map(Some),
+            Ok(false) => Ok(None),
+            Err(error) => Err(StoreError::file(folder, &error)),
         }
-        Self::connect(folder).map(Some)
     }
 
     fn connect(folder: &Path) -> Result<Self, StoreError> {
         let at = |error| StoreError::database(folder, &error);
-        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let db = Connection::open_with_flags(database(folder), flags).map_err(at)?;
+        let db = connection::open(folder).map_err(at)?;
         let store = Self {
             // A link in the path may point elsewhere later.
             folder: std::fs::canonicalize(folder).unwrap_or_else(|_| folder.to_path_buf()),
@@ -137,7 +139,7 @@ impl Store {
         let mode: String = self
             .db
             .pragma_query_value(None, "journal_mode", |row| row.get(0))?;
-        if mode != "wal" {
+        if mode != "wal" && !self.db.is_readonly("main")? {
             // If another process migrates at the same time, this one waits for it.
             self.db
                 .pragma_update_and_check(None, "journal_mode", "wal", |_| Ok(()))?;
