@@ -126,6 +126,46 @@ fn tools_are_told_in_their_format() {
     assert!(text.ends_with("  </testsuite>\n</testsuites>\n"), "{text}");
 }
 
+/// Tools get their format also where no test can be run.
+#[test]
+fn tools_are_told_what_cannot_be_tested() {
+    let broken = "pipeline p { log x }\ntest \"t\" { start p expect p succeeded }\n";
+    let said = |format: &str, file: &str, text: &str| {
+        let test = Test::new().file("a.deploy", text);
+        let said = test.args(["test", file, "--format", format]).said();
+        assert_eq!(said.code, 2, "{}", said.stdout);
+        assert!(said.stderr.contains("error[E0"), "{}", said.stderr);
+        said.stdout
+    };
+    for (file, text, suite, code) in [
+        ("a.deploy", broken, "a.deploy", "E0201"),
+        ("nowhere.deploy", broken, "lockstep test", "E0703"),
+        ("a.deploy", "pipeline p {}", "lockstep test", "E0745"),
+    ] {
+        let xml = said("junit", file, text);
+        assert!(xml.starts_with("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites "));
+        assert!(
+            xml.contains(" tests=\"1\" failures=\"0\" errors=\"1\" "),
+            "{xml}"
+        );
+        assert!(
+            xml.contains(&format!("<testsuite name=\"{suite}\" ")),
+            "{xml}"
+        );
+        assert!(
+            xml.contains(&format!("<error type=\"{code}\" message=\"")),
+            "{xml}"
+        );
+        assert!(xml.ends_with("  </testsuite>\n</testsuites>\n"), "{xml}");
+        let found: Value = serde_json::from_str(&said("json", file, text)).expect("JSON");
+        assert_eq!(
+            (&found["tests"], &found["errors"][0]["code"]),
+            (&json!([]), &json!(code))
+        );
+    }
+    assert_eq!(said("text", "a.deploy", broken), "");
+}
+
 #[test]
 fn what_cannot_be_tested_is_refused() {
     let said = Test::new()

@@ -73,7 +73,7 @@ fn a_folder_without_a_file_is_refused() {
         .args(["check"])
         .stderr(
             "error[E0701]: there is no `.deploy` file in this folder\n  \
-             help: name a file, or go to its folder\n",
+             help: name a file, or go to its folder; `lockstep new` makes an example\n",
         )
         .exits(2);
 }
@@ -114,12 +114,8 @@ fn a_file_that_cannot_be_read_is_refused() {
     );
     assert_eq!(
         said("empty"),
-        "error[E0703]: cannot read `empty`: is a folder\n"
-    );
-    assert_eq!(
-        said("shop"),
-        "error[E0703]: cannot read `shop`: is a folder\n  \
-         help: name a file in it: `shop/release.deploy`\n"
+        "error[E0701]: there is no `.deploy` file in `empty`\n  \
+         help: name a file, or a folder with one; `lockstep new` makes an example\n"
     );
     assert_eq!(
         said("latin.deploy"),
@@ -129,6 +125,113 @@ fn a_file_that_cannot_be_read_is_refused() {
         said("latin.deploy/x"),
         "error[E0703]: cannot read `latin.deploy/x`: no such file\n"
     );
+}
+
+#[test]
+fn several_files_and_folders_are_checked() {
+    let test = || {
+        Test::new()
+            .file("a.deploy", FINE)
+            .file("b.deploy", FINE)
+            .file("deep/c.deploy", FINE)
+    };
+    let fine = |name: &str| format!("{name} is fine: 1 pipeline, 0 services, 0 infrastructures\n");
+    let all = ["a.deploy", "b.deploy", "deep/c.deploy"].map(fine).concat();
+    let two = ["a.deploy", "b.deploy"].map(fine).concat();
+    test().args(["check", "."]).stdout(all).exits(0);
+    test()
+        .args(["check", "deep"])
+        .stdout(fine("deep/c.deploy"))
+        .exits(0);
+    let named = test().args(["check", "a.deploy", "b.deploy"]);
+    named.stdout(two).exits(0);
+    // What is wrong in one does not hide what is wrong in another.
+    let said = test()
+        .file("a.deploy", "pipeline p { run 1 }")
+        .file("deep/c.deploy", "pipeline p { run 2 }")
+        .args(["check", ".", "--format", "json"])
+        .said();
+    let json: serde_json::Value = serde_json::from_str(&said.stdout).expect("JSON");
+    assert_eq!((&json["errors"], said.code), (&serde_json::json!(2), 2));
+    assert_eq!(json["diagnostics"][1]["file"], "deep/c.deploy");
+}
+
+/// A file that others import is not one to choose from; if none has a pipeline, all are.
+#[test]
+fn a_library_beside_the_only_file_is_no_choice() {
+    let library = "workflow f() { log \"f\" }\n";
+    let main = "from \"./lib.deploy\" import f\npipeline p { f() }\n";
+    for command in ["check", "plan", "run", "inputs"] {
+        let test = Test::new()
+            .file("lib.deploy", library)
+            .file("main.deploy", main)
+            .args([command]);
+        let said = test.said();
+        assert_eq!((said.stderr.as_str(), said.code), ("", 0), "{command}");
+    }
+    let test = |more: &str| {
+        Test::new()
+            .file("lib.deploy", library)
+            .file("main.deploy", main)
+            .file("more.deploy", more)
+            .args(["plan"])
+    };
+    test(FINE)
+        .stderr(
+            "error[E0702]: there are 2 `.deploy` files with pipelines in this folder\n  \
+             help: name one of them: `main.deploy` or `more.deploy`\n",
+        )
+        .exits(2);
+    // What cannot be read well may have been one.
+    test("pipelin q {")
+        .stderr(
+            "error[E0702]: there are 2 `.deploy` files with pipelines in this folder\n  \
+             help: name one of them: `main.deploy` or `more.deploy`\n",
+        )
+        .exits(2);
+    Test::new()
+        .file("a.deploy", library)
+        .file("b.deploy", library)
+        .args(["plan"])
+        .stderr(
+            "error[E0702]: there are 2 `.deploy` files in this folder\n  \
+             help: name one of them: `a.deploy` or `b.deploy`\n",
+        )
+        .exits(2);
+}
+
+/// Code hosts want the paths from the root of the checkout.
+#[test]
+fn code_hosts_get_paths_from_the_root_of_the_checkout() {
+    let said = |format: &str, root: &str, told: &str| {
+        let test = Test::new()
+            .folder(root)
+            .file("shop/lib/bad.deploy", "workflow f() { run 1 }")
+            .file(
+                "shop/eu/main.deploy",
+                "from \"../lib/bad.deploy\" import f\npipeline p { f() }",
+            );
+        let folder = test.path("shop/eu");
+        let mut command =
+            crate::support::program::command(crate::support::program::program(), &folder);
+        command.args(["check", "--format", format]);
+        if !told.is_empty() {
+            command.env("GITHUB_WORKSPACE", test.path(told));
+        }
+        crate::support::program::run(command).stdout
+    };
+    let github = |root, told| said("github", root, told);
+    assert!(github(".git", "").starts_with("::error file=shop/lib/bad.deploy,line=1,"));
+    assert!(github("x", ".").starts_with("::error file=shop/lib/bad.deploy,line=1,"));
+    assert!(github(".git", "shop").starts_with("::error file=lib/bad.deploy,line=1,"));
+    assert!(github("x", "").starts_with("::error file=../lib/bad.deploy,line=1,"));
+    let sarif = said("sarif", ".git", "");
+    assert!(
+        sarif.contains("\"uri\": \"shop/lib/bad.deploy\""),
+        "{sarif}"
+    );
+    // For tools that are started in the same folder it stays as it was.
+    assert!(said("json", ".git", "").contains("\"../lib/bad.deploy\""));
 }
 
 #[test]

@@ -158,6 +158,27 @@ fn a_file_keeps_its_rights_and_a_link_stays_a_link() {
     assert_eq!(names, 1, "something was left behind");
 }
 
+/// Another owner can be set by root alone; a second name is the other reason to write in place.
+#[test]
+fn a_file_keeps_its_owner_and_its_names() {
+    use std::os::unix::fs::{MetadataExt, chown};
+    let test = Test::new()
+        .file("a.deploy", BAD)
+        .file("b.deploy", format!("{BAD}{}", " ".repeat(100)))
+        .args(["fmt"]);
+    let owned = chown(test.path("a.deploy"), Some(12_345), Some(12_346)).is_ok();
+    fs::hard_link(test.path("b.deploy"), test.path("c.txt")).expect("a second name");
+    assert_eq!(test.said().stdout, "2 files formatted\n");
+    for name in ["a.deploy", "b.deploy", "c.txt"] {
+        let text = fs::read_to_string(test.path(name)).expect("a file");
+        assert_eq!(text, GOOD, "{name}");
+    }
+    let old = fs::metadata(test.path("a.deploy")).expect("a file");
+    assert!(!owned || (old.uid(), old.gid()) == (12_345, 12_346));
+    let names = fs::read_dir(test.path(".")).expect("a folder").count();
+    assert_eq!(names, 3, "something was left behind");
+}
+
 #[test]
 fn a_read_only_file_is_left_alone() {
     let test = Test::new().file("a.deploy", BAD).args(["fmt"]);
@@ -179,6 +200,6 @@ fn a_folder_without_files_is_refused() {
     Test::new()
         .args(["fmt"])
         .stderr("error[E0701]: there is no `.deploy` file in this folder\n  help: name a file, or a folder with \
-             one\n")
+             one; `lockstep new` makes an example\n")
         .exits(2);
 }

@@ -47,6 +47,28 @@ fn a_new_folder_is_ready() {
     assert!(said.contains("1 passed"), "{said}");
 }
 
+/// The line that goes into the new folder does so, whatever its name is.
+#[test]
+fn the_way_into_the_folder_can_be_copied() {
+    for name in ["my shop", "it's", "$HOME", "a/b c", "-x"] {
+        let test = Test::new().args(["new", "--", name]);
+        let said = test.said();
+        assert_eq!(said.code, 0, "{}", said.stderr);
+        let lines = said.stdout.lines().map(str::trim);
+        let into = lines.clone().find(|line| line.starts_with("cd "));
+        let script = format!("{} && ls", into.expect("a line"));
+        let mut shell = command("sh", &test.path(""));
+        shell.args(["-c", &script]);
+        let said = run(shell);
+        assert_eq!((said.stderr.as_str(), said.code), ("", 0), "{script}");
+        assert!(
+            said.stdout.contains(".deploy\n"),
+            "{script}: {}",
+            said.stdout
+        );
+    }
+}
+
 #[test]
 fn without_a_name_it_is_this_folder() {
     let test = Test::new()

@@ -52,6 +52,47 @@ fn shop(pipeline: &str) -> Test {
     ])
 }
 
+/// A single word is the pipeline, unless a file has that name: a folder is `NAME/`.
+#[test]
+fn a_folder_does_not_hide_the_pipeline_of_its_name() {
+    let pipeline = |name: &str| format!("pipeline {name} {{ log \"this is {name}\" }}\n");
+    let test = |words: &[&str]| {
+        let words = words.iter().copied();
+        let said = Test::new()
+            .file("x.deploy", pipeline("web") + &pipeline("docs"))
+            .file("web/y.deploy", pipeline("inner"))
+            .args(words)
+            .said();
+        assert_eq!((said.stderr.as_str(), said.code), ("", 0));
+        said.stdout
+    };
+    assert!(test(&["run", "web"]).contains("this is web"));
+    assert!(test(&["run", "web/"]).contains("this is inner"));
+    assert!(test(&["run", ".", "docs"]).contains("this is docs"));
+    // Where this folder has no file, a folder can only be where one is.
+    let test = Test::new().file("web/y.deploy", pipeline("inner"));
+    let said = test.args(["run", "web"]).said();
+    assert!(said.stdout.contains("this is inner"), "{}", said.stderr);
+}
+
+#[test]
+fn an_input_without_its_option_is_told_the_option() {
+    for words in [
+        &["run", "tag=v 1"][..],
+        &["run", "fine", "tag=v 1"],
+        &["run", "shop.deploy", "fine", "tag=v 1"],
+        &["plan", "tag=v 1"],
+    ] {
+        let said = Test::new()
+            .file("shop.deploy", SHOP)
+            .args(words.iter().copied())
+            .said();
+        let help = "an input is given by `-i 'tag=v 1'`";
+        assert!(said.stderr.contains(help), "{words:?}: {}", said.stderr);
+        assert_eq!((said.stdout.as_str(), said.code), ("", 2));
+    }
+}
+
 #[test]
 fn a_run_that_ends_well() {
     let said = shop("fine").said();

@@ -37,6 +37,22 @@ fn an_unknown_command_is_refused() {
 }
 
 #[test]
+fn words_of_other_tools_lead_to_the_right_command() {
+    Test::new()
+        .args(["validate"])
+        .stderr(
+            "error: unrecognized subcommand 'validate'\n\n  tip: the command is `lockstep check`\
+             \n\nUsage: lockstep [OPTIONS] <COMMAND>\n\nFor more information, try '--help'.\n",
+        )
+        .exits(2);
+    let said = Test::new().args(["run", "--dry-run"]).said();
+    let tip = "  tip: `lockstep plan` shows what a run would do, without doing it\n";
+    assert!(said.stderr.contains(tip), "{}", said.stderr);
+    let said = |words: [&str; 2]| Test::new().args(words).said().stdout;
+    assert_eq!(said(["help", "run"]), said(["run", "--help"]));
+}
+
+#[test]
 fn colours_come_when_they_are_asked_for() {
     let colored = |test: Test| {
         let said = test.args(["explain", "E0704"]).said();

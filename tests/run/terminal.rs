@@ -50,6 +50,16 @@ fn what_lasts_stays_on_the_screen() {
     assert!(shown.lines().all(|line| width(line) <= 80), "{shown}");
 }
 
+/// A terminal that only prints gets lines, without any escape sequence.
+#[test]
+fn a_dumb_terminal_gets_lines() {
+    let test = file("pipeline p { run \"echo hello\" }").env("TERM", "dumb");
+    let (drawn, code) = Terminal::start(test.command(), 80, 24).end();
+    assert_eq!(code, 0, "{drawn}");
+    assert!(!drawn.contains('\u{1b}'), "{drawn:?}");
+    assert!(drawn.contains("hello"), "{drawn:?}");
+}
+
 /// Five hundred deployments do not fill more than the screen at any time.
 #[test]
 fn many_deployments_stay_within_the_screen() {

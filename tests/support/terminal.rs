@@ -41,7 +41,9 @@ impl Terminal {
         };
         tcsetwinsize(&master, size).expect("it has a size");
         command.stdin(open()).stdout(open()).stderr(open());
-        command.env("TERM", "xterm-256color");
+        if !command.get_envs().any(|(name, _)| name == "TERM") {
+            command.env("TERM", "xterm-256color");
+        }
         let child = command.spawn().expect("the program starts");
         // Only the program holds the other side now: when it ends, the output ends.
         drop(command);

@@ -8,10 +8,12 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use super::approve::Approve;
 use super::cancel::Cancel;
 use super::complete::Complete;
+use super::files::deploy_files;
 use super::inputs::InputArguments;
 use super::locks::Locks;
 use super::logs::Logs;
 use super::runs::Runs;
+use super::shell_word::shell_word;
 use super::show::Show;
 use super::state::{ListFormat, StateArgument};
 use super::terminal::Color;
@@ -98,15 +100,18 @@ pub(super) enum CliCommand {
 /// The file that a command works on.
 #[derive(Debug, Args)]
 pub(super) struct FileArgument {
-    /// The file; may be left out if the folder has a single `.deploy` file.
+    /// The file, or the folder that it is in; may be left out if this folder has a single
+    /// `.deploy` file with pipelines.
     #[arg(value_name = "FILE")]
     pub(super) file: Option<String>,
 }
 
 #[derive(Debug, Args)]
 pub(super) struct Check {
-    #[command(flatten)]
-    pub(super) file: FileArgument,
+    /// Files, and folders to search for `.deploy` files; may be left out if this folder has a
+    /// single `.deploy` file.
+    #[arg(value_name = "FILE")]
+    pub(super) files: Vec<String>,
 
     /// The output format.
     #[arg(long, value_name = "FORMAT", default_value = "text")]
@@ -163,14 +168,30 @@ pub(super) struct PipelineTarget {
 
 impl PipelineTarget {
     /// The file and the pipeline that are named. A single word that is no file names a pipeline
-    /// of the folder's only file.
+    /// of the folder's only file, also where a folder has the same name: that is `NAME/`.
     pub(super) fn names(&self) -> (Option<&str>, Option<&str>) {
         let (first, second) = (self.file.file.as_deref(), self.pipeline.as_deref());
         match (first, second) {
-            (Some(word), None) if is_name(word) && !Path::new(word).exists() => (None, Some(word)),
+            (Some(word), None) if is_name(word) && !is_file_or_folder(Path::new(word)) => {
+                (None, Some(word))
+            }
             names => names,
         }
     }
+}
+
+/// Whether a word can only be a path: of a file, or of a folder where this one has no files.
+fn is_file_or_folder(path: &Path) -> bool {
+    match path.is_dir() {
+        true => deploy_files(Path::new(".")).is_empty(),
+        false => path.exists(),
+    }
+}
+
+/// How a word that looks like an input is given, if it does.
+pub(super) fn as_input(word: &str) -> Option<String> {
+    let (name, _) = word.split_once('=')?;
+    is_name(name).then(|| format!("an input is given by `-i {}`", shell_word(word)))
 }
 
 /// Whether a word looks like a name of the language rather than a path.
@@ -237,7 +258,8 @@ pub(super) enum FailureChoiceArgument {
 /// How a run is carried out and shown, whether it is new, resumed or retried.
 #[derive(Debug, Args)]
 pub(super) struct ExecutionOptions {
-    /// How to show the run; `auto` is `live` on a terminal and `plain` elsewhere.
+    /// How to show the run; `auto` is `live` on a terminal that can move its cursor, and `plain`
+    /// elsewhere.
     #[arg(long, value_name = "FORMAT", default_value = "auto")]
     pub(super) format: RunFormat,
 

@@ -1,8 +1,11 @@
-//! `lockstep check`: reports mistakes in a file without running anything.
+//! `lockstep check`: reports mistakes in files without running anything.
 
 use super::arguments::{Check, Format};
+use super::checkout::named_from_root;
 use super::exit::Exit;
-use super::files::{self, CallerEnvironment};
+use super::files::{self, CallerEnvironment, OpenedFile};
+use super::find::{self, DefaultFiles};
+use super::merge::MergedFindings;
 use super::output::Output;
 use lockstep_base::diagnostic::render::{RenderStyle, clean, render};
 use lockstep_base::diagnostic::{Diagnostic, Severity, github, json, sarif};
@@ -11,52 +14,63 @@ use lockstep_lang::compile::{Compilation, compile};
 use lockstep_lang::ir::Program;
 
 pub(super) fn run(arguments: &Check, output: &mut Output) -> Exit {
-    let opened = match files::open(arguments.file.file.as_deref()) {
-        Ok(opened) => opened,
-        Err(mistake) => return refuse(mistake, arguments.format, output),
-    };
-    let Compilation {
-        sources,
-        program,
-        mut diagnostics,
-        ..
-    } = compile(&opened, &opened.path);
-    if let Some(program) = &program {
-        diagnostics.extend(lockstep_verify::check(program, &CallerEnvironment, &opened));
+    let (files, mistakes) = open(&arguments.files);
+    if !mistakes.is_empty() {
+        return refuse(&mistakes, arguments.format, output);
     }
-    let wrong = diagnostics.iter().any(|it| it.severity == Severity::Error);
-    let style = output.stdout_style();
-    output.print(&write(&diagnostics, &sources, arguments.format, style));
-    match program.filter(|_| !wrong) {
-        Some(program) => {
-            if diagnostics.is_empty() && arguments.format == Format::Text {
-                output.print(&format!(
-                    "{} is fine: {}\n",
-                    clean(&opened.path),
-                    counts(&program)
-                ));
-            }
-            Exit::Succeeded
+    let mut merged = MergedFindings::default();
+    let mut fine = String::new();
+    for opened in &files {
+        let Compilation {
+            sources,
+            program,
+            mut diagnostics,
+            ..
+        } = compile(opened, &opened.path);
+        if let Some(program) = &program {
+            diagnostics.extend(lockstep_verify::check(program, &CallerEnvironment, opened));
         }
-        None => Exit::Refused,
+        if let Some(program) = program.filter(|_| diagnostics.is_empty()) {
+            let counts = counts(&program);
+            fine.push_str(&format!("{} is fine: {counts}\n", clean(&opened.path)));
+        }
+        merged.add(&sources, diagnostics);
+    }
+    let style = output.stdout_style();
+    let found = &merged.diagnostics;
+    output.print(&write(found, &merged.sources, arguments.format, style));
+    if arguments.format == Format::Text {
+        output.print(&fine);
+    }
+    match found.iter().any(|it| it.severity == Severity::Error) {
+        true => Exit::Refused,
+        false => Exit::Succeeded,
     }
 }
 
-/// A mistake that leaves nothing to check. Tools get it in their format, people as an error.
-fn refuse(mistake: Diagnostic, format: Format, output: &mut Output) -> Exit {
-    match format {
-        Format::Text => output.refuse(&mistake),
-        _ => {
-            let text = write(
-                &[mistake],
-                &Sources::default(),
-                format,
-                output.stdout_style(),
-            );
-            output.print(&text);
-            Exit::Refused
-        }
+/// The named files and those in named folders, else the only one of this folder.
+fn open(named: &[String]) -> (Vec<OpenedFile>, Vec<Diagnostic>) {
+    if !named.is_empty() {
+        return find::open(named, DefaultFiles::Here);
     }
+    match files::open(None) {
+        Ok(only) => (vec![only], Vec::new()),
+        Err(mistake) => (Vec::new(), vec![mistake]),
+    }
+}
+
+/// Mistakes that leave nothing to check. Tools get them in their format, people as errors.
+fn refuse(mistakes: &[Diagnostic], format: Format, output: &mut Output) -> Exit {
+    if format == Format::Text {
+        for mistake in mistakes {
+            output.refuse(mistake);
+        }
+        return Exit::Refused;
+    }
+    let style = output.stdout_style();
+    let text = write(mistakes, &Sources::default(), format, style);
+    output.print(&text);
+    Exit::Refused
 }
 
 pub(super) fn write(
@@ -68,8 +82,8 @@ pub(super) fn write(
     match format {
         Format::Text => render(diagnostics, sources, style),
         Format::Json => json(diagnostics, sources),
-        Format::Sarif => sarif(diagnostics, sources),
-        Format::Github => github(diagnostics, sources),
+        Format::Sarif => sarif(diagnostics, &named_from_root(sources)),
+        Format::Github => github(diagnostics, &named_from_root(sources)),
     }
 }
 

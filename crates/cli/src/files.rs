@@ -3,11 +3,14 @@
 
 use std::path::Path;
 
+use super::arguments::as_input;
 use lockstep_base::diagnostic::Diagnostic;
 use lockstep_base::diagnostic::codes::{CANNOT_READ, NO_FILE, SEVERAL_FILES};
 use lockstep_base::diagnostic::suggest::{closest, or_list};
+use lockstep_base::source::FileId;
 use lockstep_base::world::{self, FileError, VariableError};
 use lockstep_runtime::text_file;
+use lockstep_syntax::ast::ItemKind;
 
 /// Files on disk; paths are relative to the caller's working directory.
 #[derive(Debug, Clone, Copy, Default)]
@@ -75,49 +78,85 @@ impl world::EnvironmentVariables for CallerEnvironment {
     }
 }
 
-/// The file to work on: the named one, else the only one of the current folder.
+/// The file to work on: the named one, else the only one of the named or current folder.
 pub fn choose(named: Option<&str>) -> Result<String, Diagnostic> {
-    if let Some(path) = named {
-        return Ok(path.to_string());
+    match named {
+        Some(path) if Path::new(path).is_dir() => only_one(Path::new(path)),
+        Some(path) => Ok(path.to_string()),
+        None => only_one(Path::new("")),
     }
-    let found = deploy_files(Path::new("."));
-    match found.as_slice() {
-        [only] => Ok(only.clone()),
-        [] => Err(
-            Diagnostic::without_place(NO_FILE, "there is no `.deploy` file in this folder")
-                .help("name a file, or go to its folder"),
-        ),
-        several => {
-            let message = format!("there are {} `.deploy` files in this folder", several.len());
-            let shown: Vec<&str> = several.iter().take(20).map(String::as_str).collect();
-            let more = match several.len() - shown.len() {
-                0 => String::new(),
-                more => format!(" (and {more} more)"),
-            };
-            let help = format!("name one of them: {}{more}", or_list(&shown));
-            Err(Diagnostic::without_place(SEVERAL_FILES, message).help(help))
-        }
+}
+
+/// The only file of a folder. Where there are several, those without pipelines do not count: others
+/// import them.
+fn only_one(folder: &Path) -> Result<String, Diagnostic> {
+    let mut found: Vec<String> = deploy_files(match folder == Path::new("") {
+        true => Path::new("."),
+        false => folder,
+    });
+    for name in &mut found {
+        *name = folder.join(&*name).display().to_string();
     }
+    let place = match folder.to_str() {
+        Some("" | ".") => String::from("this folder"),
+        _ => format!("`{}`", folder.display()),
+    };
+    if let [only] = found.as_slice() {
+        return Ok(only.clone());
+    }
+    if found.is_empty() {
+        return Err(no_file(&place)
+            .help("name a file, or go to its folder; `lockstep new` makes an example"));
+    }
+    let main: Vec<&String> = found
+        .iter()
+        .filter(|path| may_have_pipelines(path))
+        .collect();
+    let (several, with_pipelines) = match main.as_slice() {
+        [only] => return Ok((*only).clone()),
+        [] => (found.iter().collect(), ""),
+        main if main.len() == found.len() => (main.to_vec(), ""),
+        main => (main.to_vec(), " with pipelines"),
+    };
+    let message = format!(
+        "there are {} `.deploy` files{with_pipelines} in {place}",
+        several.len()
+    );
+    let shown: Vec<&str> = several.iter().take(20).map(|name| name.as_str()).collect();
+    let more = match several.len() - shown.len() {
+        0 => String::new(),
+        more => format!(" (and {more} more)"),
+    };
+    let help = format!("name one of them: {}{more}", or_list(&shown));
+    Err(Diagnostic::without_place(SEVERAL_FILES, message).help(help))
+}
+
+/// The error that there is nothing to work on.
+pub(super) fn no_file(place: &str) -> Diagnostic {
+    Diagnostic::without_place(NO_FILE, format!("there is no `.deploy` file in {place}"))
+}
+
+/// Whether a file has pipelines, or cannot be read well enough to say that it has none.
+fn may_have_pipelines(path: &str) -> bool {
+    let Ok(text) = text_file::read(Path::new(path)) else {
+        return true;
+    };
+    let parsed = lockstep_syntax::parse(FileId(0), &text);
+    let mut items = parsed.file.items.iter();
+    !parsed.diagnostics.is_empty()
+        || items.any(|item| matches!(item.kind, ItemKind::Pipeline { .. }))
 }
 
 /// The error for a named file that cannot be read; `why` comes from [`CallerFiles`].
 pub(super) fn cannot_read(path: &str, why: &FileError) -> Diagnostic {
     let wrong = Diagnostic::without_place(CANNOT_READ, format!("cannot read `{path}`: {why}"));
-    let path = Path::new(path);
-    if *why == FileError::IsFolder {
-        let inside = deploy_files(path);
-        let inside: Vec<String> = inside
-            .iter()
-            .map(|name| path.join(name).display().to_string())
-            .collect();
-        return match inside.is_empty() {
-            true => wrong,
-            false => wrong.help(format!("name a file in it: {}", or_list(&inside))),
-        };
-    }
     if *why != FileError::NotFound {
         return wrong;
     }
+    if let Some(input) = as_input(path) {
+        return wrong.help(input);
+    }
+    let path = Path::new(path);
     let folder = path.parent().filter(|folder| *folder != Path::new(""));
     let there = deploy_files(folder.unwrap_or(Path::new(".")));
     let name = path

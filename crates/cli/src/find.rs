@@ -7,7 +7,6 @@ use ignore::WalkBuilder;
 
 use super::files::{self, OpenedFile};
 use lockstep_base::diagnostic::Diagnostic;
-use lockstep_base::diagnostic::codes::NO_FILE;
 use lockstep_base::world::FileError;
 
 /// Where to search if no file is named.
@@ -58,9 +57,8 @@ pub(super) fn files(named: &[String], otherwise: DefaultFiles) -> (Vec<String>, 
                 "." => String::from("this folder"),
                 name => format!("`{name}`"),
             };
-            let message = format!("there is no `.deploy` file in {place}");
-            let mistake = Diagnostic::without_place(NO_FILE, message);
-            mistakes.push(mistake.help("name a file, or a folder with one"));
+            let help = "name a file, or a folder with one; `lockstep new` makes an example";
+            mistakes.push(files::no_file(&place).help(help));
         }
         paths.extend(inside);
     }

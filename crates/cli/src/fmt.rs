@@ -13,6 +13,7 @@ use super::files::{self, CallerFiles};
 use super::find::{self, DefaultFiles};
 use super::output::Output;
 use super::replace;
+use super::shell_word::shell_word;
 use lockstep_base::diagnostic::Diagnostic;
 use lockstep_base::diagnostic::codes::{CANNOT_READ, CANNOT_WRITE};
 use lockstep_base::diagnostic::render::{Ink, clean};
@@ -196,7 +197,10 @@ fn left(outcome: &FormatOutcome, new: &Formatted, output: &mut Output) {
     let word = output.stderr_style().paint(Ink::Error, "error");
     let how = match outcome.path == STDIN_NAME {
         true => String::new(),
-        false => format!("; `lockstep check {path}` says why"),
+        false => format!(
+            "; `lockstep check {}` says why",
+            clean(&shell_word(&outcome.path))
+        ),
     };
     output.complain(&format!(
         "{word}: {path}{place} has errors and was left unchanged there{how}\n"

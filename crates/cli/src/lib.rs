@@ -5,6 +5,7 @@ mod approve;
 mod arguments;
 mod cancel;
 mod check;
+mod checkout;
 mod complete;
 mod completions;
 mod exit;
@@ -22,7 +23,9 @@ mod locks;
 mod logs;
 #[cfg(feature = "lsp")]
 mod lsp;
+mod merge;
 mod new;
+mod other_words;
 mod output;
 mod page;
 mod plan;
@@ -34,6 +37,7 @@ mod retry;
 mod run;
 mod runs;
 pub mod settings;
+mod shell_word;
 mod show;
 mod state;
 mod table;
@@ -64,9 +68,13 @@ pub fn main() -> ExitCode {
     file_size::report_writes_beyond_it();
     let mut output = Output::new(Color::scan(&arguments));
     trace::start(&mut output);
+    let arguments = other_words::as_typed_here(arguments);
     let exit = match Arguments::try_parse_from(arguments) {
         Ok(arguments) => run(arguments.command, &mut output),
-        Err(error) => usage(&error, &mut output),
+        Err(mut error) => {
+            other_words::explain(&mut error);
+            usage(&error, &mut output)
+        }
     };
     output.finish(exit).into()
 }

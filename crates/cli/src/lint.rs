@@ -1,7 +1,5 @@
 //! `lockstep lint`: reports likely mistakes in files, and applies safe fixes with `--fix`.
 
-mod merge;
-
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
@@ -11,6 +9,7 @@ use super::exit::Exit;
 use super::files::{CallerEnvironment, OpenedFile};
 use super::find::{self, DefaultFiles};
 use super::importers::Importers;
+use super::merge::MergedFindings;
 use super::output::Output;
 use super::replace;
 use super::settings::{self, ProjectSettings};
@@ -24,7 +23,6 @@ use lockstep_lang::ir::Program;
 use lockstep_lint::{self as lint, Level, Rule};
 use lockstep_plan::{self as plan, Plan, RunRequest};
 use lockstep_verify::{DistinctMistakes, each_plan};
-use merge::MergedFindings;
 
 pub(super) fn run(arguments: &Lint, output: &mut Output) -> Exit {
     if arguments.rules {

@@ -9,6 +9,7 @@ use super::arguments::New;
 use super::exit::Exit;
 use super::files::deploy_files;
 use super::output::Output;
+use super::shell_word::shell_word;
 use lockstep_base::diagnostic::Diagnostic;
 use lockstep_base::diagnostic::codes::{ALREADY_THERE, CANNOT_WRITE};
 use lockstep_base::diagnostic::render::{Ink, clean};
@@ -98,8 +99,10 @@ fn print_created(folder: &Path, made: &[PathBuf], output: &mut Output) {
     }
     text.push('\n');
     if folder != Path::new(".") {
-        let folder = clean(&folder.display().to_string());
-        let call = style.paint(Ink::Name, &format!("cd {folder}"));
+        let folder = folder.display().to_string();
+        let end = if folder.starts_with('-') { "-- " } else { "" };
+        let call = format!("cd {end}{}", shell_word(&folder));
+        let call = style.paint(Ink::Name, &clean(&call));
         text.push_str(&format!("  {call}\n"));
     }
     for (call, what) in [

@@ -1,7 +1,7 @@
 //! From the arguments of a command to a plan: reads and checks the file, binds the given inputs and
 //! prompts for missing ones.
 
-use super::arguments::PipelineTarget;
+use super::arguments::{PipelineTarget, as_input};
 use super::exit::Exit;
 use super::files::{self, CallerEnvironment, OpenedFile};
 use super::output::Output;
@@ -19,6 +19,13 @@ use lockstep_runtime::secrets::SecretVault;
 /// The plan that the arguments ask for. All errors are shown together.
 pub(super) fn prepare(target: &PipelineTarget, output: &mut Output) -> Result<Plan, Exit> {
     let (file, pipeline) = target.names();
+    if let Some(word) = pipeline
+        && let Some(help) = as_input(word)
+    {
+        let message = format!("there is no pipeline `{word}`");
+        let mistake = Diagnostic::without_place(codes::NO_PIPELINE, message);
+        return Err(output.refuse(&mistake.help(help)));
+    }
     let (opened, program) = check(file, output)?;
     mask_secrets(&program, &Facts::default(), output);
     let mut asked = target.inputs.read(pipeline).map_err(|mistakes| {

@@ -6,6 +6,7 @@ use clap::Args;
 
 use super::exit::Exit;
 use super::output::Output;
+use super::shell_word::shell_word;
 use lockstep_base::diagnostic::{Diagnostic, codes};
 use lockstep_store::{RunStatus, Store, StoreError, StoredRun};
 
@@ -171,12 +172,7 @@ pub(super) fn words(folder: &Path) -> String {
     if folder == Path::new(DEFAULT_STATE_DIR) {
         return String::new();
     }
-    let text = folder.display().to_string();
-    let plain = |char: char| char.is_ascii_alphanumeric() || "/._-+,:@%".contains(char);
-    match text.chars().all(plain) {
-        true => format!(" --state {text}"),
-        false => format!(" --state '{}'", text.replace('\'', "'\\''")),
-    }
+    format!(" --state {}", shell_word(&folder.display().to_string()))
 }
 
 /// Reports that a state directory cannot be used: nothing ran.

@@ -51,7 +51,7 @@ impl Color {
             Self::Auto if set("NO_COLOR").is_some() => false,
             Self::Auto if set("CLICOLOR_FORCE").is_some_and(|value| value != "0") => true,
             Self::Auto if set("CLICOLOR").is_some_and(|value| value == "0") => false,
-            Self::Auto => terminal && set("TERM").is_none_or(|term| term != "dumb"),
+            Self::Auto => terminal && !is_dumb(var),
         }
     }
 }
@@ -65,6 +65,17 @@ pub(super) fn style(stream: &(impl IsTerminal + AsFd), color: Color) -> RenderSt
         unicode: is_utf8(var),
         width: columns(stream).unwrap_or(DEFAULT_COLUMNS).min(MAX_COLUMNS),
     }
+}
+
+/// Whether what stands on a stream can be drawn anew: it is a terminal that knows more than to
+/// print characters. Colours are another question, which a person can answer otherwise.
+pub(super) fn can_redraw(stream: &impl IsTerminal) -> bool {
+    stream.is_terminal() && !is_dumb(|name| std::env::var(name).ok())
+}
+
+/// Whether a terminal knows no escape sequences.
+fn is_dumb(var: impl Fn(&str) -> Option<String>) -> bool {
+    var("TERM").is_some_and(|term| term == "dumb")
 }
 
 /// The width of the terminal behind the stream, if there is one.

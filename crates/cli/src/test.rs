@@ -2,6 +2,7 @@
 
 mod json;
 mod junit;
+mod refused;
 mod text;
 mod timeline;
 
@@ -12,12 +13,12 @@ use super::exit::Exit;
 use super::files::{CallerEnvironment, OpenedFile};
 use super::find::{self, DefaultFiles};
 use super::output::Output;
-use lockstep_base::diagnostic::render::render;
 use lockstep_base::diagnostic::suggest::did_you_mean;
 use lockstep_base::diagnostic::{Diagnostic, codes};
 use lockstep_lang::compile::compile;
 use lockstep_lang::ir::{self, Program};
 use lockstep_verify::testing::{self, TestLimits, TestVerdict};
+use refused::Refusal;
 
 /// A file with tests.
 struct Suite {
@@ -33,9 +34,9 @@ struct TestResult<'s> {
 }
 
 pub(super) fn run(arguments: &Test, output: &mut Output) -> Exit {
-    let suites = match open(&arguments.files, output) {
+    let suites = match open(&arguments.files) {
         Ok(suites) => suites,
-        Err(exit) => return exit,
+        Err(refusals) => return refused::report(&refusals, arguments.format, output),
     };
     let is_selected = |test: &ir::Test| {
         let filter = arguments.filter.as_deref().unwrap_or_default();
@@ -46,7 +47,8 @@ pub(super) fn run(arguments: &Test, output: &mut Output) -> Exit {
         .flat_map(|it| &it.program.tests)
         .any(&is_selected)
     {
-        return output.refuse(&no_test(arguments, &suites));
+        let refusals = [Refusal::of(no_test(arguments, &suites))];
+        return refused::report(&refusals, arguments.format, output);
     }
     let limits = TestLimits {
         seed: arguments.seed,
@@ -96,30 +98,28 @@ pub(super) fn run(arguments: &Test, output: &mut Output) -> Exit {
     }
 }
 
-/// Reads and checks all files; the errors of all of them are shown.
-fn open(named: &[String], output: &mut Output) -> Result<Vec<Suite>, Exit> {
+/// Reads and checks all files; the errors of all of them are reported.
+fn open(named: &[String]) -> Result<Vec<Suite>, Vec<Refusal>> {
     let (found, mistakes) = find::open(named, DefaultFiles::Here);
     if !mistakes.is_empty() {
-        for mistake in &mistakes {
-            output.refuse(mistake);
-        }
-        return Err(Exit::Refused);
+        return Err(mistakes.into_iter().map(Refusal::of).collect());
     }
     let mut suites = Vec::new();
-    let mut wrong = false;
+    let mut refusals = Vec::new();
     for opened in found {
         let compiled = compile(&opened, &opened.path);
-        let Some(program) = compiled.program else {
-            let style = output.stderr_style();
-            output.complain(&render(&compiled.diagnostics, &compiled.sources, style));
-            wrong = true;
-            continue;
-        };
-        suites.push(Suite { opened, program });
+        match compiled.program {
+            Some(program) => suites.push(Suite { opened, program }),
+            None => refusals.push(Refusal {
+                file: Some(opened.path),
+                diagnostics: compiled.diagnostics,
+                sources: compiled.sources,
+            }),
+        }
     }
-    match wrong {
-        true => Err(Exit::Refused),
-        false => Ok(suites),
+    match refusals.is_empty() {
+        true => Ok(suites),
+        false => Err(refusals),
     }
 }
 

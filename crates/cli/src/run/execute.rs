@@ -10,6 +10,7 @@ use super::super::exit::Exit;
 use super::super::files::CallerEnvironment;
 use super::super::output::Output;
 use super::super::state;
+use super::super::terminal;
 use super::super::trace;
 use super::host::TerminalHost;
 use super::signals::listen;
@@ -408,7 +409,7 @@ fn style(output: &Output) -> Style {
 fn shows_all(format: RunFormat) -> bool {
     match format {
         RunFormat::Live => true,
-        RunFormat::Auto => std::io::stdout().is_terminal(),
+        RunFormat::Auto => terminal::can_redraw(&std::io::stdout()),
         RunFormat::Json | RunFormat::Plain => false,
     }
 }

@@ -3,7 +3,9 @@
 use serde::Serialize;
 
 use super::TestResult;
-use lockstep_base::source::Span;
+use super::refused::Refusal;
+use lockstep_base::diagnostic::Diagnostic;
+use lockstep_base::source::{Sources, Span};
 use lockstep_engine::run_event::RunEvent;
 use lockstep_verify::testing::TestFinding;
 
@@ -16,6 +18,9 @@ struct TestReportJson<'a> {
     passed: usize,
     failed: usize,
     tests: Vec<TestJson<'a>>,
+    /// Why no test was run.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    errors: Vec<FindingJson<'a>>,
 }
 
 #[derive(Serialize)]
@@ -69,15 +74,35 @@ pub(super) fn json(done: &[TestResult<'_>]) -> String {
         passed: tests.len() - failed,
         failed,
         tests,
+        errors: Vec::new(),
     };
+    text(&report)
+}
+
+/// Why no test was run.
+pub(super) fn refused(refusals: &[Refusal]) -> String {
+    let errors = refusals.iter().flat_map(|refusal| {
+        let all = refusal.diagnostics.iter();
+        all.map(|mistake| error(mistake, &refusal.sources))
+    });
+    text(&TestReportJson {
+        version: VERSION,
+        passed: 0,
+        failed: 0,
+        tests: Vec::new(),
+        errors: errors.collect(),
+    })
+}
+
+fn text(report: &TestReportJson<'_>) -> String {
     // Numbers and texts can always be serialized.
-    let text = serde_json::to_string_pretty(&report).unwrap_or_default();
+    let text = serde_json::to_string_pretty(report).unwrap_or_default();
     format!("{text}\n")
 }
 
 fn entry<'a>(done: &'a TestResult<'_>) -> TestJson<'a> {
     let verdict = &done.verdict;
-    let place = place(done, verdict.span);
+    let place = place(&done.suite.program.sources, verdict.span);
     TestJson {
         file: &done.suite.opened.path,
         name: &verdict.name,
@@ -92,25 +117,31 @@ fn entry<'a>(done: &'a TestResult<'_>) -> TestJson<'a> {
 }
 
 fn found<'a>(done: &TestResult<'_>, finding: &'a TestFinding) -> FindingJson<'a> {
-    let diagnostic = &finding.diagnostic;
-    let label = diagnostic.labels.first().map(|label| label.text.as_str());
     FindingJson {
-        code: diagnostic.code.as_str(),
-        message: &diagnostic.message,
-        place: diagnostic.span().and_then(|span| place(done, span)),
-        label: label.filter(|text| !text.is_empty()),
-        help: diagnostic.help.as_deref(),
         schedule: finding.schedule.as_ref().map(|schedule| ScheduleJson {
             seed: schedule.seed,
             failing: schedule.failing,
             events: &schedule.events,
             left_out: schedule.left_out,
         }),
+        ..error(&finding.diagnostic, &done.suite.program.sources)
     }
 }
 
-fn place(done: &TestResult<'_>, span: Span) -> Option<TestLocationJson> {
-    let source = done.suite.program.sources.get(span.file)?;
+fn error<'a>(diagnostic: &'a Diagnostic, sources: &Sources) -> FindingJson<'a> {
+    let label = diagnostic.labels.first().map(|label| label.text.as_str());
+    FindingJson {
+        code: diagnostic.code.as_str(),
+        message: &diagnostic.message,
+        place: diagnostic.span().and_then(|span| place(sources, span)),
+        label: label.filter(|text| !text.is_empty()),
+        help: diagnostic.help.as_deref(),
+        schedule: None,
+    }
+}
+
+fn place(sources: &Sources, span: Span) -> Option<TestLocationJson> {
+    let source = sources.get(span.file)?;
     let (line, column) = source.line_column(span.start);
     let file = source.name.to_string();
     Some(TestLocationJson { file, line, column })

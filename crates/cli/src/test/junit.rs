@@ -3,7 +3,9 @@
 use std::fmt::Write;
 
 use super::TestResult;
-use lockstep_base::diagnostic::render::{RenderStyle, clean};
+use super::refused::Refusal;
+use lockstep_base::diagnostic::Diagnostic;
+use lockstep_base::diagnostic::render::{RenderStyle, clean, render};
 use lockstep_verify::testing::TestVerdict;
 
 /// All tests: a suite for each file.
@@ -22,6 +24,54 @@ pub(super) fn junit(done: &[TestResult<'_>], took_ms: u128) -> String {
     }
     text.push_str("</testsuites>\n");
     text
+}
+
+/// Why no test was run: a suite for each file, with one test that has an error.
+pub(super) fn refused(refusals: &[Refusal]) -> String {
+    let all = refusals.len();
+    let counts = |all| format!("tests=\"{all}\" failures=\"0\" errors=\"{all}\" time=\"0.000\"");
+    let mut text = String::from("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n");
+    let _ = writeln!(text, "<testsuites name=\"lockstep\" {}>", counts(all));
+    for refusal in refusals {
+        let file = escape(refusal.file.as_deref().unwrap_or("lockstep test"));
+        let _ = writeln!(text, "  <testsuite name=\"{file}\" {}>", counts(1));
+        let place = match &refusal.file {
+            Some(_) => format!(" file=\"{file}\""),
+            None => String::new(),
+        };
+        let _ = writeln!(
+            text,
+            "    <testcase name=\"the tests can be run\" classname=\"{file}\"{place} \
+             time=\"0.000\">"
+        );
+        let whole = render(&refusal.diagnostics, &refusal.sources, RenderStyle::PLAIN);
+        write_finding(&mut text, "error", &refusal.diagnostics, whole.trim_end());
+        text.push_str("    </testcase>\n  </testsuite>\n");
+    }
+    text.push_str("</testsuites>\n");
+    text
+}
+
+/// What was found, as one element: many readers expect at most one for each test.
+fn write_finding<'d>(
+    text: &mut String,
+    word: &str,
+    found: impl IntoIterator<Item = &'d Diagnostic, IntoIter: ExactSizeIterator>,
+    whole: &str,
+) {
+    let mut found = found.into_iter();
+    let more = match found.len() {
+        0 | 1 => String::new(),
+        all => format!(", and {} more", all - 1),
+    };
+    let first = found.next();
+    let _ = writeln!(
+        text,
+        "      <{word} type=\"{}\" message=\"{}{more}\">{}</{word}>",
+        first.map_or("", |it| it.code.as_str()),
+        first.map_or_else(String::new, |it| escape(&it.message)),
+        escape(whole),
+    );
 }
 
 fn write_suite(text: &mut String, suite: &[TestResult<'_>]) {
@@ -61,22 +111,11 @@ fn write_case(text: &mut String, one: &TestResult<'_>, file: &str) {
         true => "error",
         false => "failure",
     };
-    // Many readers expect at most one element for each test.
-    let first = verdict.findings.first().map(|finding| &finding.diagnostic);
-    let more = match verdict.findings.len() {
-        0 | 1 => String::new(),
-        all => format!(", and {} more", all - 1),
-    };
     let whole = |finding| super::text::whole(finding, one, RenderStyle::PLAIN);
     let all: Vec<String> = verdict.findings.iter().map(whole).collect();
     let all: Vec<&str> = all.iter().map(|text| text.trim_end()).collect();
-    let _ = writeln!(
-        text,
-        "      <{word} type=\"{}\" message=\"{}{more}\">{}</{word}>",
-        first.map_or("", |it| it.code.as_str()),
-        first.map_or_else(String::new, |it| escape(&it.message)),
-        escape(&all.join("\n\n")),
-    );
+    let found = verdict.findings.iter().map(|finding| &finding.diagnostic);
+    write_finding(text, word, found, &all.join("\n\n"));
     text.push_str("    </testcase>\n");
 }
 
