@@ -8,6 +8,7 @@ mod explorer;
 mod generate;
 mod kept_apart;
 mod known_conditions;
+mod many_conditions;
 mod oracle;
 mod play;
 mod properties;

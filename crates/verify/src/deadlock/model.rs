@@ -9,6 +9,7 @@ mod branches;
 mod builder;
 mod cells;
 mod conditions;
+mod knowledge;
 mod names;
 mod parts;
 mod rescue;
@@ -46,6 +47,18 @@ pub struct DeadlockModel {
     pub limits: Vec<ModelTimeout>,
     /// What conditions ask that only the run can answer: for each, the bindings that it reads.
     pub decisions: Vec<Vec<usize>>,
+    /// A branch by which a strand would have to be divided and is not: then the model does not
+    /// owe what the machine does, and proves nothing.
+    pub undivided: Option<Undivided>,
+}
+
+/// Why a strand is not divided by a branch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Undivided {
+    /// There would be too many ways.
+    Ways(TreeId),
+    /// Nobody can tell when its condition is known.
+    Unread(TreeId),
 }
 
 /// A line of control and the places where it may wait.

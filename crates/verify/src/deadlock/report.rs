@@ -16,6 +16,7 @@ mod findings;
 
 use crate::deadlock::model::DeadlockModel;
 use crate::deadlock::model::StrandId;
+use crate::deadlock::model::Undivided;
 use crate::deadlock::search::SearchOutcome;
 use crate::deadlock::search::explore;
 use crate::deadlock::search::ordered_locks;
@@ -48,6 +49,9 @@ pub fn prove(plan: &Plan) -> Result<(), Vec<Diagnostic>> {
         flow: &flow,
         tree: &plan.tree,
     };
+    if let Some(undivided) = flow.undivided {
+        return Err(vec![teller.tell_undivided(undivided)]);
+    }
     match explore(&flow) {
         SearchOutcome::Ends => {}
         SearchOutcome::Hangs(hang) => return Err(vec![teller.explain(&hang)]),
@@ -90,6 +94,10 @@ const KEEP_APART: &str = "take these locks in one order everywhere, or hold one 
 /// What makes fewer ways of strands that take no locks.
 const FEWER_WAYS: &str = "let all strands pass the barriers in the same order, in every branch; or \
                           decide by one value what several branches do";
+
+/// What lets a condition be read.
+const SIMPLER_CONDITION: &str = "make the condition of one value, or of several by `and`, `or` and \
+                                 `not`; or pass the barriers in every branch";
 
 const NOT_PROVED: &str = "it could not be proved that this pipeline has no deadlock";
 
@@ -137,6 +145,20 @@ impl DeadlockReporter<'_> {
             (false, false) => format!("{KEEP_APART}; pass barriers outside of locks"),
         };
         not_proved(span, &what).help(help)
+    }
+
+    /// A strand is not followed in all of its ways.
+    fn tell_undivided(&self, undivided: Undivided) -> Diagnostic {
+        match undivided {
+            Undivided::Ways(branch) => {
+                let why = "too many conditions decide together which barriers are passed here";
+                not_proved(self.span(branch), why).help(FEWER_WAYS)
+            }
+            Undivided::Unread(branch) => {
+                let why = "when it is known which way this goes depends on values of the run";
+                not_proved(self.span(branch), why).help(SIMPLER_CONDITION)
+            }
+        }
     }
 
     fn barrier(&self, meeting: usize) -> String {

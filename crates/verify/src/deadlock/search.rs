@@ -88,6 +88,9 @@ pub fn explore(flow: &DeadlockModel) -> SearchOutcome {
 
 /// As [`explore`], and which way led to the verdict.
 pub fn decide(flow: &DeadlockModel) -> (SearchOutcome, Way) {
+    if flow.undivided.is_some() {
+        return (SearchOutcome::Unknown(None), Way::Order);
+    }
     let shortage = contention::shortage(flow);
     if wait_graph::is_ordered(flow, &shortage) {
         return (SearchOutcome::Ends, Way::Order);
@@ -146,7 +149,8 @@ fn search(search: &StateSpaceSearch<'_>) -> SearchOutcome {
     while let Some((state, steps)) = queue.pop_front() {
         let choices = search.choices(&state);
         if choices.is_empty() {
-            if !state.is_over() {
+            // A branch none of whose ways can be taken, by what has been decided, is in no run.
+            if !state.is_over() && state.tasks.is_empty() {
                 return SearchOutcome::Hangs(search.deadlock(&state, steps));
             }
             continue;

@@ -1,6 +1,8 @@
 //! Branches in the model: the one that is taken, where that is known before the run, or a choice,
 //! with what is so in each.
 
+use std::collections::BTreeMap;
+
 use super::ArrivalsAhead;
 use super::ModelLiteral;
 use super::ModelOp;
@@ -8,6 +10,7 @@ use super::StrandId;
 use super::builder::BarrierPasses;
 use super::builder::ModelBuilder;
 use super::builder::ModelPart;
+use super::knowledge::ConditionShape;
 use super::worlds::{AskedBranch, Division};
 use lockstep_base::value::Value;
 use lockstep_lang::eval::{Expr, Halt};
@@ -19,10 +22,20 @@ pub(super) struct PossibleWay {
     pub locals: Locals,
     /// What is so where it is taken.
     pub given: Vec<ModelLiteral>,
+    /// What the strand knows from its start on, where it is divided.
+    pub known: Vec<ModelLiteral>,
     /// What its body is.
     pub inside: WayInside,
     /// Whether the meetings that it does not pass are left here.
     pub leaves: bool,
+}
+
+/// What a branch with barriers asks.
+#[derive(Default)]
+struct BranchConditions {
+    conditions: Vec<ConditionShape>,
+    /// What is so in each way.
+    ways: Vec<Vec<ModelLiteral>>,
 }
 
 /// What the body of a way is.
@@ -50,7 +63,8 @@ impl ModelBuilder<'_> {
             return self.seq(strand, only, &mut locals.clone(), part);
         }
         // What several tries have done may be undone at once, whatever was so in each.
-        let lasting = self.repeats && node.has_lock && self.undoes(id);
+        let lasting = self.repeats && self.is_undone(id);
+        let asked = self.conditions_of(node, &possible, conditions, locals);
         let mut ways = Vec::new();
         let mut before = Vec::new();
         for (at, body) in possible {
@@ -64,25 +78,91 @@ impl ModelBuilder<'_> {
                 body,
                 locals: locals.clone(),
                 given,
+                known: Vec::new(),
                 inside: WayInside::Branch,
                 leaves: true,
             });
         }
-        if let Some(asked) = self.asked.as_mut().filter(|_| node.has_barrier) {
-            let ways = ways.iter().map(|way| way.given.clone()).collect();
-            asked.push(AskedBranch { id, ways });
-        }
-        // What is decided already is not open again.
-        let last = ways.pop();
-        ways.retain(|way| !self.is_excluded(&way.given));
-        ways.extend(last.filter(|way| ways.is_empty() || !self.is_excluded(&way.given)));
+        let place = self.note_branch(id, &asked);
+        self.leave_out_excluded(node.has_barrier, &asked.conditions, &mut ways);
         match ways.as_mut_slice() {
             [only] => {
                 part.ops.push(ModelOp::Leave(ArrivalsAhead::default()));
                 self.seq(strand, &only.body.clone(), &mut only.locals, part)
             }
-            _ => self.one_of(strand, id, ways, part),
+            _ => {
+                let matters = self.one_of(strand, id, ways, part)?;
+                let branches = self.trial.as_mut().map(|it| &mut it.branches);
+                if let Some(branch) = branches.zip(place).and_then(|(all, at)| all.get_mut(at)) {
+                    branch.matters = matters;
+                }
+                Ok(())
+            }
         }
+    }
+
+    /// What a branch with barriers asks, and what is so in each of its ways.
+    fn conditions_of(
+        &mut self,
+        node: &PlanNode,
+        possible: &[(usize, PlanSequence)],
+        conditions: &[&Expr],
+        locals: &Locals,
+    ) -> BranchConditions {
+        let mut asked = BranchConditions::default();
+        if !node.has_barrier {
+            return asked;
+        }
+        let mut before = Vec::new();
+        for (at, _) in possible {
+            let mut way = before.clone();
+            if let Some(condition) = conditions.get(*at) {
+                let made = &mut self.conditions;
+                way.extend(made.literals(&self.walk, condition, locals, true));
+                before.extend(made.literals(&self.walk, condition, locals, false));
+                let shape = made.shape(&self.walk, condition, locals);
+                asked.conditions.push(shape);
+            }
+            asked.ways.push(way);
+        }
+        asked
+    }
+
+    /// Notes a branch with barriers, where a body is followed on trial; its place there.
+    fn note_branch(&mut self, id: TreeId, asked: &BranchConditions) -> Option<usize> {
+        let trial = self.trial.as_mut().filter(|_| !asked.ways.is_empty())?;
+        trial.branches.push(AskedBranch {
+            id,
+            at: 0,
+            ways: asked.ways.clone(),
+            conditions: asked.conditions.clone(),
+            matters: false,
+        });
+        Some(trial.branches.len() - 1)
+    }
+
+    /// Leaves out the ways that are not taken. A way with barriers is one of those only where that
+    /// was known when what the strand owes was counted: it owes them until it knows better.
+    fn leave_out_excluded(
+        &self,
+        has_barrier: bool,
+        conditions: &[ConditionShape],
+        ways: &mut Vec<PossibleWay>,
+    ) {
+        if has_barrier {
+            let mut taken = false;
+            let mut values = conditions.iter().map(|it| it.value(&self.known));
+            ways.retain(|_| {
+                let value = values.next().unwrap_or(Some(true));
+                let possible = !taken && value != Some(false);
+                taken |= value == Some(true);
+                possible
+            });
+            return;
+        }
+        let last = ways.pop();
+        ways.retain(|way| !self.is_excluded(&way.given));
+        ways.extend(last.filter(|way| ways.is_empty() || !self.is_excluded(&way.given)));
     }
 
     fn literals(&mut self, condition: &Expr, locals: &Locals, holds: bool) -> Vec<ModelLiteral> {
@@ -94,24 +174,27 @@ impl ModelBuilder<'_> {
         }
     }
 
-    /// One of several ways, which one only the run knows.
+    /// One of several ways, which one only the run knows. While a body is followed on trial, it
+    /// says whether it depends on the way what the strand passes.
     pub(super) fn one_of(
         &mut self,
         strand: StrandId,
         id: TreeId,
         ways: Vec<PossibleWay>,
         part: &mut ModelPart,
-    ) -> Result<(), Halt> {
+    ) -> Result<bool, Halt> {
         let choice = part.ops.len();
         part.ops.push(ModelOp::Choose(Vec::new(), id));
         let mut starts = Vec::new();
         let mut jumps = Vec::new();
         let before = std::mem::take(&mut part.passes);
         let mut most = BarrierPasses::default();
-        let around = self.given.len();
+        let mut first = None;
+        let around = (self.given.len(), self.known.len());
         for mut way in ways {
             starts.push(part.ops.len());
             self.given.extend(&way.given);
+            self.known.extend(&way.known);
             if !way.given.is_empty() {
                 part.ops.push(ModelOp::Given(way.given));
             }
@@ -124,12 +207,18 @@ impl ModelBuilder<'_> {
                 WayInside::Workflow => self.workflow(strand, seen.0, seen.1, part),
                 WayInside::Divided(division) => self.in_world(strand, seen, division, part),
             };
-            self.given.truncate(around);
+            self.given.truncate(around.0);
+            self.known.truncate(around.1);
             made?;
+            if let Some(trial) = &self.trial {
+                let outside = self.outside(&part.passes, trial.forks);
+                most.varies |= *first.get_or_insert_with(|| outside.clone()) != outside;
+            }
             most.or(&std::mem::take(&mut part.passes));
             jumps.push(part.ops.len());
             part.ops.push(ModelOp::Jump(0));
         }
+        let varies = most.varies;
         part.passes = before;
         part.passes.add(most);
         let end = part.ops.len();
@@ -137,7 +226,17 @@ impl ModelBuilder<'_> {
             .iter()
             .for_each(|at| part.ops[*at] = ModelOp::Jump(end));
         part.ops[choice] = ModelOp::Choose(starts, id);
-        Ok(())
+        Ok(varies)
+    }
+
+    /// How often meetings are passed, of those of the first splits.
+    fn outside(&self, passes: &BarrierPasses, forks: usize) -> BTreeMap<usize, u32> {
+        let meetings = passes.meetings.iter().map(|(at, count)| (*at, *count));
+        let is_outside = |(at, _): &(usize, u32)| {
+            let meeting = self.flow.meetings.get(*at);
+            meeting.is_some_and(|it| it.fork < forks)
+        };
+        meetings.filter(is_outside).collect()
     }
 
     /// The branches of an `if` that may be taken, each with its place, one of them empty where it

@@ -22,7 +22,7 @@ use super::branches::{PossibleWay, WayInside};
 use super::conditions::Conditions;
 use super::rescue::{PartExits, Rescue, outcomes_of, rescue_by, rescue_of, retries};
 use super::way_back::SplitRequests;
-use super::worlds::AskedBranch;
+use super::worlds::{Trial, WayCount};
 use lockstep_base::source::Name;
 use lockstep_base::value::{InfrastructureId, Value};
 use lockstep_lang::eval::{Expr, Halt};
@@ -52,7 +52,9 @@ pub fn flow(plan: &Plan) -> Result<DeadlockModel, Halt> {
         given: Vec::new(),
         repeats: repeats(plan),
         forgetful: false,
-        asked: None,
+        trial: None,
+        known: Vec::new(),
+        ways: WayCount::default(),
     };
     let root = plan.tree.root();
     maker.open_barriers = maker.find_open_barriers(root)?;
@@ -75,10 +77,13 @@ pub fn flow(plan: &Plan) -> Result<DeadlockModel, Halt> {
 pub(super) struct BarrierPasses {
     pub meetings: HashMap<usize, u32>,
     pub deploys: HashMap<(usize, usize), u32>,
+    /// While a body is followed on trial: whether it depends on a branch what is passed.
+    pub varies: bool,
 }
 
 impl BarrierPasses {
     pub fn add(&mut self, more: Self) {
+        self.varies |= more.varies;
         for (meeting, count) in more.meetings {
             *self.meetings.entry(meeting).or_default() += count;
         }
@@ -89,6 +94,7 @@ impl BarrierPasses {
 
     /// Of two ways the one that does more of each.
     pub fn or(&mut self, other: &Self) {
+        self.varies |= other.varies;
         for (meeting, count) in &other.meetings {
             let most = self.meetings.entry(*meeting).or_default();
             *most = (*count).max(*most);
@@ -139,8 +145,11 @@ pub(super) struct ModelBuilder<'a> {
     pub repeats: bool,
     /// Whether conditions may be about values of an earlier try.
     pub forgetful: bool,
-    /// The branches that are come to, while a body is followed on trial.
-    pub asked: Option<Vec<AskedBranch>>,
+    /// While a body is followed on trial.
+    pub trial: Option<Trial>,
+    /// What the strand that is being followed knew where it was divided by it.
+    pub known: Vec<ModelLiteral>,
+    pub ways: WayCount,
 }
 
 impl ModelBuilder<'_> {
@@ -165,7 +174,7 @@ impl ModelBuilder<'_> {
     }
 
     /// Binds what the statements after it may name.
-    fn bind(&mut self, id: TreeId, locals: &mut Locals, part: &mut ModelPart) {
+    pub(super) fn bind(&mut self, id: TreeId, locals: &mut Locals, part: &mut ModelPart) {
         let stmt = &self.plan.tree.get(id).stmt;
         let Some(slot) = stmt.bind else { return };
         let around = locals.clone();
@@ -183,21 +192,34 @@ impl ModelBuilder<'_> {
     /// What the body of a workflow call sees.
     fn call(&mut self, using: &WorkflowUse, locals: &Locals) -> Result<Locals, Halt> {
         let inside = self.walk.call(using, locals)?;
-        let params = self
-            .walk
-            .workflow(using)
-            .into_iter()
-            .flat_map(|it| &it.params);
-        for (param, arg) in params.zip(&using.args) {
-            if let Some(arg) = arg {
-                self.conditions.bind_expr(param.slot, &inside, arg, locals);
-            }
-        }
+        self.bind_arguments(using, &inside, locals, 0);
         Ok(inside)
     }
 
+    /// The parameters of a workflow, from the given one on, stand for their arguments.
+    fn bind_arguments(
+        &mut self,
+        using: &WorkflowUse,
+        inside: &Locals,
+        around: &Locals,
+        from: usize,
+    ) {
+        let params = self.walk.workflow(using);
+        let params = params.into_iter().flat_map(|it| &it.params).enumerate();
+        for (at, param) in params.skip(from) {
+            match (using.args.get(at).and_then(Option::as_ref), &param.default) {
+                (Some(arg), _) => self.conditions.bind_expr(param.slot, inside, arg, around),
+                (None, Some(default)) => {
+                    self.conditions
+                        .bind_expr(param.slot, inside, default, inside);
+                }
+                (None, None) => {}
+            }
+        }
+    }
+
     /// A statement with what surrounds it: tries, failure handlers, rollback, `always`.
-    fn guarded(
+    pub(super) fn guarded(
         &mut self,
         strand: StrandId,
         id: TreeId,
@@ -281,6 +303,8 @@ impl ModelBuilder<'_> {
             }
             let from = part.ops.len();
             let inside = locals.bind_unknown(handler.slot);
+            let binding = self.conditions.bind(handler.slot, &inside);
+            part.ops.extend(binding.map(ModelOp::Bind));
             self.in_parallel(strand, node.on_failure.get(at), &inside, part)?;
             let to = part.ops.len();
             part.ops.push(ModelOp::Choose(Vec::new(), id));
@@ -644,6 +668,13 @@ impl ModelBuilder<'_> {
         };
         let hold = self.holder();
         let exclusive = self.plan.bound.facts.is_exclusive(found.target);
+        // What the service or its kind uses sees nothing of what is around.
+        if let StmtKind::Deploy {
+            using: Some(using), ..
+        } = &self.plan.tree.get(id).stmt.kind
+        {
+            self.bind_arguments(using, &found.locals, locals, 2);
+        }
         if exclusive {
             part.ops.push(ModelOp::Enter(hold, id));
         }
@@ -669,10 +700,22 @@ impl ModelBuilder<'_> {
         let mut ways = Vec::new();
         for (workflow, body) in &node.workflows {
             let inside = self.walk.any_deployment(node, *workflow, locals)?;
+            let declared = plan.bound.program.workflows.get(workflow.0 as usize);
+            for param in declared.into_iter().flat_map(|it| it.params.iter().take(2)) {
+                let binding = self.conditions.bind(param.slot, &inside);
+                part.ops.extend(binding.map(ModelOp::Bind));
+            }
+            if let StmtKind::Deploy {
+                using: Some(using), ..
+            } = &node.stmt.kind
+            {
+                self.bind_arguments(using, &inside, locals, 2);
+            }
             ways.push(PossibleWay {
                 body: body.clone(),
                 locals: inside,
                 given: Vec::new(),
+                known: Vec::new(),
                 inside: WayInside::Workflow,
                 leaves: true,
             });
@@ -718,7 +761,9 @@ impl ModelBuilder<'_> {
         let rescue = std::mem::replace(&mut self.rescue, Rescue::Never);
         let open = std::mem::take(&mut self.open);
         self.returns.push(None);
+        let ways = std::mem::take(&mut self.ways.strand);
         let result = made(self);
+        self.ways.strand = ways;
         self.returns.pop();
         (self.rescue, self.open) = (rescue, open);
         result

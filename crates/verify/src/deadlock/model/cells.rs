@@ -84,12 +84,12 @@ impl ModelBuilder<'_> {
             ..ModelStrand::default()
         });
         let mut part = ModelPart::default();
-        self.apart(
-            |maker| match maker.in_each_world(id, seq, locals, true, &mut part)? {
+        self.apart(|maker| {
+            match maker.in_each_world(id, seq, &mut locals.clone(), true, &mut part)? {
                 true => Ok(()),
                 false => maker.seq(id, seq, &mut locals.clone(), &mut part),
-            },
-        )?;
+            }
+        })?;
         passes.add(part.passes.clone());
         self.finish(id, part);
         Ok(id)
@@ -133,8 +133,14 @@ impl ModelBuilder<'_> {
         part: &mut ModelPart,
     ) -> Result<(), Halt> {
         part.ops.push(ModelOp::Pause(ModelPause::risky(id)));
-        let cell = self.walk.any_cell(matrix, locals);
-        let found = [0, 1].map(|at| (vec![at; matrix.axes.len()], Vec::new(), cell.clone()));
+        let found = [0, 1].map(|at| {
+            let cell = self.walk.any_cell(matrix, locals);
+            for axis in &matrix.axes {
+                let binding = self.conditions.bind(axis.slot, &cell);
+                part.ops.extend(binding.map(ModelOp::Bind));
+            }
+            (vec![at; matrix.axes.len()], Vec::new(), cell)
+        });
         let choice = part.ops.len();
         part.ops.push(ModelOp::Choose(Vec::new(), id));
         self.cells_of(strand, id, node, matrix, locals, &found, part)?;

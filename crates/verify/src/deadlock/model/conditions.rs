@@ -6,13 +6,14 @@ use std::collections::{BTreeSet, HashMap};
 use std::fmt::Write as _;
 
 use super::ModelLiteral;
+use super::knowledge::Knowledge;
 use lockstep_base::value::Value;
 use lockstep_lang::eval::visit::children;
 use lockstep_lang::eval::{BinaryOp, Expr, ExprKind, InterpolationPart, ListItem, Slot, UnaryOp};
 use lockstep_plan::{Locals, PlanWalk};
 
 /// A condition with more parts than this counts as one of its own.
-const MAX_PARTS: u32 = 200;
+pub(super) const MAX_PARTS: u32 = 200;
 
 /// The value of a condition that holds, as it is written in [`DecisionText::text`].
 const TRUE: &str = "Bool(true)";
@@ -28,6 +29,8 @@ pub(super) struct Conditions {
     decisions: HashMap<String, usize>,
     /// The bindings that each decision reads.
     pub reads: Vec<Vec<usize>>,
+    /// Those of them without which it is never known, whatever the others are.
+    needs: Vec<Vec<usize>>,
     /// The values that are compared with, by their text.
     values: HashMap<String, usize>,
 }
@@ -54,6 +57,11 @@ struct DecisionText<'a> {
     walk: &'a PlanWalk<'a>,
     text: String,
     reads: BTreeSet<usize>,
+    needs: BTreeSet<usize>,
+    /// Whether what is being written is evaluated in any case.
+    certain: bool,
+    /// The names that the expression binds for parts of it, by the address of the binding.
+    inside: Vec<usize>,
     parts: u32,
 }
 
@@ -63,10 +71,17 @@ impl Conditions {
         self.bindings
     }
 
-    /// Whether all that a literal reads is among the first bindings.
-    pub fn is_read_before(&self, literal: &ModelLiteral, bindings: usize) -> bool {
-        let reads = self.reads.get(literal.decision);
-        reads.is_some_and(|reads| reads.iter().all(|it| *it < bindings))
+    /// Whether what a literal asks is known once the first bindings have been made.
+    pub fn knowledge(&self, literal: &ModelLiteral, bindings: usize) -> Knowledge {
+        let made = |read: &[Vec<usize>]| {
+            let read = read.get(literal.decision);
+            read.is_some_and(|read| read.iter().all(|it| *it < bindings))
+        };
+        match (made(&self.reads), made(&self.needs)) {
+            (true, _) => Knowledge::Known,
+            (false, true) => Knowledge::Unread,
+            (false, false) => Knowledge::Unknown,
+        }
     }
 
     /// A name has been bound to the result of an effect; which binding that is.
@@ -162,7 +177,7 @@ impl Conditions {
     }
 
     /// The expression that a name stands for.
-    fn behind(&self, expr: &Expr, locals: &Locals) -> Option<(&Expr, &Locals)> {
+    pub(super) fn behind(&self, expr: &Expr, locals: &Locals) -> Option<(&Expr, &Locals)> {
         let ExprKind::Local(slot) = &expr.kind else {
             return None;
         };
@@ -199,6 +214,18 @@ impl Conditions {
         }
     }
 
+    /// A condition of which nothing inside is looked at is true.
+    pub fn whole_literal(
+        &mut self,
+        walk: &PlanWalk<'_>,
+        condition: &Expr,
+        locals: &Locals,
+    ) -> Option<ModelLiteral> {
+        let mut found = Vec::new();
+        self.whole(walk, condition, locals, TRUE, true, &mut found);
+        found.pop()
+    }
+
     /// An expression, of which nothing inside is looked at, has a value or another one.
     fn whole(
         &mut self,
@@ -214,16 +241,22 @@ impl Conditions {
             walk,
             text: String::new(),
             reads: BTreeSet::new(),
+            needs: BTreeSet::new(),
+            certain: true,
+            inside: Vec::new(),
             parts: 0,
         };
         if text.write(asked, locals).is_none() {
             return;
         }
-        let DecisionText { text, reads, .. } = text;
+        let DecisionText {
+            text, reads, needs, ..
+        } = text;
         let count = self.decisions.len();
         let decision = *self.decisions.entry(text).or_insert(count);
         if decision == count {
             self.reads.push(reads.into_iter().collect());
+            self.needs.push(needs.into_iter().collect());
         }
         let count = self.values.len();
         let value = *self.values.entry(value.to_string()).or_insert(count);
@@ -252,18 +285,26 @@ impl DecisionText<'_> {
         match &expr.kind {
             ExprKind::Const(value) => self.add(format_args!("{value:?}"))?,
             ExprKind::Local(slot) => {
-                let binding = locals.from_binding(*slot)?;
-                let source = conditions.sources.get(&binding.address())?;
+                let address = locals.from_binding(*slot)?.address();
+                if let Some(at) = self.inside.iter().rposition(|it| *it == address) {
+                    return self.add(format_args!("#{at}"));
+                }
+                let source = conditions.sources.get(&address)?;
                 let ValueOrigin::Effect(binding) = source.origin else {
                     return None;
                 };
                 self.reads.insert(binding);
+                if self.certain {
+                    self.needs.insert(binding);
+                }
                 self.add(format_args!("@{binding}"))?;
             }
             ExprKind::Global(global) => self.add(format_args!("{global:?}"))?,
             ExprKind::Run(field) => self.add(format_args!("{field:?}"))?,
-            // What they bind is known inside of them only.
-            ExprKind::Comprehension { .. } | ExprKind::IfSome { .. } => return None,
+            ExprKind::Comprehension { cond, .. } => {
+                self.add(format_args!("for {}", cond.is_some()))?;
+            }
+            ExprKind::IfSome { .. } => self.add(format_args!("some"))?,
             ExprKind::Interpolate(parts) => {
                 for part in parts {
                     match part {
@@ -292,13 +333,53 @@ impl DecisionText<'_> {
             ExprKind::Call(function, _) => self.add(format_args!("{function:?}"))?,
         }
         self.add(format_args!("("))?;
-        let mut inside = Vec::new();
-        children(expr, &mut |child| inside.push(child));
-        for child in inside {
-            self.write(child, locals)?;
+        self.write_parts(expr, locals)?;
+        self.add(format_args!(")"))
+    }
+
+    /// Writes what is in an expression. The first part is evaluated where the whole is, and before
+    /// the others; some expressions need the others only for some values of it, or bind a name.
+    fn write_parts(&mut self, expr: &Expr, locals: &Locals) -> Option<()> {
+        let (lazy, bound) = match &expr.kind {
+            ExprKind::Comprehension { slot, .. } | ExprKind::IfSome { slot, .. } => {
+                (true, Some(locals.bind_unknown(*slot)))
+            }
+            ExprKind::If(..)
+            | ExprKind::Binary(BinaryOp::And | BinaryOp::Or | BinaryOp::Else, ..) => (true, None),
+            ExprKind::Const(_)
+            | ExprKind::Local(_)
+            | ExprKind::Global(_)
+            | ExprKind::Run(_)
+            | ExprKind::Interpolate(_)
+            | ExprKind::List(_)
+            | ExprKind::Record(_)
+            | ExprKind::Field(..)
+            | ExprKind::Star(_)
+            | ExprKind::Index(..)
+            | ExprKind::Unary(..)
+            | ExprKind::Binary(..)
+            | ExprKind::Convert(..)
+            | ExprKind::Call(..) => (false, None),
+        };
+        let mut parts = Vec::new();
+        children(expr, &mut |part| parts.push(part));
+        let (certain, names) = (self.certain, self.inside.len());
+        for (at, part) in parts.into_iter().enumerate() {
+            let mut seen = locals;
+            if at > 0 {
+                self.certain = certain && !lazy;
+            }
+            if let Some(bound) = bound.as_ref().filter(|_| at > 0) {
+                self.inside.truncate(names);
+                self.inside.push(bound.address());
+                seen = bound;
+            }
+            self.write(part, seen)?;
             self.add(format_args!(";"))?;
         }
-        self.add(format_args!(")"))
+        self.certain = certain;
+        self.inside.truncate(names);
+        Some(())
     }
 
     fn add(&mut self, more: std::fmt::Arguments<'_>) -> Option<()> {

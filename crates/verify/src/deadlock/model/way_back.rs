@@ -32,6 +32,11 @@ impl ModelBuilder<'_> {
             || bodies.any(|body| body.iter().any(|child| self.undoes(*child)))
     }
 
+    /// Whether locks in a statement may be taken again to undo what was done under them.
+    pub(super) fn is_undone(&self, id: TreeId) -> bool {
+        self.plan.tree.get(id).has_lock && self.undoes(id)
+    }
+
     /// The rollback of what a statement did, in which these locks were requested: some of its
     /// undos, the last first, each under the locks that its step held.
     pub(super) fn undo(
