@@ -1,5 +1,6 @@
 //! The texts of all syntax errors: one diagnostic constructor for each.
 
+use crate::grammar::Unreadable;
 use crate::lower::NumberProblem;
 use crate::recover::UnclosedReason;
 use crate::words;
@@ -86,6 +87,26 @@ pub(super) fn too_deep(span: Span, limit: usize) -> Diagnostic {
     ))
 }
 
+/// Nothing stands where something must, behind the text `above`.
+pub(super) fn forgotten(place: Span, above: &str) -> Diagnostic {
+    let word = words::last_word(above);
+    if above.ends_with('=') {
+        missing_value(place, "a value after `=`")
+    } else if words::BEFORE_NAMES.contains(&word) {
+        missing_part(place, &format!("a name after `{word}`"))
+    } else if above.ends_with('.') {
+        missing_part(place, "a name after `.`")
+    } else if word.is_empty() {
+        let sign = above
+            .chars()
+            .next_back()
+            .map_or(String::new(), String::from);
+        missing_value(place, &format!("a value after `{sign}`"))
+    } else {
+        missing_value(place, &format!("a value after `{word}`"))
+    }
+}
+
 /// An expression that is too deep.
 pub(super) fn too_deep_expression(span: Span) -> Diagnostic {
     error(
@@ -97,13 +118,17 @@ pub(super) fn too_deep_expression(span: Span) -> Diagnostic {
 }
 
 /// A text that cannot be read at all.
-pub(super) fn unreadable(span: Span) -> Diagnostic {
-    error(
-        codes::TOO_DEEP,
-        span,
-        "this part of the file is nested too deeply to be read",
-    )
-    .help("split it into smaller declarations")
+pub(super) fn unreadable(span: Span, why: Unreadable) -> Diagnostic {
+    match why {
+        Unreadable::TooDeep => error(
+            codes::TOO_DEEP,
+            span,
+            "this part of the file is nested too deeply to be read",
+        )
+        .help("split it into smaller declarations"),
+        Unreadable::Broken => error(codes::SYNTAX, span, "this part of the file cannot be read")
+            .help("look for a quote or a bracket that is missing, or one too many"),
+    }
 }
 
 /// A string without its closing quote; `place` is where it is missing, if that is certain.

@@ -6,6 +6,7 @@ mod pest;
 mod random;
 mod show;
 mod spans;
+mod unfinished;
 mod valid;
 mod words;
 

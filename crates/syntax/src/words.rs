@@ -180,3 +180,15 @@ pub(super) fn is_name(text: &str) -> bool {
         && !text.ends_with('-')
         && text.chars().all(is_word_part)
 }
+
+/// Whether a text cannot end a declaration: something must follow its last sign or word.
+pub(super) fn must_go_on(text: &str) -> bool {
+    const SIGNS: [char; 8] = ['=', ':', '+', '-', '/', '<', '|', '.'];
+    const OPERATORS: [&str; 8] = ["and", "or", "not", "if", "then", "else", "in", "where"];
+    let word = last_word(text);
+    text.ends_with(SIGNS)
+        || text.ends_with("??")
+        || BEFORE_NAMES.contains(&word)
+        || OPERATORS.contains(&word)
+        || word == "from"
+}

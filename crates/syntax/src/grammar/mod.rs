@@ -28,20 +28,34 @@ use reader::{Piece, Reader};
 #[derive(Debug, Default)]
 pub(super) struct Reading(Vec<Piece>);
 
+/// Why a text cannot be read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Unreadable {
+    /// It nests too deeply.
+    TooDeep,
+    /// Its brackets or strings are not closed.
+    Broken,
+}
+
 impl Reading {
     /// Reads `text` as a file. The memory of this reading is used again.
-    pub(super) fn file(self, text: &str) -> Option<Self> {
+    pub(super) fn file(self, text: &str) -> Result<Self, Unreadable> {
         self.read(text, parser::file)
     }
 
     /// Reads `text` as an expression.
-    pub(super) fn expression(self, text: &str) -> Option<Self> {
+    pub(super) fn expression(self, text: &str) -> Result<Self, Unreadable> {
         self.read(text, parser::expression)
     }
 
-    fn read(self, text: &str, rule: fn(&mut Reader<'_>) -> bool) -> Option<Self> {
+    fn read(self, text: &str, rule: fn(&mut Reader<'_>) -> bool) -> Result<Self, Unreadable> {
         let mut reader = Reader::new(text, self.0);
-        (rule(&mut reader) && !reader.too_deep).then_some(Self(reader.pieces))
+        let read = rule(&mut reader);
+        match (reader.too_deep, read) {
+            (true, _) => Err(Unreadable::TooDeep),
+            (false, false) => Err(Unreadable::Broken),
+            (false, true) => Ok(Self(reader.pieces)),
+        }
     }
 
     /// The pieces directly inside the whole text.

@@ -234,19 +234,7 @@ impl<'t> TreeBuilder<'t> {
     pub(super) fn hole_before(&mut self, at: usize) {
         let place = self.after_last_word(at);
         let last = self.text_of(0, at).trim_end();
-        let word = words::last_word(last);
-        let diagnostic = if last.ends_with('=') {
-            errors::missing_value(place, "a value after `=`")
-        } else if words::BEFORE_NAMES.contains(&word) {
-            errors::missing_part(place, &format!("a name after `{word}`"))
-        } else if last.ends_with('.') {
-            errors::missing_part(place, "a name after `.`")
-        } else if word.is_empty() {
-            let sign = last.chars().next_back().map_or(String::new(), String::from);
-            errors::missing_value(place, &format!("a value after `{sign}`"))
-        } else {
-            errors::missing_value(place, &format!("a value after `{word}`"))
-        };
+        let diagnostic = errors::forgotten(place, last);
         let before = self.place(at, at);
         self.repair(before, "\u{1} ", diagnostic);
     }

@@ -20,7 +20,7 @@ use std::collections::HashMap;
 
 use crate::ast::*;
 use crate::errors;
-use crate::grammar::{Pair, Parts, Reading, Rule};
+use crate::grammar::{Pair, Parts, Reading, Rule, Unreadable};
 use crate::recover::{Repair, RepairedPositions};
 use crate::trivia;
 use crate::words::{self, first_word};
@@ -134,9 +134,12 @@ impl<'t> TreeBuilder<'t> {
     fn piece(&mut self, from: usize, text: &'t str) -> Vec<Item> {
         self.base = from;
         let mut items = Vec::new();
-        let Some(reading) = std::mem::take(&mut self.reading).file(text) else {
-            items.push(self.unreadable(text));
-            return items;
+        let reading = match std::mem::take(&mut self.reading).file(text) {
+            Ok(reading) => reading,
+            Err(why) => {
+                items.push(self.unreadable(text, why));
+                return items;
+            }
         };
         let mut before = Before::default();
         for pair in reading.parts(text) {
@@ -150,10 +153,10 @@ impl<'t> TreeBuilder<'t> {
     }
 
     /// A piece that the grammar cannot parse.
-    fn unreadable(&mut self, piece: &str) -> Item {
+    fn unreadable(&mut self, piece: &str, why: Unreadable) -> Item {
         let blanks = piece.len() - piece.trim_start().len();
         let span = self.place(blanks, piece.trim_end().len().max(blanks));
-        self.report(errors::unreadable(span));
+        self.report(errors::unreadable(span, why));
         Item {
             doc: None,
             kind: ItemKind::Error,
@@ -164,10 +167,13 @@ impl<'t> TreeBuilder<'t> {
     /// Reads the whole text as one expression.
     pub(super) fn expression(&mut self) -> Expr {
         let text = self.text;
-        let Some(reading) = Reading::default().expression(text) else {
-            let span = self.place(0, text.len());
-            self.report(errors::unreadable(span));
-            return self.no_expr(span);
+        let reading = match Reading::default().expression(text) {
+            Ok(reading) => reading,
+            Err(why) => {
+                let span = self.place(0, text.len());
+                self.report(errors::unreadable(span, why));
+                return self.no_expr(span);
+            }
         };
         let mut parts = reading.parts(text);
         let expr = self.expr_of(&mut parts, "a value");

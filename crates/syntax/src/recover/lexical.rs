@@ -111,6 +111,7 @@ impl RecoveryLexer<'_, '_> {
                     let first = std::mem::replace(&mut self.fresh, false);
                     if first {
                         self.indent = at - self.line_start;
+                        self.unfinished(at);
                         if !matches!(byte, b')' | b']' | b'}') {
                             self.token(MarkKind::Word, at, true);
                         }
@@ -122,6 +123,30 @@ impl RecoveryLexer<'_, '_> {
                 }
             };
         }
+    }
+
+    /// A line that begins a declaration, behind something that must go on: what is missing there
+    /// is not this declaration.
+    fn unfinished(&mut self, at: usize) {
+        let line = self.source.get(at..self.line_end(at)).unwrap_or("");
+        let word = words::first_word(line);
+        let name = line.get(word.len()..).unwrap_or("");
+        let begins = name.starts_with(' ')
+            && (name.trim_start()).starts_with(|sign: char| sign.is_alphabetic() || sign == '"');
+        let above = self.source.get(..self.after).unwrap_or("");
+        if self.indent > 0
+            || !begins
+            || !self.interpolations.is_empty()
+            || !words::DECLARATIONS.contains(&word)
+            || !words::must_go_on(above)
+        {
+            return;
+        }
+        let place = self.mender.span(self.after, self.after);
+        self.mender
+            .diagnostics
+            .push(errors::forgotten(place, above));
+        self.mender.edit(self.after, self.after, " \u{1} ");
     }
 
     /// `run echo hi`: the rest of the line is put into quotes, before its signs are taken for
@@ -263,6 +288,7 @@ impl RecoveryLexer<'_, '_> {
             }
         }
         match why {
+            PieceEnd::Quotes if long && self.begins_another(start, end) => self.open_long(start),
             PieceEnd::Quotes => end,
             PieceEnd::Interpolation => {
                 self.token(MarkKind::Open(b'$'), end, false);
@@ -276,21 +302,22 @@ impl RecoveryLexer<'_, '_> {
                 end + 2
             }
             PieceEnd::TextEnd if long => self.open_long(start),
-            PieceEnd::LineEnd | PieceEnd::TextEnd => self.open_string(start),
+            PieceEnd::LineEnd | PieceEnd::TextEnd => self.open_string(start, at),
         }
     }
 
-    /// A string that does not end on its line.
-    fn open_string(&mut self, start: usize) -> usize {
+    /// A string that does not end on its line; its last piece begins at `piece`, and what stands
+    /// before that belongs to it.
+    fn open_string(&mut self, start: usize, piece: usize) -> usize {
         let end = self.line_end(start);
         let outer = self.interpolations.iter().position(|outer| !outer.long);
         if let Some(outer) = outer {
             self.open_interpolation(outer, end);
             return end;
         }
-        let close = self.before_closers(start, end);
+        let close = self.before_closers(piece.saturating_sub(1), end);
         self.mender
-            .edit(close, close, self.closing_quotes(start, close, "\""));
+            .edit(close, close, self.closing_quotes(piece, close, "\""));
         let place = self.mender.span(close, close);
         self.report_open_string(start, close, Some(place));
         close
@@ -357,8 +384,56 @@ impl RecoveryLexer<'_, '_> {
         self.report_open_string(start, end, None);
     }
 
+    /// Whether the `"""` before `end`, at which a string ends that began at `start`, is more likely
+    /// the beginning of another: it ends a line that begins like a statement or a declaration, and
+    /// is indented no further than the line on which the string began.
+    fn begins_another(&self, start: usize, end: usize) -> bool {
+        let quotes = end.saturating_sub(3);
+        let line = self.line_of(quotes);
+        let before = self.source.get(line..quotes).unwrap_or("");
+        let word = words::first_word(before.trim_start());
+        let behind = self.source.get(end..self.line_end(end)).unwrap_or("");
+        line > start
+            && self.interpolations.is_empty()
+            && before.ends_with(' ')
+            && behind.trim().is_empty()
+            && (words::STATEMENTS.contains(&word) || words::DECLARATIONS.contains(&word))
+            && indent_of(before) <= self.indent_at(start)
+    }
+
+    /// Where the line begins that holds `at`.
+    fn line_of(&self, at: usize) -> usize {
+        let before = self.source.get(..at).unwrap_or("");
+        before.rfind('\n').map_or(0, |end| end + 1)
+    }
+
+    /// How far the line is indented that holds `at`.
+    fn indent_at(&self, at: usize) -> usize {
+        let line = self.line_of(at);
+        indent_of(self.source.get(line..).unwrap_or(""))
+    }
+
+    /// Where a `"""` without an end probably ended: where its lines are indented further than the
+    /// line on which it began, before the first that is not; elsewhere before a declaration.
+    fn end_of_long(&self, start: usize) -> usize {
+        let own = self.indent_at(start);
+        let rest = self.source.get(start..).unwrap_or("");
+        let mut at = start;
+        let mut deeper = None;
+        for line in rest.split_inclusive('\n') {
+            if at > start && !line.trim().is_empty() {
+                let inside = indent_of(line) > own;
+                if deeper.replace(inside || deeper == Some(true)) == Some(true) && !inside {
+                    return at;
+                }
+            }
+            at += line.len();
+        }
+        self.next_declaration(start).unwrap_or(self.bytes.len())
+    }
+
     /// A `"""` without an end. In an interpolation of another it is the end of that one; else it
-    /// ends before the next line that begins a declaration.
+    /// ends where its lines do.
     fn open_long(&mut self, start: usize) -> usize {
         if let Some(outer) = self.interpolations.pop_if(|outer| outer.long) {
             self.tokens.truncate(outer.tokens);
@@ -371,7 +446,9 @@ impl RecoveryLexer<'_, '_> {
             self.rewind(start);
             return self.string(outer.string, start, true);
         }
-        let end = self.next_declaration(start).unwrap_or(self.bytes.len());
+        let end = self.end_of_long(start);
+        self.tokens.retain(|token| token.at < end);
+        self.mender.forget(end);
         self.mender
             .edit(end, end, self.closing_quotes(start + 3, end, "\"\"\"\n"));
         let span = self.mender.span(start, start + 3);
@@ -552,4 +629,9 @@ impl RecoveryLexer<'_, '_> {
             self.mender.diagnostics.push(errors::semicolons(spans));
         }
     }
+}
+
+/// How many blanks a line begins with.
+fn indent_of(line: &str) -> usize {
+    line.len() - line.trim_start_matches([' ', '\t']).len()
 }
