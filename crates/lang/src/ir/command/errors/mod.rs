@@ -37,7 +37,7 @@ pub(super) fn unclosed_heredoc(span: Span, mark: &str) -> Diagnostic {
     )
     .here("begins here")
     .help(format!(
-        "write `{mark}` on a line of its own, indented like the command's other lines"
+        "write `{mark}` on a line of its own, indented like the `\"\"\"` that ends the text"
     ))
 }
 
@@ -51,6 +51,17 @@ pub(super) fn unexpected(span: Span, word: &str) -> Diagnostic {
     Diagnostic::error(codes::COMMAND_UNCLOSED, span, message)
         .here("not valid here")
         .help("put it in quotes if it is meant as text")
+}
+
+/// `a && ; b`, `| a`: what joins commands has none on one side.
+pub(super) fn lonely(span: Span, word: &str) -> Diagnostic {
+    Diagnostic::error(
+        codes::COMMAND_UNCLOSED,
+        span,
+        format!("`{word}` lacks a command in this command's text"),
+    )
+    .here("a command is missing before or after it")
+    .help("write the command, or take the sign out; put it in quotes if it is meant as text")
 }
 
 /// It nests too deeply.

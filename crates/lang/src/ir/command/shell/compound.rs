@@ -309,6 +309,7 @@ impl ShellScanner<'_> {
             self.blanks();
             self.eat(')');
         }
+        self.awaits_body = true;
         Ok(())
     }
 
@@ -433,12 +434,19 @@ impl ShellScanner<'_> {
         self.bump();
         self.blanks();
         self.note(|tree| tree.function(Some(name)));
-        Ok(self.eat(')'))
+        self.awaits_body = self.eat(')');
+        Ok(self.awaits_body)
     }
 
     fn redirections(&mut self) -> Result<(), ShellSyntaxError> {
         loop {
             self.blanks();
+            if self.bash && self.next_is("&>") {
+                let start = self.at;
+                self.bump();
+                self.redirection(start, None)?;
+                continue;
+            }
             let digits = (0..)
                 .take_while(|ahead| {
                     matches!(self.raw(*ahead), Some(ShellUnit::Char(char)) if char.is_ascii_digit())

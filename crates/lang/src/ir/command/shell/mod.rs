@@ -55,6 +55,17 @@ enum ShellUnit {
     Value(usize),
 }
 
+/// What stands before a place in a list of commands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum ListPlace {
+    /// Nothing that a command must follow or that must be followed by a sign.
+    Start,
+    /// A command.
+    Command,
+    /// Something between these units that a command must follow.
+    Open(usize, usize),
+}
+
 /// The reader.
 pub(super) struct ShellScanner<'a> {
     pieces: &'a [CommandPiece],
@@ -75,6 +86,8 @@ pub(super) struct ShellScanner<'a> {
     pub(super) problems: Vec<Diagnostic>,
     /// Whether nothing has been read so far that only a shell understands.
     pub(super) plain: bool,
+    /// Whether the head of a function has been read, and its body comes next.
+    awaits_body: bool,
     /// How many simple commands there are.
     pub(super) commands: usize,
     /// The words of the first simple command.
@@ -110,6 +123,7 @@ impl<'a> ShellScanner<'a> {
             places: vec![None; pieces.len()],
             problems: Vec::new(),
             plain: true,
+            awaits_body: false,
             commands: 0,
             words: Vec::new(),
             tree: None,
@@ -147,50 +161,131 @@ impl<'a> ShellScanner<'a> {
         open: Option<OpenDelimiter>,
     ) -> Result<&'static str, ShellSyntaxError> {
         self.deeper(|this| {
+            let mut place = ListPlace::Start;
             loop {
+                let line = this.at;
                 this.gap()?;
+                if place == ListPlace::Command && this.ended_line(line) {
+                    place = ListPlace::Start;
+                }
                 match this.peek() {
                     None => {
+                        this.goes_on(place)?;
                         return match open {
                             None => Ok(""),
                             Some(open) => Err(this.unclosed(open)),
                         };
                     }
                     Some(ShellUnit::Char(')')) if ends.contains(&")") => {
+                        this.goes_on(place)?;
                         this.bump();
                         return Ok(")");
                     }
                     Some(ShellUnit::Char(')')) => return Err(this.unexpected(this.at, ")")),
+                    Some(ShellUnit::Char('&'))
+                        if this.bash
+                            && place == ListPlace::Start
+                            && this.raw(1) == Some(ShellUnit::Char('>')) =>
+                    {
+                        this.command()?;
+                        place = ListPlace::Command;
+                    }
                     Some(ShellUnit::Char(';')) => {
+                        let start = this.at;
+                        this.goes_on(place)?;
                         if this.separator(ends)? {
                             return Ok(";;");
                         }
+                        this.follows_command(place, start)?;
+                        place = ListPlace::Start;
                     }
                     Some(ShellUnit::Char(sign @ ('&' | '|'))) => {
-                        this.plain = false;
-                        this.bump();
-                        let pipe = sign == '|' && !this.eat('|');
-                        // `&&`, and `|&`, which is a pipe.
-                        let double = this.eat('&');
-                        this.note(|tree| {
-                            if sign == '&' && !double {
-                                tree.background();
-                            }
-                            tree.separator(pipe);
-                        });
+                        let (start, was) = (this.at, place);
+                        place = match this.connector(sign) {
+                            true => ListPlace::Start,
+                            false => ListPlace::Open(start, this.at),
+                        };
+                        if was != ListPlace::Command {
+                            return Err(this.lonely(start, this.at));
+                        }
                     }
                     Some(_) => {
                         let start = this.at;
                         if let Some(keyword) = this.command()? {
+                            this.goes_on(place)?;
                             if ends.contains(&keyword) {
                                 return Ok(keyword);
                             }
                             return Err(this.unexpected(start, keyword));
                         }
+                        if place == ListPlace::Command {
+                            return Err(this.unexpected(start, "this"));
+                        }
+                        place = match std::mem::take(&mut this.awaits_body) {
+                            true => ListPlace::Open(start, this.at),
+                            false => ListPlace::Command,
+                        };
                     }
                 }
             }
         })
+    }
+
+    /// Reads `&`, `&&`, `|`, `||` or `|&`, which is a pipe; whether what is before may stand alone.
+    fn connector(&mut self, sign: char) -> bool {
+        self.plain = false;
+        self.bump();
+        let pipe = sign == '|' && !self.eat('|');
+        let double = self.eat('&');
+        let background = sign == '&' && !double;
+        self.note(|tree| {
+            if background {
+                tree.background();
+            }
+            tree.separator(pipe);
+        });
+        background
+    }
+
+    /// Whether a line has ended since `start`.
+    fn ended_line(&self, start: usize) -> bool {
+        let units = self.units.get(start..self.at).unwrap_or_default();
+        let is_end = |(at, (unit, ..)): (usize, &(ShellUnit, usize, usize))| {
+            *unit == ShellUnit::Char('\n')
+                && !(at > 0 && matches!(units.get(at - 1), Some((ShellUnit::Char('\\'), ..))))
+        };
+        units.iter().enumerate().any(is_end)
+    }
+
+    /// Makes sure that nothing is open that a command must follow.
+    fn goes_on(&mut self, place: ListPlace) -> Result<(), ShellSyntaxError> {
+        match place {
+            ListPlace::Open(start, end) => Err(self.lonely(start, end)),
+            ListPlace::Start | ListPlace::Command => Ok(()),
+        }
+    }
+
+    /// Makes sure that a `;` at `start` ends a command.
+    fn follows_command(&mut self, place: ListPlace, start: usize) -> Result<(), ShellSyntaxError> {
+        match place {
+            ListPlace::Command => Ok(()),
+            ListPlace::Start | ListPlace::Open(..) => Err(self.lonely(start, start + 1)),
+        }
+    }
+
+    /// A sign that joins commands, or the head of a function, lacks one.
+    fn lonely(&mut self, start: usize, end: usize) -> ShellSyntaxError {
+        let (first, last) = (self.span(start), self.span(end.max(start + 1) - 1));
+        let word = self.units.get(start..end).unwrap_or_default().iter();
+        let word: String = (word)
+            .filter_map(|(unit, ..)| match unit {
+                ShellUnit::Char(char) => Some(*char),
+                ShellUnit::Value(_) => None,
+            })
+            .collect();
+        self.problems
+            .push(errors::lonely(first.to(last), word.trim()));
+        ShellSyntaxError
     }
 
     /// Reads `;`, or `;;`, `;&` and `;;&`, which end a branch of a `case`.
