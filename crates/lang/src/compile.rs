@@ -91,4 +91,6 @@ pub fn analyse(
 #[cfg(test)]
 mod dump;
 #[cfg(test)]
+mod newcomers;
+#[cfg(test)]
 mod tests;

@@ -1,5 +1,6 @@
 //! The texts of all syntax errors: one diagnostic constructor for each.
 
+use crate::foreign::{self, Habit};
 use crate::grammar::Unreadable;
 use crate::lower::NumberProblem;
 use crate::recover::UnclosedReason;
@@ -321,21 +322,266 @@ pub(super) fn endless(span: Span, found: &str) -> Diagnostic {
     )
 }
 
+/// A word of another language, with its entry in the tables.
+pub(super) fn habit(span: Span, habit: Habit) -> Diagnostic {
+    error(codes::SYNTAX, span, habit.message).help(habit.help)
+}
+
+/// `pipeline p:`, and a body by indentation: all of a file.
+pub(super) fn colon_bodies(spans: &[Span], edits: Vec<(Span, String)>) -> Option<Diagnostic> {
+    let first = *spans.first()?;
+    let more = match spans.len() - 1 {
+        0 => String::new(),
+        1 => String::from("and once more in this file"),
+        more => format!("and {more} times more in this file"),
+    };
+    let mut diagnostic = error(
+        codes::SYNTAX,
+        first,
+        "a body is written in `{ … }`; indentation has no meaning",
+    )
+    .here(more)
+    .help("write `{` in place of `:`, and a `}` where the body ends");
+    diagnostic.fixes.push(Fix {
+        title: String::from("write the bodies in `{ … }`"),
+        edits,
+    });
+    Some(diagnostic)
+}
+
+/// `steps:`, `- run: make`
+pub(super) fn yaml(span: Span, file: bool) -> Diagnostic {
+    let diagnostic = error(
+        codes::SYNTAX,
+        span,
+        "keys and lists of YAML have no meaning here",
+    );
+    diagnostic.help(if file {
+        "a file consists of declarations: `pipeline NAME { … }`, with statements such as \
+         `run \"make\"` in its braces"
+    } else {
+        "leave out the key and the dashes, and write statements one below the other: \
+         `run \"make\"`, `deploy SERVICE to INFRASTRUCTURE`"
+    })
+}
+
+/// `log: "x"`
+pub(super) fn colon_behind(span: Span, word: &str) -> Diagnostic {
+    error(
+        codes::WRONG_SIGN,
+        span,
+        format!("`{word}` is not followed by `:`"),
+    )
+    .fix("remove the `:`", span, "")
+}
+
+/// A program as a statement; `quoted` is the line as it should stand.
+pub(super) fn program(span: Span, word: &str, quoted: &str) -> Diagnostic {
+    error(
+        codes::SYNTAX,
+        span,
+        format!("`{word}` is a program, which is run by `run`"),
+    )
+    .help("put the whole command into quotes behind `run`")
+    .fix(format!("write `{quoted}`"), span, quoted)
+}
+
+/// `if [ -f x ]; then … fi`
+pub(super) fn shell_block(span: Span, all: Span, word: &str, text: &str) -> Diagnostic {
+    error(
+        codes::FOREIGN_CONTROL,
+        span,
+        format!("this `{word}` is written as in a shell"),
+    )
+    .help(
+        "hand the whole of it to the shell, as one command of several lines: `run \"\"\"`, the \
+         lines, `\"\"\"`",
+    )
+    .fix("make it one command", all, text)
+}
+
+/// `$(date)` outside of a command.
+pub(super) fn command_value(span: Span, command: &str) -> Diagnostic {
+    error(
+        codes::CHARACTER,
+        span,
+        "`$(…)` gives the output of a command inside of `run` only",
+    )
+    .help(format!(
+        "name the result of the command, and take its output: `let NAME = run \"{command}\"`, \
+         then `NAME.stdout`"
+    ))
+}
+
+/// `${HOME:-x}`; `value` is what stands for it here, if there is something.
+pub(super) fn shell_variable(span: Span, written: &str, value: Option<&str>) -> Diagnostic {
+    let diagnostic = error(
+        codes::CHARACTER,
+        span,
+        "`${…}` holds a value of this language, not a variable of the shell",
+    );
+    match value {
+        Some(value) => diagnostic
+            .help(format!(
+                "read the variable with `{value}`; in a command the shell replaces `\\{written}`"
+            ))
+            .fix(format!("change to `{value}`"), span, value),
+        None => diagnostic
+            .help(format!("in a command the shell replaces `\\{written}`"))
+            .fix("leave it to the shell", span, format!("\\{written}")),
+    }
+}
+
+/// `${{ env.HOME }}`, `{{ tag }}`
+pub(super) fn double_braces(span: Span, value: &str, known: Option<String>) -> Diagnostic {
+    let diagnostic = error(
+        codes::CHARACTER,
+        span,
+        "a value is put into a text by one pair of braces",
+    );
+    match known {
+        Some(help) => diagnostic.help(help),
+        None => diagnostic
+            .help(format!("write `{value}`"))
+            .fix(change_to(value), span, value),
+    }
+}
+
+/// `pipeline my pipeline {`
+pub(super) fn two_words(span: Span, joined: &str) -> Diagnostic {
+    error(codes::INCOMPLETE, span, "a name is a single word")
+        .help(format!("join the words: `{joined}`"))
+        .fix(change_to(joined), span, joined)
+}
+
+/// Words between a head and its body.
+pub(super) fn before_body(span: Span, text: &str) -> Diagnostic {
+    let shown = shown(text);
+    error(
+        codes::SYNTAX,
+        span,
+        format!("`{shown}` is not expected before the body"),
+    )
+    .help("leave it out: the body `{ … }` follows here")
+}
+
+/// A comma or another word that says nothing.
+pub(super) fn needless(span: Span, gone: Span, found: &str, why: &str) -> Diagnostic {
+    error(codes::SYNTAX, span, String::from(why))
+        .help(format!("leave out `{found}`"))
+        .fix(format!("remove `{found}`"), gone, "")
+}
+
+/// `input port: int where port > 0 = 80`
+pub(super) fn late_default(span: Span, all: Span, right: &str) -> Diagnostic {
+    error(
+        codes::MISPLACED,
+        span,
+        "the default comes before the condition",
+    )
+    .help(format!("write `{right}`"))
+    .fix("move the default", all, right)
+}
+
+/// `secret token: string = …`
+pub(super) fn typed_secret(span: Span, name: &str) -> Diagnostic {
+    error(
+        codes::MISPLACED,
+        span,
+        format!("`{name}` has no other type than `secret`"),
+    )
+    .help("leave the type out")
+    .fix("remove the type", span, "")
+}
+
+/// `kind a: b`, `kind a extends b`
+pub(super) fn kind_base(span: Span) -> Diagnostic {
+    error(
+        codes::SYNTAX,
+        span,
+        "a kind takes nothing over from another kind",
+    )
+    .help("leave this out, and write all fields in the kind itself")
+    .fix("remove it", span, "")
+}
+
+/// `x => x + 1`
+pub(super) fn lambda(span: Span, right: Option<&str>) -> Diagnostic {
+    let diagnostic = error(codes::SYNTAX, span, "functions are not written as values");
+    match right {
+        Some(right) => diagnostic.help(format!("write a comprehension: `{right}`")),
+        None => diagnostic
+            .help("write a comprehension: `[f(x) for x in LIST]`, or `[x for x in LIST if …]`"),
+    }
+}
+
+/// `"x".upper()`
+pub(super) fn method(span: Span, function: &str, edits: Vec<(Span, String)>) -> Diagnostic {
+    let mut diagnostic = error(
+        codes::CALLEE,
+        span,
+        "functions are not called behind a value",
+    )
+    .help(format!("the value is an argument: `{function}(VALUE)`"));
+    diagnostic.fixes.push(Fix {
+        title: format!("call `{function}` with the value"),
+        edits,
+    });
+    diagnostic
+}
+
+/// `a?.b`
+pub(super) fn optional_field(span: Span) -> Diagnostic {
+    error(
+        codes::FOREIGN_OPERATOR,
+        span,
+        "fields of what may be `none` are not read with `?.`",
+    )
+    .help("compare it before: `if a != none then a.b else …`, or `if a != none { … }` around it")
+}
+
 // ----- Expressions -----
 
 /// A value that must stand here does not.
 pub(super) fn missing_value(place: Span, what: &str) -> Diagnostic {
-    error(codes::MISSING_VALUE, place, format!("expected {what}")).here("here")
+    error(codes::MISSING_VALUE, place, format!("expected {what}"))
+        .here("here")
+        .help(format!("put {what} here"))
+}
+
+/// A value that must stand behind a keyword does not.
+pub(super) fn missing_behind(place: Span, what: &str, keyword: &str) -> Diagnostic {
+    let diagnostic = missing_value(place, what);
+    match foreign::ours(&foreign::EXAMPLES, keyword) {
+        Some(example) => diagnostic.help(format!("write, for example, `{example}`")),
+        None => diagnostic,
+    }
 }
 
 /// Text before a closing bracket, or behind the end of something.
-pub(super) fn unexpected(span: Span, text: &str) -> Diagnostic {
+pub(super) fn unexpected(span: Span, text: &str, sign: &str) -> Diagnostic {
     let shown = shown(text);
     error(
         codes::SYNTAX,
         span,
         format!("`{shown}` is not expected here"),
     )
+    .help_opt(beside(sign).map(String::from))
+}
+
+/// What was probably meant by a sign or text behind a complete statement.
+fn beside(text: &str) -> Option<&'static str> {
+    match text.as_bytes().first()? {
+        b'+' => Some("write one text, with values as `${…}` in it"),
+        b'"' => Some("write one text; of two commands each has a `run` of its own"),
+        b'=' => Some("a name keeps its value: give the other value a name of its own with `let`"),
+        b',' => Some("leave the comma out"),
+        b':' => Some("leave the `:` out"),
+        b'|' | b'>' | b'<' | b'&' => {
+            Some("signs of the shell stand inside the quotes of a command")
+        }
+        _ => Some("leave it out, or begin a statement of its own with one of the known words"),
+    }
 }
 
 /// A `?` that would choose between two values.
@@ -398,6 +644,7 @@ pub(super) fn callee(span: Span) -> Diagnostic {
         span,
         "only a name or `namespace.name` can be called",
     )
+    .help("name the value with `let` first; a function takes it as an argument: `upper(VALUE)`")
 }
 
 /// `f(1: 2)`
@@ -466,19 +713,57 @@ pub(super) fn quoted_name(span: Span, what: &str, text: &str) -> Diagnostic {
     if words::is_name(text) {
         diagnostic.fix(change_to(text), span, text)
     } else {
-        diagnostic.help("a name has letters, digits, `_` and `-`")
+        match slug(text) {
+            Some(name) => diagnostic
+                .help(format!(
+                    "a name is one word of letters, digits, `_` and `-`: `{name}`"
+                ))
+                .fix(change_to(&name), span, name),
+            None => diagnostic.help("a name is one word of letters, digits, `_` and `-`"),
+        }
     }
 }
 
 /// A part of a statement or declaration that must stand here does not.
 pub(super) fn missing_part(place: Span, what: &str) -> Diagnostic {
-    error(codes::INCOMPLETE, place, format!("expected {what}")).here("here")
+    error(codes::INCOMPLETE, place, format!("expected {what}"))
+        .here("here")
+        .help(format!("put {what} here"))
 }
 
 /// An input, field or parameter without a type.
-pub(super) fn no_type(span: Span, what: &str, name: &str) -> Diagnostic {
-    error(codes::INCOMPLETE, span, format!("`{name}` has no type"))
-        .help(format!("{what} is written `{name}: TYPE`"))
+pub(super) fn no_type(span: Span, what: &str, name: &str, guess: Option<&str>) -> Diagnostic {
+    let diagnostic = error(codes::INCOMPLETE, span, format!("`{name}` has no type"))
+        .help(format!("{what} is written `{name}: TYPE`"));
+    let Some(guess) = guess else {
+        return diagnostic;
+    };
+    let behind = Span {
+        start: span.end,
+        ..span
+    };
+    diagnostic
+        .help(format!("{what} has a type: `{name}: {guess}`"))
+        .fix(format!("add `: {guess}`"), behind, format!(": {guess}"))
+}
+
+/// `=> string`
+pub(super) fn result_arrow(span: Span) -> Diagnostic {
+    error(codes::WRONG_SIGN, span, "the type of a result follows `->`").fix(
+        change_to("->"),
+        span,
+        "->",
+    )
+}
+
+/// `w(s service)`
+pub(super) fn no_colon(place: Span, name: &str) -> Diagnostic {
+    error(
+        codes::WRONG_SIGN,
+        place,
+        format!("`:` is missing between `{name}` and its type"),
+    )
+    .fix("add `:`", place, ":")
 }
 
 /// A declaration without a value.
@@ -489,6 +774,7 @@ pub(super) fn no_value(place: Span, name: &str) -> Diagnostic {
         format!("expected `=` and a value for `{name}`"),
     )
     .here("here")
+    .help("write `= VALUE` here")
 }
 
 /// A service or infrastructure without a kind.
@@ -501,6 +787,7 @@ pub(super) fn no_kind(span: Span, what: &str, name: &str) -> Diagnostic {
 pub(super) fn no_body(place: Span, what: &str, of: &str) -> Diagnostic {
     error(codes::INCOMPLETE, place, format!("expected `{{` and {of}"))
         .here(format!("{what} has no body"))
+        .help("write `{ … }` here")
 }
 
 /// `retry 3 every 5s` in a handler.
@@ -526,7 +813,9 @@ pub(super) fn command(span: Span, quoted: Option<&str>) -> Diagnostic {
         "the command of `run` must be in quotes",
     );
     match quoted {
-        Some(quoted) => diagnostic.fix("put it into quotes", span, quoted),
+        Some(quoted) => diagnostic
+            .help(format!("put it into quotes: `run {}`", quoted.trim()))
+            .fix("put it into quotes", span, quoted),
         None => diagnostic.help("write `run \"…\"`, with values as `${…}`"),
     }
 }
@@ -597,6 +886,12 @@ fn article(what: &str) -> &'static str {
 
 /// A misspelt word, or the word of another language.
 pub(super) fn misspelt(span: Span, found: &str, right: &str, what: &str) -> Diagnostic {
+    if foreign::ours(&foreign::KEYWORDS, found) == Some(right) {
+        let message = format!("`{found}` is written `{right}` here");
+        return error(codes::SYNTAX, span, message)
+            .help(format!("write `{right}`"))
+            .fix(change_to(right), span, right);
+    }
     error(
         codes::SYNTAX,
         span,
@@ -635,6 +930,18 @@ pub(super) fn no_let(span: Span, place: Span, name: &str) -> Diagnostic {
     .fix("add `let`", place, "let ")
 }
 
+/// `x = 6`, where `x` has a value.
+pub(super) fn set_again(span: Span, name: &str) -> Diagnostic {
+    error(
+        codes::SYNTAX,
+        span,
+        format!("`{name}` keeps the value that it has"),
+    )
+    .help(format!(
+        "give the other value a name of its own: `let {name}-2 = …`"
+    ))
+}
+
 /// `foo` alone.
 pub(super) fn no_call(span: Span, place: Span, name: &str) -> Diagnostic {
     error(codes::SYNTAX, span, format!("`{name}` is not a statement"))
@@ -649,7 +956,7 @@ pub(super) fn stray_statement(span: Span, found: &str) -> Diagnostic {
         span,
         format!("the statement `{found}` is not allowed here"),
     )
-    .help("statements go in the body of a pipeline or a workflow")
+    .help("put it into the body of a pipeline or a workflow: `pipeline NAME { … }`")
 }
 
 /// A declaration in a block.
@@ -718,4 +1025,14 @@ fn shown(text: &str) -> String {
         short.push('…');
     }
     short.replace('`', "'").replace('\u{1}', "")
+}
+
+/// A text as one name.
+fn slug(text: &str) -> Option<String> {
+    let words: Vec<&str> = text
+        .split(|c: char| !c.is_alphanumeric())
+        .filter(|word| !word.is_empty())
+        .collect();
+    let name = words.join("-").to_lowercase();
+    words::is_name(&name).then_some(name)
 }

@@ -10,6 +10,7 @@
 pub mod ast;
 mod compare;
 mod errors;
+pub mod foreign;
 mod grammar;
 pub mod lexer;
 mod lower;

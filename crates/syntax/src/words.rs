@@ -1,5 +1,6 @@
 //! The keywords of the language, and the words of other languages that people write instead.
 
+use super::foreign;
 use super::lexer::is_word_part;
 use lockstep_base::diagnostic::suggest;
 
@@ -90,59 +91,13 @@ pub const INNER: [&str; 13] = [
     "then",
 ];
 
-/// Words of other languages, with ours.
-const FOREIGN: [(&str, &str); 40] = [
-    ("print", "log"),
-    ("echo", "log"),
-    ("puts", "log"),
-    ("say", "log"),
-    ("sleep", "wait"),
-    ("delay", "wait"),
-    ("sh", "run"),
-    ("shell", "run"),
-    ("bash", "run"),
-    ("exec", "run"),
-    ("script", "run"),
-    ("command", "run"),
-    ("task", "step"),
-    ("job", "step"),
-    ("const", "let"),
-    ("var", "let"),
-    ("val", "let"),
-    ("set", "let"),
-    ("throw", "fail"),
-    ("raise", "fail"),
-    ("error", "fail"),
-    ("switch", "if"),
-    ("approval", "approve"),
-    ("sequential", "serial"),
-    ("sequence", "serial"),
-    ("concurrent", "parallel"),
-    ("def", "workflow"),
-    ("fn", "workflow"),
-    ("func", "workflow"),
-    ("function", "workflow"),
-    ("env", "environment"),
-    ("param", "input"),
-    ("parameter", "input"),
-    ("variable", "input"),
-    ("infra", "infrastructure"),
-    ("finally", "always"),
-    ("catch", "on failure"),
-    ("except", "on failure"),
-    ("rescue", "on failure"),
-    ("retries", "retry"),
-];
-
 /// The candidate that `word` was probably meant to be.
 pub(super) fn suggest_keyword<'a>(word: &str, candidates: &[&'a str]) -> Option<&'a str> {
     if word.is_empty() {
         return None;
     }
-    let foreign = FOREIGN
-        .iter()
-        .find(|(other, ours)| *other == word && candidates.contains(ours))
-        .and_then(|(_, ours)| candidates.iter().find(|candidate| *candidate == ours));
+    let foreign = foreign::ours(&foreign::KEYWORDS, word)
+        .and_then(|ours| candidates.iter().find(|candidate| **candidate == ours));
     foreign.copied().or_else(|| {
         suggest::closest(word, candidates.iter().copied())
             .first()
@@ -191,4 +146,16 @@ pub(super) fn must_go_on(text: &str) -> bool {
         || BEFORE_NAMES.contains(&word)
         || OPERATORS.contains(&word)
         || word == "from"
+}
+
+/// The beginning of a text, as far as a look ahead may go: what is looked for at many places of
+/// a long line must not cost its length each time.
+pub(super) fn beginning(text: &str, most: usize) -> &str {
+    text.get(..text.floor_char_boundary(most)).unwrap_or("")
+}
+
+/// The end of a text, as far as a look back may go.
+pub(super) fn ending(text: &str, most: usize) -> &str {
+    let from = text.floor_char_boundary(text.len().saturating_sub(most));
+    text.get(from..).unwrap_or("")
 }

@@ -16,7 +16,7 @@ pub fn github(diagnostics: &[Diagnostic], sources: &Sources) -> String {
             Severity::Warning => "warning",
         };
         let mut text = diagnostic.message.clone();
-        if let Some(help) = &diagnostic.help {
+        if let Some(help) = diagnostic.remedy() {
             text.push('\n');
             text.push_str(help);
         }

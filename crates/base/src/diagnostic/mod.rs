@@ -151,6 +151,12 @@ impl Diagnostic {
         self
     }
 
+    /// What to do about it, for people: the help, or else what the first fix does.
+    pub fn remedy(&self) -> Option<&str> {
+        let fix = self.fixes.first().map(|fix| fix.title.as_str());
+        self.help.as_deref().or(fix)
+    }
+
     /// The primary place.
     pub fn span(&self) -> Option<Span> {
         self.labels.first().map(|label| label.span)

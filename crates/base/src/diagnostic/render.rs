@@ -96,7 +96,7 @@ fn render_one(diagnostic: &Diagnostic, excerpts: &Excerpts<'_>, style: RenderSty
             out.push_str(&snippet(excerpt, &labels, diagnostic.severity, style));
         }
     }
-    if let Some(help) = &diagnostic.help {
+    if let Some(help) = diagnostic.remedy() {
         out.push_str(&report(
             &MietteReport::of_help(clean(help)),
             style,

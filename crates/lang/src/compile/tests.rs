@@ -35,7 +35,7 @@ impl Files for CorpusFiles {
     }
 }
 
-fn compiled(text: &str) -> Compilation {
+pub(super) fn compiled(text: &str) -> Compilation {
     compile(&CorpusFiles::new(text), "main.deploy")
 }
 
@@ -50,7 +50,7 @@ fn place(sources: &Sources, span: Span) -> String {
 }
 
 /// A diagnostic as plain text: what snapshots hold.
-fn shown(sources: &Sources, diagnostic: &Diagnostic) -> String {
+pub(super) fn shown(sources: &Sources, diagnostic: &Diagnostic) -> String {
     let mut text = String::new();
     let mut labels = diagnostic.labels.iter();
     let first = labels.next().expect("a primary label");

@@ -37,13 +37,21 @@ pub fn unreadable_import(at: Span, written: &str, target: &str, why: &FileError)
             None => error,
         };
     }
-    Diagnostic::error(
+    let error = Diagnostic::error(
         codes::IMPORT_FILE,
         at,
         format!("cannot read `{target}`: {why}"),
     )
-    .here("imported here")
-    .help("a path is relative to the folder of the file that imports it")
+    .here("imported here");
+    if written.ends_with(".deploy") {
+        return error.help("a path is relative to the folder of the file that imports it");
+    }
+    let right = format!("\"{written}.deploy\"");
+    error
+        .help(format!(
+            "a file is named with its ending: `{written}.deploy`"
+        ))
+        .fix("add the ending", at, right)
 }
 
 pub fn path_not_plain(at: Span) -> Diagnostic {
@@ -157,6 +165,21 @@ pub fn unknown(name: &Ident, wanted: &[DeclKind], near: &[String]) -> Diagnostic
         name.span,
         format!("there is no {} `{}`", sorts(wanted), name.name),
     );
+    let error = match wanted {
+        [sort] => error.help(match sort {
+            DeclKind::Kind => format!(
+                "declare it with `kind {} {{ … }}`, or import it: `from \"std/kubernetes\" import \
+                 kubernetes`",
+                name.name
+            ),
+            sort => format!(
+                "declare it with `{} {} …`, or import it",
+                sort.word(),
+                name.name
+            ),
+        }),
+        _ => error,
+    };
     with_suggestion(error, name, near.iter().map(String::as_str))
 }
 

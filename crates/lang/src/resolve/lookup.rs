@@ -74,6 +74,10 @@ impl Modules {
 
     /// The declaration of one of the wanted sorts behind `name` or `ns.name`.
     pub fn path_of(&self, file: FileId, path: &Path, wanted: &[DeclKind]) -> Lookup<Decl> {
+        if path.name.name.is_empty() {
+            // That a name is missing has been reported.
+            return Err(None);
+        }
         let found = match &path.namespace {
             None => match self.find(file, &path.name.name) {
                 Some(binding) => {

@@ -67,6 +67,8 @@ fn declare(modules: &mut Modules, file: FileId, diagnostics: &mut Diagnostics) {
             imported: false,
         };
         match module.names.get(&name.name) {
+            // That a name is missing has been reported.
+            _ if name.name.is_empty() => {}
             Some(first) => diagnostics.push(errors::duplicate(name, first.span)),
             None => {
                 module.names.insert(name.name.clone(), binding);
@@ -118,6 +120,8 @@ fn import(
                 for wanted in names {
                     let alias = wanted.alias.as_ref();
                     let target = match import.file {
+                        // The cycle has been reported.
+                        Some(from) if from == file => NameTarget::Lost,
                         Some(from) => exported_name(modules, exported, from, &wanted.name)
                             .unwrap_or_else(|error| {
                                 diagnostics.extend(error.map(|error| *error));

@@ -193,6 +193,14 @@ impl Checker<'_> {
             None if &*base.name == "run" && locals.find("run").is_none() => {
                 Some(self.run_field(locals, name, span))
             }
+            None if locals.find(&base.name).is_none()
+                && !locals.is_recovered(&base.name)
+                && !self.modules.is_lost(locals.file, &base.name) =>
+            {
+                let error = errors::foreign_scope(base, name, span)?;
+                self.report(error);
+                Some(Typed::unknown(span))
+            }
             None => None,
         }
     }

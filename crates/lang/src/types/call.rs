@@ -6,6 +6,7 @@ use crate::resolve::{Decl, DeclKind, NameTarget};
 use lockstep_base::source::{FileId, Span};
 use lockstep_base::value::{Type, Value};
 use lockstep_syntax::ast::{self, ExprKind as Form};
+use lockstep_syntax::foreign;
 
 use super::locals::LocalScope;
 use super::{BUILTIN_ACTIONS, Checker, Parameter, Typed, errors};
@@ -112,10 +113,17 @@ impl Checker<'_> {
             if &*space.name == "http" {
                 return self.http(name);
             }
-            if builtins::find(&name.name).is_some() {
-                self.report(errors::no_methods(name, span));
-                return ResolvedCallee::Lost;
-            }
+        }
+        let is_space = matches!(
+            self.modules
+                .find(file, &space.name)
+                .map(|found| found.target),
+            Some(NameTarget::Namespace(_) | NameTarget::Lost)
+        );
+        let ours = foreign::ours(&foreign::FUNCTIONS, &name.name).unwrap_or(&name.name);
+        if !is_space && builtins::find(ours).is_some() {
+            self.report(errors::no_methods(ours, &space.name, span));
+            return ResolvedCallee::Lost;
         }
         let path = ast::Path {
             namespace: Some(space.clone()),

@@ -1,6 +1,7 @@
 //! Lowers what the error productions of the grammar have matched. What was probably meant becomes a
 //! repair, after which the text is parsed again; everything else becomes one precise diagnostic.
 
+use super::foreign::is_yaml;
 use super::{MAX_DIAGNOSTICS, TreeBuilder};
 use crate::ast::{Expr, ExprKind, Item};
 use crate::grammar::{Pair, Parts, Rule};
@@ -61,6 +62,10 @@ pub(super) struct Before {
     problems: bool,
     /// How many broken lines that could not be repaired stand directly above.
     broken: usize,
+    /// Whether lines of YAML that stand directly above were reported.
+    yaml: bool,
+    /// Whether a word of another language was reported directly above.
+    habit: bool,
 }
 
 impl<'t> TreeBuilder<'t> {
@@ -86,6 +91,8 @@ impl<'t> TreeBuilder<'t> {
             range: Some((start, self.trim(end).max(start))),
             problems: self.report_broken() > trouble,
             broken: 0,
+            yaml: false,
+            habit: false,
         }
     }
 
@@ -119,6 +126,30 @@ impl<'t> TreeBuilder<'t> {
         let same_line = before
             .range
             .is_some_and(|(_, end)| !self.text_of(end, start).contains('\n'));
+        let yaml = !same_line
+            && matches!(around, BrokenLineContext::File | BrokenLineContext::Block)
+            && (is_yaml(text) || before.yaml && around == BrokenLineContext::File);
+        if yaml {
+            if !before.yaml {
+                let line = text.lines().next().unwrap_or(text).trim_end();
+                let span = self.place(start, start + line.len());
+                self.report(errors::yaml(span, around == BrokenLineContext::File));
+            }
+            return Before {
+                yaml: true,
+                broken: before.broken + 1,
+                ..self.before(start, end, trouble)
+            };
+        }
+        if !same_line && self.habitual_line(text, span, around)
+            || before.habit && matches!(word, "catch" | "except" | "rescue" | "finally" | "end")
+        {
+            return Before {
+                habit: true,
+                broken: before.broken + 1,
+                ..self.before(start, end, trouble)
+            };
+        }
         let mended = self.foreign_line(text, span, word, around)
             || (same_line && self.forgotten_value(before, start))
             || (!(same_line && before.problems)
@@ -145,7 +176,7 @@ impl<'t> TreeBuilder<'t> {
     }
 
     /// Whether a strange character was taken out of the line before `start`.
-    fn marked_before(&self, start: usize) -> bool {
+    pub(super) fn marked_before(&self, start: usize) -> bool {
         let above = self.text_of(0, start);
         let line = above.rfind('\n').map_or(0, |at| at + 1);
         let (from, to) = (self.place(line, line).start, self.place(start, start).start);
@@ -225,6 +256,14 @@ impl<'t> TreeBuilder<'t> {
         if !known || line <= sibling {
             return false;
         }
+        let names = above.get(..line).unwrap_or("").trim_end();
+        if names.ends_with(',') {
+            // The declaration was read as one more name of an import.
+            let comma = self.place(names.len() - 1, names.len());
+            let why = "no further name follows this comma";
+            self.repair(comma, " ", errors::needless(comma, comma, ",", why));
+            return true;
+        }
         let blanks = above.len() - line - above.get(line..).unwrap_or("").trim_start().len();
         self.hole_before(line + blanks);
         true
@@ -256,12 +295,18 @@ impl<'t> TreeBuilder<'t> {
             return false;
         }
         if same_line {
-            return self.misspelt_tail(span, word, next, around);
+            return self.ending(word, start) || self.misspelt_tail(span, word, next, around);
         }
         let assigned = next.starts_with('=') && !next.starts_with("==");
         if assigned && matches!(around, BrokenLineContext::File | BrokenLineContext::Block) {
             let place = self.place(start, start);
-            self.repair(place, "let ", errors::no_let(span, place, word));
+            let above = words::ending(self.text_of(0, start), 2_000);
+            if above.contains(&format!("let {word} ")) || above.contains(&format!("input {word}:"))
+            {
+                self.report(errors::set_again(span, word));
+            } else {
+                self.repair(place, "let ", errors::no_let(span, place, word));
+            }
             return true;
         }
         if next.starts_with(['(', '.', '=', ':']) && around != BrokenLineContext::File {
@@ -351,12 +396,40 @@ impl<'t> TreeBuilder<'t> {
         same_line: bool,
     ) {
         let word = first_word(text);
+        if text.starts_with("?.") {
+            let span = Span {
+                end: span.end + 1,
+                ..span
+            };
+            self.report(errors::optional_field(span));
+            return;
+        }
         if word == "?" {
             self.report(errors::ternary(span));
             return;
         }
         if same_line {
-            self.report(errors::unexpected(span, word));
+            let next = text.get(word.len()..).unwrap_or("").trim_start();
+            let assigned = next.starts_with('=').then_some("=");
+            let string = text
+                .get(1..)
+                .and_then(|rest| rest.split(['"', '\n']).next());
+            let (word, span) = match string {
+                Some(string)
+                    if word == "\""
+                        && text
+                            .get(string.len() + 1..)
+                            .is_some_and(|rest| rest.starts_with('"')) =>
+                {
+                    let end = span.end + string.len() as u32 + 1;
+                    (
+                        text.get(..string.len() + 2).unwrap_or(word),
+                        Span { end, ..span },
+                    )
+                }
+                _ => (word, span),
+            };
+            self.report(errors::unexpected(span, word, assigned.unwrap_or(word)));
             return;
         }
         let name = words::is_name(word);
@@ -385,7 +458,10 @@ impl<'t> TreeBuilder<'t> {
                 span,
                 word,
                 around.what(),
-                format!("to call a workflow or an action, write `{word}(…)`"),
+                format!(
+                    "to run a program, write `run \"{word} …\"`; to call a workflow or an action, \
+                     `{word}(…)`"
+                ),
             ),
             BrokenLineContext::Block => errors::unknown(
                 all,
@@ -430,6 +506,12 @@ impl<'t> TreeBuilder<'t> {
     pub(super) fn bad_head(&mut self, pair: Pair<'_>, keyword: &str, known: &[&str], quiet: bool) {
         let text = pair.text();
         let start = pair.start();
+        if !quiet && keyword == "kind" && text.starts_with([':', 'e']) {
+            let end = start + text.trim_end().len();
+            let span = self.place(start, end);
+            self.report(errors::kind_base(span));
+            return;
+        }
         let word = first_word(text);
         let span = self.place(start, start + word.len());
         let rest = text.get(word.len()..).unwrap_or("");
@@ -445,6 +527,8 @@ impl<'t> TreeBuilder<'t> {
         } else if word == "in" && loops {
             let place = self.after_last_word(start);
             self.report(errors::missing_part(place, "a variable before `in`"));
+        } else if self.habitual_head(text, start) {
+            // It has been reported.
         } else if matches!(word, "then" | "do") {
             let help = "the body is written in `{ … }` directly after the head";
             let diagnostic = errors::foreign_control(span, word, "", help);
@@ -459,6 +543,11 @@ impl<'t> TreeBuilder<'t> {
             self.report(errors::no_list(place, keyword, word));
         } else {
             let all = self.span(&pair);
+            if matches!(keyword, "kind" | "a declaration" | "a branch") {
+                self.report(errors::before_body(all, text));
+                self.inner_blocks(pair);
+                return;
+            }
             let help = format!(
                 "allowed before the body: {}",
                 lockstep_base::diagnostic::suggest::or_list(&MODIFIERS_SHOWN)

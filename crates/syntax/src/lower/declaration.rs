@@ -50,6 +50,7 @@ impl<'t> TreeBuilder<'t> {
             }
             Rule::secret => {
                 let name = self.name_of(parts, "the secret's name");
+                self.typed_secret(parts, &name);
                 let source = self.value_part(parts, span, &name);
                 ItemKind::Secret { name, source }
             }
@@ -65,6 +66,18 @@ impl<'t> TreeBuilder<'t> {
                 ItemKind::Let { name, ty, value }
             }
             _ => ItemKind::Error,
+        }
+    }
+
+    /// `secret token: string = …`
+    fn typed_secret(&mut self, parts: &mut Parts<'_>, name: &Ident) {
+        if let Some(pair) = parts.accept(Rule::of_type) {
+            let ty = self.span(&pair);
+            let span = Span {
+                start: name.span.end,
+                ..ty
+            };
+            self.report(errors::typed_secret(span, &name.name));
         }
     }
 
@@ -123,11 +136,16 @@ impl<'t> TreeBuilder<'t> {
     fn input(&mut self, parts: &mut Parts<'_>) -> ItemKind {
         let name = self.name_of(parts, "the input's name");
         let ty = self.of_type(parts);
-        let ty = ty.unwrap_or_else(|| self.no_type(name.span, "an input", &name));
+        let untyped = ty.is_none() && !name.name.is_empty();
+        let mut ty = ty.unwrap_or_else(|| error_type(name.span));
         let default = self.default(parts, &name);
-        let rule_of_input = parts
-            .accept(Rule::validation)
-            .map(|pair| self.expr_of(&mut Parts::of(pair), "a condition after `where`"));
+        if untyped {
+            ty = self.no_type(name.span, "an input", &name, default.as_ref());
+        }
+        let rule_of_input = parts.accept(Rule::validation).map(|pair| {
+            self.late_default(&pair, &name);
+            self.expr_of(&mut Parts::of(pair), "a condition after `where`")
+        });
         ItemKind::Input {
             name,
             ty,
@@ -136,16 +154,33 @@ impl<'t> TreeBuilder<'t> {
         }
     }
 
-    fn no_type(&mut self, after: Span, what: &str, name: &Ident) -> TypeExpr {
+    fn no_type(&mut self, after: Span, what: &str, name: &Ident, value: Option<&Expr>) -> TypeExpr {
         if !name.name.is_empty() {
-            self.report(errors::no_type(after, what, &name.name));
+            let guess = value.and_then(type_of_literal);
+            self.report(errors::no_type(after, what, &name.name, guess));
         }
-        TypeExpr {
-            kind: TypeKind::Error,
-            span: Span {
-                start: after.end,
-                ..after
-            },
+        error_type(after)
+    }
+
+    /// `input port: int where port > 0 = 80`: the default is moved.
+    fn late_default(&mut self, pair: &Pair<'_>, name: &Ident) {
+        let Some(condition) = Parts::of(*pair).accept(Rule::expr) else {
+            return;
+        };
+        let Some(sign) = Parts::of(condition).find(|part| part.rule() == Rule::bad_op) else {
+            return;
+        };
+        let end = self.trim(pair.end());
+        let rule = self.text_of(pair.start(), sign.start()).trim_end();
+        let value = self.text_of(sign.end(), end).trim();
+        if rule.contains('=') && !rule.contains("==") && !rule.contains(['<', '>', '!']) {
+            return;
+        }
+        let right = format!("= {value} {rule}");
+        let all = self.place(pair.start(), end);
+        let span = self.place(sign.start(), end);
+        if !name.name.is_empty() {
+            self.repair(all, right.clone(), errors::late_default(span, all, &right));
         }
     }
 
@@ -177,10 +212,10 @@ impl<'t> TreeBuilder<'t> {
     }
 
     /// Words between a head and its body; `trouble` there was before the head.
-    pub(super) fn bad_heads(&mut self, parts: &mut Parts<'_>, trouble: usize) {
+    pub(super) fn bad_heads(&mut self, parts: &mut Parts<'_>, trouble: usize, keyword: &str) {
         while let Some(pair) = parts.accept(Rule::bad_head) {
             let quiet = self.report_broken() > trouble;
-            self.bad_head(pair, "", &["using"], quiet);
+            self.bad_head(pair, keyword, &["using"], quiet);
         }
     }
 
@@ -189,14 +224,43 @@ impl<'t> TreeBuilder<'t> {
         let mut parts = Parts::of(pair);
         let name = self.name_of(&mut parts, "a name");
         let ty = self.of_type(&mut parts);
-        let ty = ty.unwrap_or_else(|| self.no_type(name.span, what, &name));
+        let untyped = ty.is_none();
+        let mut ty = ty.unwrap_or_else(|| error_type(name.span));
         let default = self.default(&mut parts, &name);
+        if untyped {
+            ty = self.no_type(name.span, what, &name, default.as_ref());
+        }
         Param {
             doc,
             name,
             ty,
             default,
         }
+    }
+
+    /// `(s service, n int)`: puts the `:` in. Returns whether there was anything to do.
+    fn params_without_colons(&mut self, pair: &Pair<'_>) -> bool {
+        let parts: Vec<Pair<'_>> = Parts::of(*pair).collect();
+        let mut found = false;
+        for window in parts.windows(3) {
+            let [name, between, ty] = window else {
+                continue;
+            };
+            let rules = (name.rule(), between.rule(), ty.rule());
+            let text = name.text().trim_end();
+            let blank = self.text_of(name.start() + text.len(), ty.start());
+            if rules == (Rule::param, Rule::no_comma, Rule::param)
+                && crate::words::is_name(text)
+                && blank.trim().is_empty()
+                && !blank.contains('\n')
+            {
+                let end = name.start() + text.len();
+                let place = self.place(end, end);
+                self.repair(place, ":", errors::no_colon(place, text));
+                found = true;
+            }
+        }
+        found
     }
 
     fn signature(
@@ -208,6 +272,9 @@ impl<'t> TreeBuilder<'t> {
         let mut params = Vec::new();
         match parts.next() {
             Some(pair) if pair.rule() == Rule::params => {
+                if self.params_without_colons(&pair) {
+                    return (name, params, None);
+                }
                 for pair in Parts::of(pair) {
                     match pair.rule() {
                         Rule::param => add(&mut params, self.param(pair, "a parameter")),
@@ -221,16 +288,21 @@ impl<'t> TreeBuilder<'t> {
             }
             _ => {}
         }
-        let result = parts
-            .accept(Rule::result)
-            .map(|pair| self.type_of(&mut Parts::of(pair)));
+        let result = parts.accept(Rule::result).map(|pair| {
+            let mut inner = Parts::of(pair);
+            if let Some(arrow) = inner.accept(Rule::bad_arrow) {
+                let span = self.span_exact(&arrow);
+                self.report(errors::result_arrow(span));
+            }
+            self.type_of(&mut inner)
+        });
         (name, params, result)
     }
 
     fn workflow(&mut self, parts: &mut Parts<'_>, span: Span) -> ItemKind {
         let trouble = self.report_broken();
         let (name, params, result) = self.signature(parts, "the workflow");
-        self.bad_heads(parts, trouble);
+        self.bad_heads(parts, trouble, "a declaration");
         let body = self.block_of(parts, "the workflow", span);
         ItemKind::Workflow {
             name,
@@ -251,5 +323,28 @@ impl<'t> TreeBuilder<'t> {
             body,
             handlers: tail.handlers,
         }
+    }
+}
+
+fn error_type(after: Span) -> TypeExpr {
+    TypeExpr {
+        kind: TypeKind::Error,
+        span: Span {
+            start: after.end,
+            ..after
+        },
+    }
+}
+
+/// The type that a literal shows.
+fn type_of_literal(value: &Expr) -> Option<&'static str> {
+    match &value.kind {
+        ExprKind::String(_) => Some("string"),
+        ExprKind::Int(_) => Some("int"),
+        ExprKind::Float(_) => Some("float"),
+        ExprKind::Bool(_) => Some("bool"),
+        ExprKind::Duration(_) => Some("duration"),
+        ExprKind::Percent(_) => Some("percent"),
+        _ => None,
     }
 }

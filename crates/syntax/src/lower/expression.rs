@@ -55,8 +55,10 @@ impl<'t> TreeBuilder<'t> {
     /// A value that must stand where `pair` is.
     fn no_value(&mut self, pair: &Pair<'_>, what: &str) -> Expr {
         let place = self.after_last_word(pair.start());
-        if pair.text().is_empty() {
-            self.report(errors::missing_value(place, what));
+        if pair.text().is_empty() && !self.filler_at(pair.start()) {
+            let above = self.text_of(0, pair.start()).trim_end();
+            let keyword = words::last_word(above);
+            self.report(errors::missing_behind(place, what, keyword));
         }
         self.no_expr(place)
     }
@@ -281,6 +283,10 @@ impl<'t> TreeBuilder<'t> {
                 Some(Rule::args) => {
                     let Some(pair) = parts.next() else { break };
                     let span = inner.span.to(self.span_exact(&pair));
+                    if let Some(foreign) = self.foreign_call(&inner, &pair) {
+                        inner = foreign;
+                        continue;
+                    }
                     self.check_callee(&inner);
                     let args = self.args(pair);
                     let height = height.max(self.height);
@@ -290,6 +296,14 @@ impl<'t> TreeBuilder<'t> {
             }
         }
         inner
+    }
+
+    /// A call as other languages have it, which is reported.
+    fn foreign_call(&mut self, callee: &Expr, args: &Pair<'_>) -> Option<Expr> {
+        if self.lambda(callee, args) {
+            return Some(self.no_expr(callee.span));
+        }
+        self.method(callee, args)
     }
 
     fn check_callee(&mut self, callee: &Expr) {

@@ -13,7 +13,7 @@ impl<'t> TreeBuilder<'t> {
         let name = self.name_of(parts, "the service's name");
         let kind = self.of_kind(parts, &name, "a service");
         let using = parts.accept(Rule::using).map(|pair| self.using(pair));
-        self.bad_heads(parts, trouble);
+        self.bad_heads(parts, trouble, "a declaration");
         let body = self.body_of(parts, Rule::fields, "the service", "its fields");
         let fields = self.fields(body);
         ItemKind::Service {
@@ -121,7 +121,7 @@ impl<'t> TreeBuilder<'t> {
             overrides: Vec::new(),
             infrastructures: Vec::new(),
         };
-        self.bad_heads(parts, trouble);
+        self.bad_heads(parts, trouble, "a declaration");
         let body = self.body_of(
             parts,
             Rule::environment_body,
@@ -148,7 +148,7 @@ impl<'t> TreeBuilder<'t> {
         let parts = &mut parts;
         let name = self.name_of(parts, "the infrastructure's name");
         let kind = self.of_kind(parts, &name, "an infrastructure");
-        self.bad_heads(parts, trouble);
+        self.bad_heads(parts, trouble, "a declaration");
         let mut fields = Vec::new();
         let mut overrides = Vec::new();
         let body = self.body_of(
@@ -180,7 +180,7 @@ impl<'t> TreeBuilder<'t> {
         let span = self.span(&pair);
         let mut parts = Parts::of(pair);
         let service = self.path_of(&mut parts, "a service after `override`");
-        self.bad_heads(&mut parts, trouble);
+        self.bad_heads(&mut parts, trouble, "a declaration");
         let body = self.body_of(&mut parts, Rule::fields, "the override", "its fields");
         let fields = self.fields(body);
         Override {
@@ -199,7 +199,7 @@ impl<'t> TreeBuilder<'t> {
             deploy: None,
             parts: Vec::new(),
         };
-        self.bad_heads(parts, trouble);
+        self.bad_heads(parts, trouble, "kind");
         let body = self.body_of(parts, Rule::kind_body, "the kind", "its parts");
         self.lines(body, BrokenLineContext::Kind, |lower, pair| {
             kind.parts.push(lower.span(&pair));

@@ -4,6 +4,7 @@
 mod broken;
 mod declaration;
 mod expression;
+mod foreign;
 mod infrastructure;
 mod loops;
 mod number;
@@ -300,6 +301,10 @@ impl<'t> TreeBuilder<'t> {
             self.repair(span, format!("{word}_"), errors::reserved(span, word));
             return;
         }
+        if self.marked_before(at) {
+            // The character that was taken out here has been reported.
+            return;
+        }
         let place = self.after_last_word(at);
         self.report(errors::missing_part(place, what));
     }
@@ -308,6 +313,9 @@ impl<'t> TreeBuilder<'t> {
     fn missing(&mut self, pair: &Pair<'_>, what: &str) {
         if !pair.text().is_empty() {
             // The hole that recovery left has been reported.
+            return;
+        }
+        if self.filler_at(pair.start()) {
             return;
         }
         let place = self.after_last_word(pair.start());
@@ -350,10 +358,12 @@ impl<'t> TreeBuilder<'t> {
         let start = pair.start();
         let word = first_word(text);
         let span = self.place(start, start + word.len());
-        self.report(if word == "?" {
+        self.report(if text.starts_with("?.") {
+            errors::optional_field(self.place(start, start + 2))
+        } else if word == "?" {
             errors::ternary(span)
         } else {
-            errors::unexpected(span, word)
+            errors::unexpected(span, word, word)
         });
     }
 

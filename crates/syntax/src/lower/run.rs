@@ -4,7 +4,7 @@ use super::TreeBuilder;
 use super::tail::StatementTail;
 use crate::ast::{Run, StringLit, Variables};
 use crate::errors;
-use crate::grammar::{Parts, Rule};
+use crate::grammar::{Pair, Parts, Rule};
 use lockstep_base::source::Span;
 
 impl<'t> TreeBuilder<'t> {
@@ -65,6 +65,25 @@ impl<'t> TreeBuilder<'t> {
         }
     }
 
+    /// `run: make`, or nothing at all.
+    fn missing_command(&mut self, pair: &Pair<'_>) {
+        let at = pair.start();
+        let rest = self.text.get(self.base + at..).unwrap_or("");
+        let rest = crate::words::beginning(rest, super::foreign::MAX_LOOK_AHEAD);
+        let line = rest.split(['\n', '}']).next().unwrap_or("").trim_end();
+        let command = line.strip_prefix(':').unwrap_or("").trim();
+        if pair.text().is_empty() && !command.is_empty() && !command.starts_with(['"', '|', '>']) {
+            let span = self.place(at, at + line.len());
+            let quoted = format!(
+                " \"{}\"",
+                command.replace('\\', "\\\\").replace('"', "\\\"")
+            );
+            self.repair(span, quoted.clone(), errors::command(span, Some(&quoted)));
+        } else {
+            self.missing(pair, "a command in quotes");
+        }
+    }
+
     fn command(&mut self, parts: &mut Parts<'_>) -> StringLit {
         let Some(pair) = parts.next() else {
             return empty_string(self.place(0, 0));
@@ -73,7 +92,7 @@ impl<'t> TreeBuilder<'t> {
             Rule::string => self.string(pair),
             Rule::bad_command => empty_string(self.bare_command(&pair)),
             _ => {
-                self.missing(&pair, "a command in quotes");
+                self.missing_command(&pair);
                 empty_string(self.after_last_word(pair.start()))
             }
         }

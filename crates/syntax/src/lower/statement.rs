@@ -23,7 +23,15 @@ impl<'t> TreeBuilder<'t> {
     }
 
     pub(super) fn no_body(&mut self, pair: &Pair<'_>, what: &str) {
-        let place = self.after_last_word(pair.start());
+        let at = pair.start();
+        let rest = self.text.get(self.base + at..).unwrap_or("");
+        let rest = words::beginning(rest, super::foreign::MAX_LOOK_AHEAD);
+        let line = rest.lines().next().unwrap_or("");
+        let foreign = crate::foreign::habit_of(&crate::foreign::HEADS, words::first_word(line));
+        if foreign.is_some() && line.contains('{') && self.habitual_head(line, at) {
+            return;
+        }
+        let place = self.after_last_word(at);
         self.report(errors::no_body(place, what, "its statements"));
     }
 
@@ -312,7 +320,7 @@ impl<'t> TreeBuilder<'t> {
                 }
                 Rule::otherwise => {
                     let mut inner = Parts::of(pair);
-                    self.bad_heads(&mut inner, trouble);
+                    self.bad_heads(&mut inner, trouble, "a branch");
                     otherwise = Some(self.block_of(&mut inner, "`else`", span));
                 }
                 _ => self.tail_part(pair, "`if`", tail),
@@ -326,7 +334,7 @@ impl<'t> TreeBuilder<'t> {
 
     fn branch(&mut self, parts: &mut Parts<'_>, span: Span, trouble: usize) -> (Expr, Block) {
         let cond = self.expr_of(parts, "a condition after `if`");
-        self.bad_heads(parts, trouble);
+        self.bad_heads(parts, trouble, "a branch");
         let body = self.block_of(parts, "`if`", span);
         (cond, body)
     }

@@ -74,7 +74,11 @@ impl<'t> TreeBuilder<'t> {
     fn interpolation(&mut self, pair: Pair<'_>, span: Span) -> StringPart {
         let before = self.height;
         let mut inner = Parts::of(pair);
-        let expr = self.expr_of(&mut inner, "an expression");
+        let mut expr = self.expr_of(&mut inner, "an expression");
+        if inner.peek() == Some(Rule::junk) {
+            // What is meant is open, so nothing is said about its type.
+            expr.kind = crate::ast::ExprKind::Error;
+        }
         self.junk_of(&mut inner);
         self.height = self.height.max(before);
         StringPart::Interpolation { expr, span }

@@ -136,7 +136,7 @@ impl<'t> TreeBuilder<'t> {
                     None => Vec::new(),
                 };
                 let trouble = self.report_broken();
-                self.bad_heads(&mut parts, trouble);
+                self.bad_heads(&mut parts, trouble, "a branch");
                 let mut body = self.block(parts.next()?);
                 retry_at_the_end(&mut body, self.before_retry);
                 HandlerKind::OnFailure { classes, body }

@@ -25,7 +25,7 @@ impl<'t> TreeBuilder<'t> {
                 }
             }
         };
-        self.bad_heads(parts, trouble);
+        self.bad_heads(parts, trouble, "a declaration");
         let mut body = Vec::new();
         let mut body_span = Span {
             start: span.end,

@@ -2,9 +2,13 @@
 //! operators. The tokens come from the lexer; this file decides what to do with those that do not
 //! fit, and returns the brackets.
 
+mod indented;
+mod shell;
+
 use super::SourceRepair;
 use crate::lexer::{self, PieceEnd, TokenKind};
 use crate::{errors, words};
+use indented::IndentedBody;
 use lockstep_base::source::Span;
 
 /// A bracket, or the first word of a line.
@@ -60,6 +64,11 @@ pub(super) fn repair_tokens(mender: &mut SourceRepair<'_>) -> (Vec<Mark>, usize)
         tokens: Vec::new(),
         interpolations: Vec::new(),
         semicolons: Vec::new(),
+        indented: Vec::new(),
+        heads: Vec::new(),
+        body_ends: Vec::new(),
+        depth: 0,
+        line_first: 0,
         line: 0,
         line_start: 0,
         indent: 0,
@@ -78,6 +87,15 @@ struct RecoveryLexer<'m, 't> {
     tokens: Vec<Mark>,
     interpolations: Vec<Interpolation>,
     semicolons: Vec<usize>,
+    /// The bodies that are written by indentation, and are open.
+    indented: Vec<IndentedBody>,
+    /// The `:` of their heads, and where they have ended.
+    heads: Vec<usize>,
+    body_ends: Vec<usize>,
+    /// How many brackets are open.
+    depth: usize,
+    /// The first token of the line.
+    line_first: usize,
     line: usize,
     line_start: usize,
     indent: usize,
@@ -112,12 +130,16 @@ impl RecoveryLexer<'_, '_> {
                     if first {
                         self.indent = at - self.line_start;
                         self.unfinished(at);
+                        self.line_first = at;
+                        self.line_begins();
                         if !matches!(byte, b')' | b']' | b'}') {
                             self.token(MarkKind::Word, at, true);
                         }
                     }
                     self.after = self
-                        .bare_command(at, first)
+                        .shell_block(at, first)
+                        .or_else(|| self.program(at, first))
+                        .or_else(|| self.bare_command(at, first))
                         .unwrap_or_else(|| self.visible(token, first));
                     self.after
                 }
@@ -152,8 +174,7 @@ impl RecoveryLexer<'_, '_> {
     /// `run echo hi`: the rest of the line is put into quotes, before its signs are taken for
     /// those of another language.
     fn bare_command(&mut self, at: usize, first: bool) -> Option<usize> {
-        let begins = first || matches!(self.bytes.get(..self.after)?.last()?, b'{' | b'}');
-        if !begins || !self.interpolations.is_empty() || !self.bytes[at..].starts_with(b"run ") {
+        if !self.begins(first) || !self.bytes[at..].starts_with(b"run ") {
             return None;
         }
         let line = self.source.get(at..self.line_end(at))?;
@@ -168,18 +189,8 @@ impl RecoveryLexer<'_, '_> {
         {
             return None;
         }
-        let comment = line
-            .find(" #")
-            .map_or(line.len(), |length| length.max(start - at));
-        let end = self.before_closers(start.saturating_sub(1), at + comment);
-        let text = self.source.get(start..end)?.trim_end();
-        let end = start + text.len();
-        let quoted = format!(
-            "\"{}\"",
-            text.replace('\\', "\\\\")
-                .replace('"', "\\\"")
-                .replace("${", "\\${")
-        );
+        let (end, text) = self.rest_of_line(at, start)?;
+        let quoted = shell::quoted(text);
         let span = self.mender.span(start, end);
         self.mender
             .diagnostics
@@ -198,6 +209,7 @@ impl RecoveryLexer<'_, '_> {
             };
             self.open_interpolation(outer, end);
         }
+        self.head_ends();
         self.line += 1;
         self.line_start = at + 1;
         self.fresh = true;
@@ -260,6 +272,7 @@ impl RecoveryLexer<'_, '_> {
         if let (b'}', Some(top)) = (close, self.interpolations.last_mut()) {
             top.braces += 1;
         }
+        self.depth += 1;
         self.token(MarkKind::Open(close), at, first);
         at + 1
     }
@@ -274,6 +287,8 @@ impl RecoveryLexer<'_, '_> {
             }
             top.braces -= 1;
         }
+        self.bracket_closes();
+        self.depth = self.depth.saturating_sub(1);
         self.token(MarkKind::Close(byte), at, first);
         at + 1
     }
@@ -291,6 +306,9 @@ impl RecoveryLexer<'_, '_> {
             PieceEnd::Quotes if long && self.begins_another(start, end) => self.open_long(start),
             PieceEnd::Quotes => end,
             PieceEnd::Interpolation => {
+                if let Some(end) = self.foreign_interpolation(end) {
+                    return self.string(start, end, long);
+                }
                 self.token(MarkKind::Open(b'$'), end, false);
                 self.interpolations.push(Interpolation {
                     string: start,
@@ -576,6 +594,10 @@ impl RecoveryLexer<'_, '_> {
                     return close + 1;
                 }
             }
+        } else if self.byte(at + 1) == b'('
+            && let Some(end) = self.command_value(at)
+        {
+            return end;
         } else if self.byte(at + 1).is_ascii_alphabetic() {
             let rest = self.source.get(at + 1..).unwrap_or("");
             let word = words::first_word(rest);
@@ -620,6 +642,8 @@ impl RecoveryLexer<'_, '_> {
         if let Some(outer) = outer {
             self.open_interpolation(outer, self.bytes.len());
         }
+        self.head_ends();
+        self.bodies_end();
         if !self.semicolons.is_empty() {
             let spans = self
                 .semicolons

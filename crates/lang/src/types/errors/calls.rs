@@ -5,6 +5,7 @@ use crate::types::{Checker, Parameter, Typed};
 use lockstep_base::diagnostic::{Diagnostic, codes, suggest};
 use lockstep_base::source::Span;
 use lockstep_syntax::ast::Ident;
+use lockstep_syntax::foreign;
 
 use super::and_list;
 
@@ -79,7 +80,8 @@ pub fn missing_arguments(what: &str, at: Span, missing: &[&Parameter]) -> Diagno
         codes::ARGUMENTS,
         at,
         format!("{what} lacks {word} {}", and_list(&names)),
-    );
+    )
+    .help("add what is missing between the parentheses, in order or as `NAME: VALUE`");
     for param in missing {
         if let Some(span) = param.span {
             error = error.label(span, format!("`{}` is declared here", param.name));
@@ -120,19 +122,27 @@ pub fn unknown_callee(name: &Ident, near: &[String]) -> Diagnostic {
         name.span,
         format!("there is no function, workflow or action `{}`", name.name),
     );
-    let error = match &*name.name {
-        "len" | "size" | "count" => error.help("did you mean `length`?"),
-        "print" | "echo" | "println" => error.help("say something with `log \"…\"`"),
-        "sleep" => error.help("wait with `wait 10s`"),
-        _ => error,
-    };
+    if let Some(right) = foreign::ours(&foreign::FUNCTIONS, &name.name) {
+        return error.help(format!("did you mean `{right}`?")).fix(
+            format!("change to `{right}`"),
+            name.span,
+            right,
+        );
+    }
+    if let Some(help) = foreign::ours(&foreign::CALLS, &name.name) {
+        return error.help(help);
+    }
+    let error = error.help(format!(
+        "declare it with `workflow {}(…) {{ … }}`, or import it; a program is run by `run \"…\"`",
+        name.name
+    ));
     resolve::with_suggestion(error, name, near.iter().map(String::as_str))
 }
 
 /// `x.f()`
-pub fn no_methods(name: &Ident, at: Span) -> Diagnostic {
+pub fn no_methods(function: &str, value: &str, at: Span) -> Diagnostic {
     Diagnostic::error(codes::ACCESS, at, "functions are not called with a dot")
-        .help(format!("write `{}(…)`", name.name))
+        .help(format!("the value is an argument: `{function}({value})`"))
 }
 
 /// An effect inside an expression.

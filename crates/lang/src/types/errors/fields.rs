@@ -168,7 +168,13 @@ pub fn no_index(checker: &Checker<'_>, of: &Typed) -> Diagnostic {
             codes::ACCESS,
             of.expr.span,
             format!("`[…]` takes a list or a map, but this is `{ty}`"),
-        ),
+        )
+        .help_opt((*ty == Type::Environment).then(|| {
+            let text = checker.modules.sources.text(of.expr.span);
+            format!(
+                "an infrastructure is named with a dot: `{text}.NAME`; all of them are `{text}.*`"
+            )
+        })),
     }
 }
 
@@ -209,6 +215,7 @@ pub fn missing_entries(at: Span, missing: &[Name]) -> Diagnostic {
             and_list(missing)
         ),
     )
+    .help("add what is missing as `NAME: VALUE`")
 }
 
 /// Fields that a service or infrastructure must have: their names and where each is declared.
@@ -225,6 +232,10 @@ pub fn missing_fields(
         at,
         format!("{what} lacks {word} {}", and_list(&names)),
     )
+    .help(match names.as_slice() {
+        [name] => format!("add `{name} = VALUE` between its braces"),
+        _ => String::from("add them between its braces, each as `NAME = VALUE`"),
+    })
     .help_opt(near);
     for (name, span) in missing {
         if let Some(span) = span {

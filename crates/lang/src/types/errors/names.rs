@@ -6,6 +6,7 @@ use lockstep_base::diagnostic::{Diagnostic, codes, suggest};
 use lockstep_base::source::{FileId, Name, Span};
 use lockstep_base::value::Type;
 use lockstep_syntax::ast::Ident;
+use lockstep_syntax::foreign;
 
 /// A name that refers to nothing.
 pub fn unknown_name(
@@ -30,6 +31,21 @@ pub fn unknown_name(
         })
         .map(|environment| format!("{}.{}", environment.decl.name.name, name.name))
         .collect();
+    if let Some(right) = foreign::ours(&foreign::VALUES, &name.name) {
+        return error.help(format!("it is written `{right}` here")).fix(
+            format!("change to `{right}`"),
+            name.span,
+            right,
+        );
+    }
+    if is_loud(&name.name) && near_none(name, near) {
+        let right = format!("env(\"{}\")", name.name);
+        return error.help(undeclared(&name.name)).fix(
+            format!("change to `{right}`"),
+            name.span,
+            right,
+        );
+    }
     if !places.is_empty() {
         let error = error.help(format!("did you mean {}?", suggest::or_list(&places)));
         return match places.as_slice() {
@@ -37,7 +53,56 @@ pub fn unknown_name(
             _ => error,
         };
     }
+    let error = error.help(undeclared(&name.name));
     resolve::with_suggestion(error, name, near.iter().map(String::as_str))
+}
+
+/// Whether a name looks like a variable of the environment: `HOME`, `CI_TOKEN`.
+fn is_loud(name: &str) -> bool {
+    let loud = |c: char| c.is_ascii_uppercase() || c == '_' || c.is_ascii_digit();
+    name.len() > 1 && name.chars().all(loud) && name.chars().any(|c| c.is_ascii_uppercase())
+}
+
+fn near_none(name: &Ident, near: &[String]) -> bool {
+    suggest::closest(&name.name, near.iter().map(String::as_str)).is_empty()
+}
+
+/// What to do about a name that nothing is similar to.
+fn undeclared(name: &str) -> String {
+    if let Some(help) = foreign::ours(&foreign::SCOPES, name) {
+        return help.replace("{}", "NAME");
+    }
+    if matches!(name, "error" | "err" | "e" | "failed" | "exception") {
+        return String::from(
+            "a failure is handled by `on failure { … }`, in which `failure.message` says what \
+             happened",
+        );
+    }
+    if is_loud(name) {
+        return format!(
+            "a variable of the environment is read with `env(\"{name}\")`; in the text of a \
+             command the shell replaces `${name}`"
+        );
+    }
+    format!("declare it, for example with `let {name} = …` or `input {name}: string`, or import it")
+}
+
+/// A member of what holds values in another tool: `env.HOME`, `secrets.TOKEN`.
+pub fn foreign_scope(scope: &Ident, member: &Ident, all: Span) -> Option<Diagnostic> {
+    let help = foreign::ours(&foreign::SCOPES, &scope.name)?.replace("{}", &member.name);
+    let error = Diagnostic::error(
+        codes::UNKNOWN,
+        all,
+        format!("values are not found under `{}`", scope.name),
+    )
+    .help(help);
+    Some(match &*scope.name {
+        "env" | "ENV" => {
+            let right = format!("env(\"{}\")", member.name);
+            error.fix(format!("change to `{right}`"), all, right)
+        }
+        _ => error,
+    })
 }
 
 /// `run` where a value is wanted.

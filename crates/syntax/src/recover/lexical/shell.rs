@@ -1,0 +1,233 @@
+//! Error recovery for what is written as in a shell or in a template: programs as statements,
+//! `if [ … ]; then`, `$(date)`, `${HOME:-x}` and `${{ … }}`.
+
+use super::RecoveryLexer;
+use crate::foreign::{self, PROGRAMS};
+use crate::{errors, words};
+
+/// The words that begin a block of the shell, and those that end it.
+const BLOCKS: [(&str, &str); 5] = [
+    ("if", "fi"),
+    ("for", "done"),
+    ("while", "done"),
+    ("until", "done"),
+    ("case", "esac"),
+];
+
+/// How far is looked ahead in a line, and for the end of a block.
+const MAX_LOOK_AHEAD: usize = 200;
+const MAX_BLOCK: usize = 8_000;
+
+impl RecoveryLexer<'_, '_> {
+    /// `if [ -f x ]; then … fi` becomes one command.
+    pub(super) fn shell_block(&mut self, at: usize, first: bool) -> Option<usize> {
+        if !self.begins(first) {
+            return None;
+        }
+        let rest = words::beginning(self.source.get(at..)?, MAX_BLOCK);
+        let word = words::first_word(words::beginning(rest, MAX_LOOK_AHEAD));
+        let (_, last) = BLOCKS.into_iter().find(|(opener, _)| *opener == word)?;
+        let head = words::beginning(rest, MAX_LOOK_AHEAD).lines().next()?;
+        let behind = head.get(word.len()..)?.trim_start();
+        let is_shell = match word {
+            "if" => ["[ ", "[[ ", "test ", "! "]
+                .iter()
+                .any(|sign| behind.starts_with(sign)),
+            "case" => head.trim_end().ends_with(" in"),
+            _ => head.contains("; do") || rest.lines().nth(1)?.trim() == "do",
+        };
+        if !is_shell {
+            return None;
+        }
+        let length = block_length(rest, word, last)?;
+        let (text, end) = (rest.get(..length)?, at + length);
+        let indent = " ".repeat(self.indent);
+        let escaped = text
+            .replace('\\', "\\\\")
+            .replace("${", "\\${")
+            .replace("\"\"\"", "\\\"\"\"");
+        let escaped = if escaped.contains('\n') {
+            escaped
+        } else {
+            format!("{indent}{escaped}").trim_start().to_owned()
+        };
+        let command = format!("run \"\"\"\n{indent}{escaped}\n{indent}\"\"\"");
+        let span = self.mender.span(at, at + word.len());
+        let all = self.mender.span(at, end);
+        self.mender
+            .diagnostics
+            .push(errors::shell_block(span, all, word, &command));
+        self.mender.edit(at, end, command);
+        self.rewind(end);
+        Some(end)
+    }
+
+    /// `kubectl apply -f x`: the line is put into quotes behind `run`.
+    pub(super) fn program(&mut self, at: usize, first: bool) -> Option<usize> {
+        if !self.begins(first) {
+            return None;
+        }
+        let line = words::beginning(self.source.get(at..)?, MAX_LOOK_AHEAD);
+        let line = line.split('\n').next()?;
+        let word = line.split([' ', '\t']).next()?;
+        let sign = line.get(word.len()..)?.trim_start().chars().next()?;
+        let known = PROGRAMS.contains(&word)
+            || word == "echo" && (sign.is_alphanumeric() || sign == '$')
+            || word.starts_with("./") && words::is_name(word.get(2..3)?);
+        if !known || !(sign.is_alphanumeric() || "-./~$\"'@".contains(sign)) {
+            return None;
+        }
+        let (end, text) = self.rest_of_line(at, at)?;
+        let quoted = format!("run {}", quoted(text));
+        let span = self.mender.span(at, end);
+        self.mender
+            .diagnostics
+            .push(errors::program(span, word, &quoted));
+        self.mender.edit(at, end, quoted);
+        Some(end)
+    }
+
+    /// `$(date)` outside of a string.
+    pub(super) fn command_value(&mut self, at: usize) -> Option<usize> {
+        let line = words::beginning(self.source.get(at + 1..)?, MAX_LOOK_AHEAD);
+        let line = line.split('\n').next()?;
+        let mut depth = 0_usize;
+        let length = line.find(|c| {
+            match c {
+                '(' => depth += 1,
+                ')' => depth -= 1,
+                _ => {}
+            }
+            depth == 0
+        })?;
+        let end = at + 1 + length + 1;
+        let span = self.mender.span(at, end);
+        let command = line.get(1..length)?;
+        self.mender
+            .diagnostics
+            .push(errors::command_value(span, command));
+        self.mender.edit(at, end, "\u{1}");
+        Some(end)
+    }
+
+    /// An interpolation of a shell or of a template at `at`; returns where the text goes on.
+    pub(super) fn foreign_interpolation(&mut self, at: usize) -> Option<usize> {
+        let inside = words::beginning(self.source.get(at + 2..)?, MAX_LOOK_AHEAD);
+        let inside = inside.split('\n').next()?;
+        if inside.starts_with('{') {
+            return self.double_braces(at, inside);
+        }
+        let length = inside.find('}')?;
+        let inside = inside.get(..length)?;
+        let end = at + 2 + length + 1;
+        let name_length = inside
+            .find(|c: char| !(c.is_ascii_alphanumeric() || c == '_'))
+            .unwrap_or(inside.len());
+        let (name, behind) = inside.split_at(name_length);
+        let signs = [
+            ":-", ":=", ":?", ":+", "##", "%%", "^^", ",,", "//", "#*", "%.",
+        ];
+        let special = name.is_empty()
+            && ["@", "*", "#", "!", "?"].iter().any(|sign| {
+                inside
+                    .strip_prefix(sign)
+                    .is_some_and(|rest| rest.is_empty() || words::is_name(rest))
+            });
+        if !special && (name.is_empty() || !signs.iter().any(|sign| behind.starts_with(sign))) {
+            return None;
+        }
+        let default = behind
+            .strip_prefix(":-")
+            .or_else(|| behind.strip_prefix(":="));
+        let value = match default {
+            Some(text) if !text.contains(['"', '\\', '$']) => {
+                Some(format!("${{env(\"{name}\", \"{text}\")}}"))
+            }
+            _ => behind
+                .starts_with(":?")
+                .then(|| format!("${{env(\"{name}\")}}")),
+        };
+        let span = self.mender.span(at, end);
+        let written = self.source.get(at..end)?;
+        self.mender
+            .diagnostics
+            .push(errors::shell_variable(span, written, value.as_deref()));
+        self.mender.edit(at, end, " ");
+        Some(end)
+    }
+
+    /// `${{ inputs.tag }}`
+    fn double_braces(&mut self, at: usize, inside: &str) -> Option<usize> {
+        let length = inside.find("}}")?;
+        let inner = inside.get(1..length)?.trim();
+        let path = |c: char| c.is_alphanumeric() || matches!(c, '.' | '_' | '-');
+        if inner.is_empty() || !inner.chars().all(path) {
+            return None;
+        }
+        let end = at + 2 + length + 2;
+        let (scope, member) = inner.split_once('.').unwrap_or(("", inner));
+        let value = match scope {
+            "env" => format!("${{env(\"{member}\")}}"),
+            "inputs" | "matrix" | "vars" | "params" => format!("${{{member}}}"),
+            _ => format!("${{{inner}}}"),
+        };
+        let help = match scope {
+            "env" | "matrix" => None,
+            scope => foreign::ours(&foreign::SCOPES, scope).map(|help| help.replace("{}", member)),
+        };
+        let span = self.mender.span(at, end);
+        self.mender
+            .diagnostics
+            .push(errors::double_braces(span, &value, help));
+        self.mender.edit(at, end, " ");
+        Some(end)
+    }
+
+    /// Whether a statement may begin here.
+    pub(super) fn begins(&self, first: bool) -> bool {
+        let before = self
+            .bytes
+            .get(..self.after)
+            .and_then(|before| before.last());
+        self.interpolations.is_empty() && (first || matches!(before, Some(b'{' | b'}')))
+    }
+
+    /// The rest of the line from `start` on, without a comment and without brackets that close
+    /// what was opened before; and where it ends.
+    pub(super) fn rest_of_line(&self, at: usize, start: usize) -> Option<(usize, &str)> {
+        let line = self.source.get(at..self.line_end(at))?;
+        let comment = line
+            .find(" #")
+            .map_or(line.len(), |length| length.max(start - at));
+        let end = self.before_closers(start.saturating_sub(1), at + comment);
+        let text = self.source.get(start..end)?.trim_end();
+        Some((start + text.len(), text))
+    }
+}
+
+/// A text as a string.
+pub(super) fn quoted(text: &str) -> String {
+    let text = text
+        .replace('\\', "\\\\")
+        .replace('"', "\\\"")
+        .replace("${", "\\${");
+    format!("\"{text}\"")
+}
+
+/// How long a block of the shell is.
+fn block_length(text: &str, opener: &str, last: &str) -> Option<usize> {
+    let mut depth = 0_usize;
+    let mut at = 0;
+    for word in text.split([' ', '\t', '\r', '\n', ';', '}']) {
+        if word == opener {
+            depth += 1;
+        } else if word == last {
+            depth = depth.saturating_sub(1);
+            if depth == 0 {
+                return Some(at + word.len());
+            }
+        }
+        at += word.len() + 1;
+    }
+    None
+}
