@@ -48,6 +48,35 @@ pub fn killed() -> Test {
     test
 }
 
+/// What is written first is not always the start of the run: one that was killed in between begins
+/// when it is resumed, and does not wait for ever.
+#[test]
+fn a_run_whose_start_was_not_written_down_begins_when_it_is_resumed() {
+    let test = killed();
+    let database = rusqlite::Connection::open(test.path(".lockstep/state.db"));
+    let database = database.expect("a database");
+    let first = r#"{"Event":{"DeployedMeanwhile":{"later":[],"unclear":[]}}}"#;
+    for (statement, values) in [
+        (
+            "DELETE FROM journal WHERE key > (SELECT min(key) FROM journal)",
+            &[][..],
+        ),
+        ("UPDATE journal SET event = ?1, told = NULL", &[first]),
+    ] {
+        let values = rusqlite::params_from_iter(values);
+        database.execute(statement, values).expect("it is changed");
+    }
+    drop(database);
+    let _ = std::fs::remove_file(test.path("log"));
+    std::fs::write(test.path("go"), "").expect("a file");
+    let said = says(&test, &["resume", "--format", "json"]);
+    assert_eq!(said.code, 0, "{said:?}");
+    assert!(
+        log(&test).iter().any(|line| line == "last three"),
+        "{said:?}"
+    );
+}
+
 /// A run in a folder that is somewhere else now is refused before anything starts; with a link in
 /// its place it goes on, and so does a retry.
 #[test]

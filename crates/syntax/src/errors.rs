@@ -1,5 +1,17 @@
 //! The texts of all syntax errors: one diagnostic constructor for each.
 
+mod habits;
+mod stray;
+
+pub(super) use habits::{
+    before_body, command_value, double_braces, kind_base, lambda, late_default, method, needless,
+    optional_field, shell_block, shell_variable, ternary, two_words, typed_secret,
+};
+pub(super) use stray::{
+    no_call, no_let, outside_environment, set_again, stray_declaration, stray_else, stray_handler,
+    stray_modifier, stray_statement,
+};
+
 use crate::foreign::{self, Habit};
 use crate::grammar::Unreadable;
 use crate::lower::NumberProblem;
@@ -386,162 +398,6 @@ pub(super) fn program(span: Span, word: &str, quoted: &str) -> Diagnostic {
     .fix(format!("write `{quoted}`"), span, quoted)
 }
 
-/// `if [ -f x ]; then … fi`
-pub(super) fn shell_block(span: Span, all: Span, word: &str, text: &str) -> Diagnostic {
-    error(
-        codes::FOREIGN_CONTROL,
-        span,
-        format!("this `{word}` is written as in a shell"),
-    )
-    .help(
-        "hand the whole of it to the shell, as one command of several lines: `run \"\"\"`, the \
-         lines, `\"\"\"`",
-    )
-    .fix("make it one command", all, text)
-}
-
-/// `$(date)` outside of a command.
-pub(super) fn command_value(span: Span, command: &str) -> Diagnostic {
-    error(
-        codes::CHARACTER,
-        span,
-        "`$(…)` gives the output of a command inside of `run` only",
-    )
-    .help(format!(
-        "name the result of the command, and take its output: `let NAME = run \"{command}\"`, \
-         then `NAME.stdout`"
-    ))
-}
-
-/// `${HOME:-x}`; `value` is what stands for it here, if there is something.
-pub(super) fn shell_variable(span: Span, written: &str, value: Option<&str>) -> Diagnostic {
-    let diagnostic = error(
-        codes::CHARACTER,
-        span,
-        "`${…}` holds a value of this language, not a variable of the shell",
-    );
-    match value {
-        Some(value) => diagnostic
-            .help(format!(
-                "read the variable with `{value}`; in a command the shell replaces `\\{written}`"
-            ))
-            .fix(format!("change to `{value}`"), span, value),
-        None => diagnostic
-            .help(format!("in a command the shell replaces `\\{written}`"))
-            .fix("leave it to the shell", span, format!("\\{written}")),
-    }
-}
-
-/// `${{ env.HOME }}`, `{{ tag }}`
-pub(super) fn double_braces(span: Span, value: &str, known: Option<String>) -> Diagnostic {
-    let diagnostic = error(
-        codes::CHARACTER,
-        span,
-        "a value is put into a text by one pair of braces",
-    );
-    match known {
-        Some(help) => diagnostic.help(help),
-        None => diagnostic
-            .help(format!("write `{value}`"))
-            .fix(change_to(value), span, value),
-    }
-}
-
-/// `pipeline my pipeline {`
-pub(super) fn two_words(span: Span, joined: &str) -> Diagnostic {
-    error(codes::INCOMPLETE, span, "a name is a single word")
-        .help(format!("join the words: `{joined}`"))
-        .fix(change_to(joined), span, joined)
-}
-
-/// Words between a head and its body.
-pub(super) fn before_body(span: Span, text: &str) -> Diagnostic {
-    let shown = shown(text);
-    error(
-        codes::SYNTAX,
-        span,
-        format!("`{shown}` is not expected before the body"),
-    )
-    .help("leave it out: the body `{ … }` follows here")
-}
-
-/// A comma or another word that says nothing.
-pub(super) fn needless(span: Span, gone: Span, found: &str, why: &str) -> Diagnostic {
-    error(codes::SYNTAX, span, String::from(why))
-        .help(format!("leave out `{found}`"))
-        .fix(format!("remove `{found}`"), gone, "")
-}
-
-/// `input port: int where port > 0 = 80`
-pub(super) fn late_default(span: Span, all: Span, right: &str) -> Diagnostic {
-    error(
-        codes::MISPLACED,
-        span,
-        "the default comes before the condition",
-    )
-    .help(format!("write `{right}`"))
-    .fix("move the default", all, right)
-}
-
-/// `secret token: string = …`
-pub(super) fn typed_secret(span: Span, name: &str) -> Diagnostic {
-    error(
-        codes::MISPLACED,
-        span,
-        format!("`{name}` has no other type than `secret`"),
-    )
-    .help("leave the type out")
-    .fix("remove the type", span, "")
-}
-
-/// `kind a: b`, `kind a extends b`
-pub(super) fn kind_base(span: Span) -> Diagnostic {
-    error(
-        codes::SYNTAX,
-        span,
-        "a kind takes nothing over from another kind",
-    )
-    .help("leave this out, and write all fields in the kind itself")
-    .fix("remove it", span, "")
-}
-
-/// `x => x + 1`
-pub(super) fn lambda(span: Span, right: Option<&str>) -> Diagnostic {
-    let diagnostic = error(codes::SYNTAX, span, "functions are not written as values");
-    match right {
-        Some(right) => diagnostic.help(format!("write a comprehension: `{right}`")),
-        None => diagnostic
-            .help("write a comprehension: `[f(x) for x in LIST]`, or `[x for x in LIST if …]`"),
-    }
-}
-
-/// `"x".upper()`
-pub(super) fn method(span: Span, function: &str, edits: Vec<(Span, String)>) -> Diagnostic {
-    let mut diagnostic = error(
-        codes::CALLEE,
-        span,
-        "functions are not called behind a value",
-    )
-    .help(format!("the value is an argument: `{function}(VALUE)`"));
-    diagnostic.fixes.push(Fix {
-        title: format!("call `{function}` with the value"),
-        edits,
-    });
-    diagnostic
-}
-
-/// `a?.b`
-pub(super) fn optional_field(span: Span) -> Diagnostic {
-    error(
-        codes::FOREIGN_OPERATOR,
-        span,
-        "fields of what may be `none` are not read with `?.`",
-    )
-    .help("compare it before: `if a != none then a.b else …`, or `if a != none { … }` around it")
-}
-
-// ----- Expressions -----
-
 /// A value that must stand here does not.
 pub(super) fn missing_value(place: Span, what: &str) -> Diagnostic {
     error(codes::MISSING_VALUE, place, format!("expected {what}"))
@@ -582,16 +438,6 @@ fn beside(text: &str) -> Option<&'static str> {
         }
         _ => Some("leave it out, or begin a statement of its own with one of the known words"),
     }
-}
-
-/// A `?` that would choose between two values.
-pub(super) fn ternary(span: Span) -> Diagnostic {
-    error(
-        codes::FOREIGN_OPERATOR,
-        span,
-        "`?` does not choose between values",
-    )
-    .help("write `if c then a else b`")
 }
 
 /// A missing comma.
@@ -917,92 +763,6 @@ pub(super) fn declarations() -> String {
         "a declaration begins with {}",
         suggest::or_list(&words::DECLARATIONS)
     )
-}
-
-/// `x = 5`
-pub(super) fn no_let(span: Span, place: Span, name: &str) -> Diagnostic {
-    error(
-        codes::SYNTAX,
-        span,
-        format!("`let` is missing before `{name}`"),
-    )
-    .help("a value gets a name with `let`; names never change their value")
-    .fix("add `let`", place, "let ")
-}
-
-/// `x = 6`, where `x` has a value.
-pub(super) fn set_again(span: Span, name: &str) -> Diagnostic {
-    error(
-        codes::SYNTAX,
-        span,
-        format!("`{name}` keeps the value that it has"),
-    )
-    .help(format!(
-        "give the other value a name of its own: `let {name}-2 = …`"
-    ))
-}
-
-/// `foo` alone.
-pub(super) fn no_call(span: Span, place: Span, name: &str) -> Diagnostic {
-    error(codes::SYNTAX, span, format!("`{name}` is not a statement"))
-        .help(format!("write `{name}()` to call a workflow or an action"))
-        .fix(format!("call `{name}`"), place, "()")
-}
-
-/// A statement at the top level or among fields.
-pub(super) fn stray_statement(span: Span, found: &str) -> Diagnostic {
-    error(
-        codes::STRAY_STATEMENT,
-        span,
-        format!("the statement `{found}` is not allowed here"),
-    )
-    .help("put it into the body of a pipeline or a workflow: `pipeline NAME { … }`")
-}
-
-/// A declaration in a block.
-pub(super) fn stray_declaration(span: Span, found: &str) -> Diagnostic {
-    error(
-        codes::STRAY_DECLARATION,
-        span,
-        format!("the declaration `{found}` is not allowed in a block"),
-    )
-    .help("declarations go at the top level of the file; their order does not matter")
-}
-
-/// `infrastructure` outside of an environment.
-pub(super) fn outside_environment(span: Span, found: &str) -> Diagnostic {
-    error(
-        codes::MISPLACED,
-        span,
-        format!("`{found}` is only allowed in an environment"),
-    )
-    .help("put it into `environment NAME { … }`")
-}
-
-/// A handler without a statement before it.
-pub(super) fn stray_handler(span: Span, found: &str) -> Diagnostic {
-    error(
-        codes::MISPLACED,
-        span,
-        format!("`{found}` follows nothing that it could handle"),
-    )
-    .help("a handler follows the body of its statement: `step x { … } on failure { … }`")
-}
-
-/// A modifier that is no statement's.
-pub(super) fn stray_modifier(span: Span, found: &str) -> Diagnostic {
-    error(
-        codes::MISPLACED,
-        span,
-        format!("`{found}` follows nothing that it could modify"),
-    )
-    .help("a modifier comes before the body of its statement: `step x timeout 5m { … }`")
-}
-
-/// An `else` without `if`.
-pub(super) fn stray_else(span: Span) -> Diagnostic {
-    error(codes::MISPLACED, span, "this `else` has no `if`")
-        .help("`else` follows directly after the `}` of an `if`")
 }
 
 /// `timeout(5m) {`

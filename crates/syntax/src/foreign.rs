@@ -140,7 +140,8 @@ pub(super) const DECLARATIONS: [Habit; 22] = [
 const HANDLER_HELP: &str = "write the statements into a step, and the handler directly behind its \
      `}`: `step NAME { … } on failure { … }`";
 const CHOICE_HELP: &str = "write `if NAME == \"…\" { … } else if NAME == \"…\" { … } else { … }`";
-const FEWER_HELP: &str = "go over fewer elements: `serial x in [y for y in LIST if …] { … }`; or decide with `if` inside";
+const FEWER_HELP: &str = "go over fewer elements: `serial x in [y for y in LIST if …] { … }`; \
+     or decide with `if` inside";
 const ORDER: &str = "statements run in the order in which they are written";
 const ORDER_HELP: &str = "leave it out, and write the statement below the one that it waits for; \
      what may run at once goes into `parallel { … }`";

@@ -74,6 +74,10 @@ pub(super) const BEFORE_NAMES: [&str; 21] = [
     "parallel",
 ];
 
+/// The name that an editor puts at the cursor to learn what may stand there; it is used nowhere
+/// else, and is never taken for a part of what stands beside it.
+pub const CURSOR_MARKER: &str = "zqzMarkzqz";
+
 /// The words that stand inside declarations and statements only.
 pub const INNER: [&str; 13] = [
     "as",
@@ -136,16 +140,21 @@ pub(super) fn is_name(text: &str) -> bool {
         && text.chars().all(is_word_part)
 }
 
-/// Whether a text cannot end a declaration: something must follow its last sign or word.
+/// Whether a text cannot end a declaration: something must follow its last sign or word. A word
+/// that begins declarations may also be a type (`input x: service`) or a name, so it counts only
+/// where it stands at the beginning of its line.
 pub(super) fn must_go_on(text: &str) -> bool {
     const SIGNS: [char; 8] = ['=', ':', '+', '-', '/', '<', '|', '.'];
-    const OPERATORS: [&str; 8] = ["and", "or", "not", "if", "then", "else", "in", "where"];
+    const OPERATORS: [&str; 7] = ["and", "or", "not", "if", "then", "else", "in"];
     let word = last_word(text);
+    let line = text.rsplit('\n').next().unwrap_or("").trim_start();
+    let in_import = ["import", "from"].contains(&first_word(line));
     text.ends_with(SIGNS)
         || text.ends_with("??")
-        || BEFORE_NAMES.contains(&word)
         || OPERATORS.contains(&word)
-        || word == "from"
+        || word == "where" && line != word
+        || BEFORE_NAMES.contains(&word) && line == word
+        || ["import", "as", "from"].contains(&word) && in_import
 }
 
 /// The beginning of a text, as far as a look ahead may go: what is looked for at many places of

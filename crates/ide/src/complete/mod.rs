@@ -15,9 +15,7 @@ use context::{CompletionContext, NearbyTokens};
 use lockstep_base::source::Span;
 use lockstep_base::value::Type;
 use lockstep_syntax::lexer::{Token, TokenKind, tokens};
-
-/// The marker: a name that is used nowhere else.
-const CURSOR_MARKER: &str = "zqzMarkzqz";
+use lockstep_syntax::words::CURSOR_MARKER;
 
 /// The completions at `offset` of a text. `check` checks a text, watching one place of it; `beside`
 /// lists a directory relative to the text, directories with a trailing `/`.

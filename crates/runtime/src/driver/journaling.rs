@@ -123,7 +123,13 @@ impl<'h> Driver<'h> {
         };
         // One that was killed before its first record has not begun for its clock either.
         driver.go_on_from(Some(driver.settings.run.started_at));
-        if persistence.past.records.is_empty() {
+        let has_started = |record: &JournalRecord| record.what == JournalEntry::Event(Event::Start);
+        if !persistence.past.records.iter().any(has_started) {
+            // Where it is resumed, it was killed before its start was written down: what came before
+            // that is known, and it begins now.
+            if !persistence.past.records.is_empty() {
+                driver.replay_journal(persistence.past)?;
+            }
             driver.hear_of_other_deployments();
             driver.inbox.push_back(Event::Start);
         } else {

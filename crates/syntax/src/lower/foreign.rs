@@ -98,7 +98,8 @@ impl<'t> TreeBuilder<'t> {
             .trim_end();
         let named = ["pipeline", "stage", "step", "environment", "kind"];
         let known = named.contains(&words::last_word(head)) && words::is_name(name);
-        if !known || !more.iter().all(|word| words::is_name(word)) {
+        let is_part = |word: &&str| words::is_name(word) && *word != words::CURSOR_MARKER;
+        if !known || !more.iter().all(is_part) {
             return false;
         }
         let joined = format!("{name}-{}", more.join("-"));

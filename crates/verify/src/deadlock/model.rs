@@ -13,6 +13,7 @@ mod knowledge;
 mod names;
 mod parts;
 mod rescue;
+mod strands;
 mod way_back;
 mod worlds;
 

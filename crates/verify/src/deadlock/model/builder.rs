@@ -7,7 +7,6 @@ use std::ops::Range;
 use super::ArrivalsAhead;
 use super::DeadlockModel;
 use super::ModelBarrier;
-use super::ModelFork;
 use super::ModelHold;
 use super::ModelLiteral;
 use super::ModelLockRequest;
@@ -17,7 +16,6 @@ use super::ModelStrand;
 use super::ModelTimeout;
 use super::StrandGuard;
 use super::StrandId;
-use super::arrivals_ahead::set_arrivals_ahead;
 use super::branches::{PossibleWay, WayInside};
 use super::conditions::Conditions;
 use super::rescue::{PartExits, Rescue, outcomes_of, rescue_by, rescue_of, retries};
@@ -123,7 +121,7 @@ pub(super) struct ModelBuilder<'a> {
     holders: Vec<usize>,
     pub appointments: HashMap<(usize, Position, BarrierName), usize>,
     /// The locks that are held here, innermost last.
-    open: Vec<usize>,
+    pub(super) open: Vec<usize>,
     /// The workflows that are being followed: where their `return`s jump from, and how many locks
     /// were held around the call. Nothing where a strand has been split off since.
     pub returns: Vec<Option<(Vec<usize>, usize)>>,
@@ -131,7 +129,7 @@ pub(super) struct ModelBuilder<'a> {
     /// Whether a failure takes everything back, so that no new cell starts.
     pub doomed: bool,
     /// Whether something around, within the strand, makes a success of a failure.
-    rescue: Rescue,
+    pub(super) rescue: Rescue,
     /// The barriers of which only the run knows who comes to which key, or how many.
     open_barriers: HashSet<u32>,
     /// The splits so far.
@@ -754,48 +752,6 @@ impl ModelBuilder<'_> {
         let sum = self.walk.summary_of_node(root, &mut Locals::default())?;
         let open = sum.barriers.keys().filter(|it| it.key.is_open());
         Ok(open.map(|it| it.meeting).collect())
-    }
-
-    /// Follows a strand that splits off: it has its own failures, locks and returns.
-    pub(super) fn apart<T>(&mut self, made: impl FnOnce(&mut Self) -> T) -> T {
-        let rescue = std::mem::replace(&mut self.rescue, Rescue::Never);
-        let open = std::mem::take(&mut self.open);
-        self.returns.push(None);
-        let ways = std::mem::take(&mut self.ways.strand);
-        let result = made(self);
-        self.ways.strand = ways;
-        self.returns.pop();
-        (self.rescue, self.open) = (rescue, open);
-        result
-    }
-
-    /// A strand is made.
-    pub(super) fn finish(&mut self, id: StrandId, part: ModelPart) {
-        let ModelPart {
-            mut ops,
-            guards,
-            passes,
-        } = part;
-        set_arrivals_ahead(&self.flow, &mut ops);
-        let strand = &mut self.flow.strands[id];
-        (strand.ops, strand.guards) = (ops, guards);
-        strand.owes = passes.meetings.into_iter().collect();
-        strand.owes.sort_unstable();
-        strand.deploys = passes.deploys.into_iter().collect();
-        strand.deploys.sort_unstable();
-    }
-
-    /// The strands of a block are made: its own meetings know how many arrivals they wait for.
-    pub(super) fn join(&mut self, at: usize, fork: ModelFork, passes: &mut BarrierPasses) {
-        self.flow.forks[at] = fork;
-        let own = passes.meetings.extract_if(|meeting, _| {
-            let appointment = self.flow.meetings.get(*meeting);
-            appointment.is_some_and(|it| it.fork == at)
-        });
-        let own: Vec<(usize, u32)> = own.collect();
-        for (meeting, count) in own {
-            self.flow.meetings[meeting].expected = count;
-        }
     }
 }
 
