@@ -109,10 +109,8 @@ impl Checker<'_> {
         name: &ast::Ident,
         span: Span,
     ) -> ResolvedCallee {
-        if self.modules.find(file, &space.name).is_none() {
-            if &*space.name == "http" {
-                return self.http(name);
-            }
+        if &*space.name == "http" && self.modules.find(file, &space.name).is_none() {
+            return self.http(name);
         }
         let is_space = matches!(
             self.modules
