@@ -125,8 +125,8 @@ impl<'h> Driver<'h> {
         driver.go_on_from(Some(driver.settings.run.started_at));
         let has_started = |record: &JournalRecord| record.what == JournalEntry::Event(Event::Start);
         if !persistence.past.records.iter().any(has_started) {
-            // Where it is resumed, it was killed before its start was written down: what came before
-            // that is known, and it begins now.
+            // Where it is resumed, it was killed before its start was written down: what came
+            // before that is known, and it begins now.
             if !persistence.past.records.is_empty() {
                 driver.replay_journal(persistence.past)?;
             }
