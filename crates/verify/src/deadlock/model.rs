@@ -139,6 +139,14 @@ pub struct ModelLiteral {
 }
 
 impl ModelLiteral {
+    /// The other answer to the same decision.
+    pub fn negated(self) -> Self {
+        Self {
+            equal: !self.equal,
+            ..self
+        }
+    }
+
     /// Whether not both can be so.
     pub fn excludes(&self, other: &Self) -> bool {
         self.decision == other.decision

@@ -117,10 +117,9 @@ impl ModelBuilder<'_> {
         for (at, _) in possible {
             let mut way = before.clone();
             if let Some(condition) = conditions.get(*at) {
-                let made = &mut self.conditions;
-                way.extend(made.literals(&self.walk, condition, locals, true));
-                before.extend(made.literals(&self.walk, condition, locals, false));
-                let shape = made.shape(&self.walk, condition, locals);
+                let shape = self.conditions.shape(&self.walk, condition, locals);
+                way.extend(shape.implied(true));
+                before.extend(shape.implied(false));
                 asked.conditions.push(shape);
             }
             asked.ways.push(way);

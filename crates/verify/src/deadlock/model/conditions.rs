@@ -9,14 +9,11 @@ use super::ModelLiteral;
 use super::knowledge::Knowledge;
 use lockstep_base::value::Value;
 use lockstep_lang::eval::visit::children;
-use lockstep_lang::eval::{BinaryOp, Expr, ExprKind, InterpolationPart, ListItem, Slot, UnaryOp};
+use lockstep_lang::eval::{BinaryOp, Expr, ExprKind, InterpolationPart, ListItem, Slot};
 use lockstep_plan::{Locals, PlanWalk};
 
 /// A condition with more parts than this counts as one of its own.
 pub(super) const MAX_PARTS: u32 = 200;
-
-/// The value of a condition that holds, as it is written in [`DecisionText::text`].
-const TRUE: &str = "Bool(true)";
 
 /// The conditions of a plan and the bindings that they read.
 #[derive(Debug, Default)]
@@ -123,57 +120,7 @@ impl Conditions {
         locals: &Locals,
         holds: bool,
     ) -> Vec<ModelLiteral> {
-        let mut found = Vec::new();
-        let mut open = vec![(condition.clone(), locals.clone(), holds)];
-        let mut parts = 0;
-        while let Some((expr, locals, holds)) = open.pop() {
-            parts += 1;
-            if parts > MAX_PARTS {
-                break;
-            }
-            if let Some((expr, around)) = self.behind(&expr, &locals) {
-                open.push((expr.clone(), around.clone(), holds));
-                continue;
-            }
-            match &expr.kind {
-                ExprKind::Unary(UnaryOp::Not, of) => open.push(((**of).clone(), locals, !holds)),
-                ExprKind::Binary(BinaryOp::Ne, one, other) => {
-                    let equal = ExprKind::Binary(BinaryOp::Eq, one.clone(), other.clone());
-                    let span = expr.span;
-                    open.push((Expr { kind: equal, span }, locals, !holds));
-                }
-                ExprKind::Binary(BinaryOp::Eq, one, other) => {
-                    self.compare(walk, &expr, (one, other), &locals, holds, &mut found);
-                }
-                ExprKind::Binary(op @ (BinaryOp::And | BinaryOp::Or), one, other) => {
-                    if holds == (*op == BinaryOp::And) {
-                        open.push(((**one).clone(), locals.clone(), holds));
-                        open.push(((**other).clone(), locals.clone(), holds));
-                    }
-                    self.whole(walk, &expr, &locals, TRUE, holds, &mut found);
-                }
-                ExprKind::Const(_)
-                | ExprKind::Local(_)
-                | ExprKind::Global(_)
-                | ExprKind::Run(_)
-                | ExprKind::Interpolate(_)
-                | ExprKind::List(_)
-                | ExprKind::Record(_)
-                | ExprKind::Field(..)
-                | ExprKind::Star(_)
-                | ExprKind::Index(..)
-                | ExprKind::Unary(UnaryOp::Neg, _)
-                | ExprKind::Binary(..)
-                | ExprKind::If(..)
-                | ExprKind::Comprehension { .. }
-                | ExprKind::IfSome { .. }
-                | ExprKind::Convert(..)
-                | ExprKind::Call(..) => {
-                    self.whole(walk, &expr, &locals, TRUE, holds, &mut found);
-                }
-            }
-        }
-        found
+        self.shape(walk, condition, locals).implied(holds)
     }
 
     /// The expression that a name stands for.
@@ -188,54 +135,25 @@ impl Conditions {
         }
     }
 
-    /// A comparison with a value that is known is about the other side.
-    fn compare(
-        &mut self,
-        walk: &PlanWalk<'_>,
-        both: &Expr,
-        (one, other): (&Expr, &Expr),
-        locals: &Locals,
-        equal: bool,
-        found: &mut Vec<ModelLiteral>,
-    ) {
-        let value = |expr| walk.eval(expr, locals).ok();
-        let (asked, value) = match (value(one), value(other)) {
-            (None, Some(value)) => (one, value),
-            (Some(value), None) => (other, value),
-            (None, None) | (Some(_), Some(_)) => {
-                return self.whole(walk, both, locals, TRUE, equal, found);
-            }
-        };
-        if let Value::Bool(value) = value {
-            found.extend(self.literals(walk, asked, locals, equal == value));
-        } else {
-            let value = format!("{value:?}");
-            self.whole(walk, asked, locals, &value, equal, found);
-        }
-    }
-
     /// A condition of which nothing inside is looked at is true.
-    pub fn whole_literal(
+    pub(super) fn holds(
         &mut self,
         walk: &PlanWalk<'_>,
         condition: &Expr,
         locals: &Locals,
     ) -> Option<ModelLiteral> {
-        let mut found = Vec::new();
-        self.whole(walk, condition, locals, TRUE, true, &mut found);
-        found.pop()
+        self.literal(walk, condition, locals, &Value::Bool(true))
     }
 
-    /// An expression, of which nothing inside is looked at, has a value or another one.
-    fn whole(
+    /// An expression, of which nothing inside is looked at, has this value; nothing where the
+    /// expression cannot be told apart from others.
+    pub(super) fn literal(
         &mut self,
         walk: &PlanWalk<'_>,
         asked: &Expr,
         locals: &Locals,
-        value: &str,
-        equal: bool,
-        found: &mut Vec<ModelLiteral>,
-    ) {
+        value: &Value,
+    ) -> Option<ModelLiteral> {
         let mut text = DecisionText {
             conditions: self,
             walk,
@@ -246,9 +164,7 @@ impl Conditions {
             inside: Vec::new(),
             parts: 0,
         };
-        if text.write(asked, locals).is_none() {
-            return;
-        }
+        text.write(asked, locals)?;
         let DecisionText {
             text, reads, needs, ..
         } = text;
@@ -259,12 +175,12 @@ impl Conditions {
             self.needs.push(needs.into_iter().collect());
         }
         let count = self.values.len();
-        let value = *self.values.entry(value.to_string()).or_insert(count);
-        found.push(ModelLiteral {
+        let value = *self.values.entry(format!("{value:?}")).or_insert(count);
+        Some(ModelLiteral {
             decision,
             value,
-            equal,
-        });
+            equal: true,
+        })
     }
 }
 

@@ -1,6 +1,7 @@
-//! Whether a condition is known at some moment before the statement that asks it is come to. The
-//! machine evaluates it from left to right by the values that are there; this follows it through
-//! `not`, `and` and `or`, and knows of the parts which bindings they read.
+//! The parts of a condition, through `not`, `and` and `or`: what is so where it holds, and whether
+//! it is known at some moment before the statement that asks it is come to. The machine evaluates
+//! it from left to right by the values that are there; of each part it is known which bindings it
+//! reads.
 
 use super::ModelLiteral;
 use super::conditions::{Conditions, MAX_PARTS};
@@ -71,29 +72,29 @@ impl Conditions {
         }
         let kind = match &expr.kind {
             ExprKind::Unary(UnaryOp::Not, of) => {
-                let of = self.shape_of(walk, of, locals, parts);
-                return alone(ShapeKind::Not(Box::new(of)));
+                return self.shape_of(walk, of, locals, parts).equal_to(false);
             }
             ExprKind::Binary(BinaryOp::Ne, one, other) => {
                 let equal = ExprKind::Binary(BinaryOp::Eq, one.clone(), other.clone());
                 let span = expr.span;
                 let of = self.shape_of(walk, &Expr { kind: equal, span }, locals, parts);
-                return alone(ShapeKind::Not(Box::new(of)));
+                return of.equal_to(false);
             }
             ExprKind::Binary(BinaryOp::Eq, one, other) => {
-                let (known, asked) = match (walk.eval(one, locals), walk.eval(other, locals)) {
-                    (Ok(known), Err(_)) => (known, other),
-                    (Err(_), Ok(known)) => (known, one),
-                    (Ok(_), Ok(_)) | (Err(_), Err(_)) => (Value::None, one),
+                // A comparison with a value that is known is about the other side.
+                let holds = match (walk.eval(one, locals), walk.eval(other, locals)) {
+                    (Ok(Value::Bool(value)), Err(_)) => {
+                        return self.shape_of(walk, other, locals, parts).equal_to(value);
+                    }
+                    (Err(_), Ok(Value::Bool(value))) => {
+                        return self.shape_of(walk, one, locals, parts).equal_to(value);
+                    }
+                    (Ok(value), Err(_)) => self.literal(walk, other, locals, &value),
+                    (Err(_), Ok(value)) => self.literal(walk, one, locals, &value),
+                    (Ok(_), Ok(_)) | (Err(_), Err(_)) => self.holds(walk, expr, locals),
                 };
-                if let Value::Bool(value) = known {
-                    let of = self.shape_of(walk, asked, locals, parts);
-                    return match value {
-                        true => of,
-                        false => alone(ShapeKind::Not(Box::new(of))),
-                    };
-                }
-                ShapeKind::Asks
+                let kind = ShapeKind::Asks;
+                return ConditionShape { holds, kind };
             }
             ExprKind::Binary(op @ (BinaryOp::And | BinaryOp::Or), one, other) => {
                 let one = self.shape_of(walk, one, locals, parts);
@@ -118,17 +119,43 @@ impl Conditions {
             | ExprKind::Convert(..)
             | ExprKind::Call(..) => ShapeKind::Asks,
         };
-        let holds = match &kind {
-            ShapeKind::Both(..) => self.whole_literal(walk, expr, locals),
-            ShapeKind::Is(_) | ShapeKind::Asks | ShapeKind::Not(_) => {
-                self.literals(walk, expr, locals, true).pop()
-            }
-        };
+        let holds = self.holds(walk, expr, locals);
         ConditionShape { holds, kind }
     }
 }
 
 impl ConditionShape {
+    /// That the condition is true, or that it is false.
+    fn equal_to(self, value: bool) -> Self {
+        match value {
+            true => self,
+            false => Self {
+                holds: None,
+                kind: ShapeKind::Not(Box::new(self)),
+            },
+        }
+    }
+
+    /// What is so where the condition holds, or where it does not.
+    pub fn implied(&self, holds: bool) -> Vec<ModelLiteral> {
+        let own = self.holds.map(|it| match holds {
+            true => it,
+            false => it.negated(),
+        });
+        let mut all: Vec<ModelLiteral> = own.into_iter().collect();
+        match &self.kind {
+            ShapeKind::Is(_) | ShapeKind::Asks => {}
+            ShapeKind::Not(of) => all.extend(of.implied(!holds)),
+            // Where the first part decides, nothing is known of the second.
+            ShapeKind::Both(decides, both) => {
+                if holds != *decides {
+                    all.extend(both.iter().flat_map(|it| it.implied(holds)));
+                }
+            }
+        }
+        all
+    }
+
     /// Whether the condition is known once the first bindings have been made; notes in `parts`
     /// those of its parts that are, as far as they are evaluated then.
     pub fn knowledge(

@@ -156,17 +156,11 @@ impl ModelBuilder<'_> {
                     conditions: branch.conditions.into(),
                 });
             } else {
-                asked.extend(parts.into_iter().map(|it| {
-                    let not = ModelLiteral {
-                        equal: !it.equal,
-                        ..it
-                    };
-                    Answers {
-                        id,
-                        at,
-                        each: vec![vec![it], vec![not]],
-                        conditions: Arc::default(),
-                    }
+                asked.extend(parts.into_iter().map(|it| Answers {
+                    id,
+                    at,
+                    each: vec![vec![it], vec![it.negated()]],
+                    conditions: Arc::default(),
                 }));
             }
         }
