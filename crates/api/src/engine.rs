@@ -44,12 +44,12 @@ type MakeLocks = Box<dyn Fn(&str) -> Box<dyn Locks> + Send + Sync>;
 /// # Ok::<(), lockstep::Diagnostics>(())
 /// ```
 #[derive(Clone)]
-pub struct Engine(
-    pub(crate) Arc<Parts>,
+pub struct Engine {
+    pub(crate) parts: Arc<Parts>,
     /// Whether what other runs have deployed does not matter.
     #[cfg(feature = "store")]
-    pub(crate) bool,
-);
+    pub(crate) is_forced: bool,
+}
 
 pub(crate) struct Parts {
     pub(crate) files: SourceFiles,
@@ -85,7 +85,7 @@ impl Parts {
 impl fmt::Debug for Engine {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Engine")
-            .field("folder", &self.0.folder)
+            .field("folder", &self.parts.folder)
             .finish_non_exhaustive()
     }
 }
@@ -122,7 +122,7 @@ impl Engine {
     /// The declarations of the host's actions, as the language writes them. Files of the engine
     /// import them by `from "./host.deploy" import …`.
     pub fn declarations(&self) -> &str {
-        &self.0.files.declarations
+        &self.parts.files.declarations
     }
 
     /// The same engine, whose runs deploy and roll back whatever other runs have deployed since,
@@ -130,25 +130,28 @@ impl Engine {
     #[cfg(feature = "store")]
     #[must_use = "the engine itself is not changed"]
     pub fn forced(&self) -> Self {
-        Self(self.0.clone(), true)
+        Self {
+            parts: self.parts.clone(),
+            is_forced: true,
+        }
     }
 
     /// What starts commands.
     pub(crate) fn spawner(&self) -> std::io::Result<Arc<dyn Spawner>> {
-        if let Some(spawner) = self.0.spawner.get() {
+        if let Some(spawner) = self.parts.spawner.get() {
             return Ok(spawner.clone());
         }
-        guardian::remove_left_folders(&self.0.scratch);
-        let mut system = SystemSpawner::new(&self.0.scratch)?.with_grace(self.0.stop_grace);
-        if let Some(program) = &self.0.ssh_program {
+        guardian::remove_left_folders(&self.parts.scratch);
+        let mut system = SystemSpawner::new(&self.parts.scratch)?.with_grace(self.parts.stop_grace);
+        if let Some(program) = &self.parts.ssh_program {
             system = system.with_ssh(program);
         }
-        if self.0.guarded {
+        if self.parts.guarded {
             let guardian = Guardian::of_this_program().removing(system.scratch());
             system = system.watched_by(Arc::new(guardian));
         }
         // Where two runs begin at the same time, one of the two folders goes at once.
-        Ok(self.0.spawner.get_or_init(|| Arc::new(system)).clone())
+        Ok(self.parts.spawner.get_or_init(|| Arc::new(system)).clone())
     }
 }
 
@@ -322,14 +325,10 @@ impl EngineBuilder {
     /// The engine.
     pub fn build(mut self) -> Engine {
         self.0.files.declarations = self.0.actions.declarations();
-        let parts = Arc::new(self.0);
-        #[cfg(feature = "store")]
-        {
-            Engine(parts, false)
-        }
-        #[cfg(not(feature = "store"))]
-        {
-            Engine(parts)
+        Engine {
+            parts: Arc::new(self.0),
+            #[cfg(feature = "store")]
+            is_forced: false,
         }
     }
 }

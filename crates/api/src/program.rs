@@ -87,13 +87,13 @@ impl Engine {
             program,
             mut diagnostics,
             ..
-        } = compile(&self.0.files, path);
+        } = compile(&self.parts.files, path);
         let Some(program) = program else {
             return Err(Diagnostics::new(diagnostics, sources));
         };
         let mismatches: Vec<Diagnostic> = (program.actions.iter())
             .filter_map(|declared| {
-                let provided = self.0.actions.get(&declared.name)?;
+                let provided = self.parts.actions.get(&declared.name)?;
                 provided.mismatch(declared).map(ActionMismatch::diagnostic)
             })
             .collect();
@@ -134,7 +134,7 @@ impl Program {
     ///
     /// All mistakes and warnings together.
     pub fn check(&self) -> Result<(), Diagnostics> {
-        let parts = &self.engine.0;
+        let parts = &self.engine.parts;
         let found = lockstep_verify::check(&self.program, &*parts.environment, &parts.files);
         match found.is_empty() {
             true => Ok(()),
@@ -196,7 +196,7 @@ impl PlanBuilder {
     ///
     /// Everything that is missing or wrong, or how a run of it could wait for ever.
     pub fn build(self) -> Result<Plan, Diagnostics> {
-        let parts = &self.program.engine.0;
+        let parts = &self.program.engine.parts;
         let program = &self.program.program;
         let bound = bind(program, &self.asked, &*parts.environment, &parts.files);
         let plan = bound.and_then(lockstep_verify::proved);

@@ -8,6 +8,7 @@ use futures_core::Stream;
 use lockstep_base::node_path::NodePath;
 use lockstep_base::source::Name;
 use lockstep_engine::run_event::RunEvent;
+use lockstep_engine::{LeftHalfDone, UnclearPlace};
 use lockstep_plan::RunFacts;
 use lockstep_runtime::driver::{
     AnswerSender, ControlRequest, DriveError, DriverExit, RecordedRun, RunHost,
@@ -75,14 +76,16 @@ impl fmt::Display for StartError {
                 run,
                 is_broken_off,
             } => {
-                let why = match is_broken_off {
-                    true => "was stopped there and is unfinished",
-                    false => "could not roll it back",
+                let place = UnclearPlace {
+                    service: service.clone(),
+                    target: target.clone(),
+                    run: run.clone(),
+                    left: match is_broken_off {
+                        true => LeftHalfDone::BrokenOff,
+                        false => LeftHalfDone::RollbackFailed,
+                    },
                 };
-                write!(
-                    f,
-                    "what {target} has of {service} is unclear: run {run} {why}"
-                )
+                place.fmt(f)
             }
             Self::NoStore => f.write_str("the engine has no store"),
             Self::Journal(error) => error.fmt(f),
@@ -120,7 +123,11 @@ impl Engine {
     ///
     /// Where the run cannot begin; nothing has been started then.
     pub async fn start(&self, plan: &Plan) -> Result<Run, StartError> {
-        let facts = RunFacts::new(self.new_id()?, self.0.user.clone(), self.0.clock.now());
+        let facts = RunFacts::new(
+            self.new_id()?,
+            self.parts.user.clone(),
+            self.parts.clock.now(),
+        );
         let options = SessionOptions {
             plan: plan.0.clone(),
             facts,
@@ -330,7 +337,7 @@ async fn prepare(engine: &Engine, origin: Origin) -> Result<(Session, Recorded),
             let by = match begins.record(engine, session.vault())? {
                 None => None,
                 Some((recorded, past)) => {
-                    session.persist_to(recorded.persistence(past, engine.1)?);
+                    session.persist_to(recorded.persistence(past, engine.is_forced)?);
                     Some(recorded)
                 }
             };
@@ -346,7 +353,7 @@ async fn prepare(engine: &Engine, origin: Origin) -> Result<(Session, Recorded),
         }
         #[cfg(feature = "store")]
         Past::Store(recorded, past) => {
-            session.persist_to(recorded.persistence(past, engine.1)?);
+            session.persist_to(recorded.persistence(past, engine.is_forced)?);
             let by = Some(*recorded);
             Ok((session, Recorded { by }))
         }
@@ -478,7 +485,7 @@ impl RunHost for Channel {
         question: &lockstep_engine::Question,
         answerer: AnswerSender,
     ) {
-        let Some(answer) = &self.engine.0.answer else {
+        let Some(answer) = &self.engine.parts.answer else {
             return;
         };
         let node = node.to_string();

@@ -88,7 +88,7 @@ impl StoredSession {
         engine: &Engine,
     ) -> Result<(SessionOptions, Arc<SecretVault>), StartError> {
         let source_folders = self.source_folders.unwrap_or_else(|| {
-            let here = self.folder.as_ref().unwrap_or(&engine.0.folder);
+            let here = self.folder.as_ref().unwrap_or(&engine.parts.folder);
             source_folders(&self.bound.program, here)
         });
         let read = read_secrets(engine, &self.bound, &self.facts, &source_folders).await;
@@ -165,7 +165,7 @@ impl Session {
     ///
     /// Where the plan needs an action that nobody provides, or commands cannot be started here.
     pub fn new(engine: &Engine, options: SessionOptions) -> Result<Self, StartError> {
-        let parts = &engine.0;
+        let parts = &engine.parts;
         let missing: Vec<String> = (options.plan.bound.program.actions.iter())
             .filter(|action| parts.actions.get(&action.name).is_none())
             .filter(|action| !lockstep_runtime::http::is_built_in(&action.name))
@@ -307,7 +307,7 @@ pub async fn read_secrets(
         &bound.program.secrets,
         &mut value,
         &*folder,
-        &*engine.0.environment,
+        &*engine.parts.environment,
         spawner.as_ref().and_then(|spawner| spawner.groups()),
     );
     let unreadable = |secret: SecretReadError| {
@@ -395,7 +395,8 @@ impl RunHost for WithActions<'_> {
     fn act(&mut self, node: &NodePath, action: &Name, args: Vec<Value>, done: ActionCompleter) {
         let program = &self.plan.bound.program;
         let declared = program.actions.iter().find(|it| it.name == *action);
-        let (Some(provided), Some(declared)) = (self.engine.0.actions.get(action), declared) else {
+        let (Some(provided), Some(declared)) = (self.engine.parts.actions.get(action), declared)
+        else {
             return self.inner.act(node, action, args, done);
         };
         let params: Vec<&str> = declared.params.iter().map(|param| &*param.name).collect();

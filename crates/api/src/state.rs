@@ -99,11 +99,11 @@ impl Beginning {
         engine: &Engine,
         vault: &SecretVault,
     ) -> Result<Option<(Recorded, RecordedRun)>, StartError> {
-        let Some(folder) = &engine.0.store else {
+        let Some(folder) = &engine.parts.store else {
             return Ok(None);
         };
         let store = Store::open(folder)?;
-        if let Some(place) = unclear_place(&store, &self.plan)?.filter(|_| !engine.1) {
+        if let Some(place) = unclear_place(&store, &self.plan)?.filter(|_| !engine.is_forced) {
             return Err(StartError::Unclear {
                 service: place.service,
                 target: place.target,
@@ -117,8 +117,8 @@ impl Beginning {
             facts: self.facts,
             inputs: inputs(&self.plan),
             file: &file(&self.plan),
-            folder: &engine.0.folder.to_string_lossy(),
-            source_folders: &source_folders(&self.plan.bound.program, &engine.0.folder),
+            folder: &engine.parts.folder.to_string_lossy(),
+            source_folders: &source_folders(&self.plan.bound.program, &engine.parts.folder),
             seed: self.seed,
             most: None,
             parent: None,
@@ -194,7 +194,7 @@ impl Resumed {
 
 /// Takes over a run that was stopped.
 pub(crate) fn resume(engine: &Engine, run: &str) -> Result<(StoredSession, Resumed), StartError> {
-    let folder = engine.0.store.as_ref().ok_or(StartError::NoStore)?;
+    let folder = engine.parts.store.as_ref().ok_or(StartError::NoStore)?;
     let nothing = || StoreError::refused(format!("there is no run `{run}`"));
     let store = Store::open_existing(folder)?.ok_or_else(nothing)?;
     let mut found = store.runs(run)?;
@@ -308,7 +308,7 @@ pub fn bound_and_past(
 pub(crate) fn ids(
     engine: &Engine,
 ) -> Result<impl Fn(&Name) -> Result<bool, StoreError>, StoreError> {
-    let store = match &engine.0.store {
+    let store = match &engine.parts.store {
         Some(folder) => Store::open_existing(folder)?,
         None => None,
     };

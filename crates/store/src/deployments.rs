@@ -10,7 +10,6 @@ use super::{RunNumber, RunStatus, Store, StoreError, Stored};
 use lockstep_base::source::Name;
 use lockstep_engine::run_event::{DeploymentRecord, NodeKind, RunEventKind, Status};
 use lockstep_engine::{LaterDeployment, LeftHalfDone, UnclearPlace};
-use lockstep_lang::ir::StmtKind;
 use lockstep_plan::{Plan, PlanNode, infrastructure_lock};
 
 /// What is known of the plans of runs that were broken off: whether they may take back what they
@@ -223,8 +222,8 @@ impl Store {
         }
         let bound = self.bound(&self.run(run)?)?;
         let takes_back = |(_, node): (_, &PlanNode)| {
-            let is_deployment = matches!(node.stmt.kind, StmtKind::Deploy { .. });
-            node.has_deploy && !is_deployment && (node.stmt.modifiers.atomic || node.may_roll_back)
+            let around = node.has_deploy && !node.stmt.kind.deploys();
+            around && (node.stmt.modifiers.atomic || node.may_roll_back)
         };
         // What cannot be read here may be resumed by another version.
         let found = Plan::new(bound).map_or(true, |plan| plan.tree.iter().any(takes_back));
