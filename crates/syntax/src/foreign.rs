@@ -1,6 +1,6 @@
 //! What people write who come from YAML, shells, GitHub Actions, Terraform, Python or JavaScript,
 //! and what is written here instead. These are tables alone: recovery, lowering and the checks of
-//! names look words up in them, and no word of another language stands in code elsewhere.
+//! names look words up in them.
 
 /// A word of another language that no single word of ours replaces.
 #[derive(Debug, Clone, Copy)]

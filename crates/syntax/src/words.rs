@@ -157,14 +157,41 @@ pub(super) fn must_go_on(text: &str) -> bool {
         || ["import", "as", "from"].contains(&word) && in_import
 }
 
-/// The beginning of a text, as far as a look ahead may go: what is looked for at many places of
-/// a long line must not cost its length each time.
-pub(super) fn beginning(text: &str, most: usize) -> &str {
+/// A text as a string in which nothing is interpolated.
+pub(super) fn string_of(text: &str) -> String {
+    let text = text
+        .replace('\\', "\\\\")
+        .replace('"', "\\\"")
+        .replace("${", "\\${");
+    format!("\"{text}\"")
+}
+
+/// How far is looked ahead or back, in bytes: what is looked for at many places of a long line must
+/// not cost its length each time.
+const MAX_LOOK_AHEAD: usize = 200;
+
+/// The beginning of a text, as far as a look ahead may go.
+pub(super) fn beginning(text: &str) -> &str {
+    beginning_of(text, MAX_LOOK_AHEAD)
+}
+
+/// The first line of a text, as far as a look ahead may go.
+pub(super) fn first_line(text: &str) -> &str {
+    beginning(text).split('\n').next().unwrap_or("")
+}
+
+/// The beginning of a text, of that many bytes at most.
+pub(super) fn beginning_of(text: &str, most: usize) -> &str {
     text.get(..text.floor_char_boundary(most)).unwrap_or("")
 }
 
 /// The end of a text, as far as a look back may go.
-pub(super) fn ending(text: &str, most: usize) -> &str {
+pub(super) fn ending(text: &str) -> &str {
+    ending_of(text, MAX_LOOK_AHEAD)
+}
+
+/// The end of a text, of that many bytes at most.
+pub(super) fn ending_of(text: &str, most: usize) -> &str {
     let from = text.floor_char_boundary(text.len().saturating_sub(most));
     text.get(from..).unwrap_or("")
 }

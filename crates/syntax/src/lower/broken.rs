@@ -300,7 +300,7 @@ impl<'t> TreeBuilder<'t> {
         let assigned = next.starts_with('=') && !next.starts_with("==");
         if assigned && matches!(around, BrokenLineContext::File | BrokenLineContext::Block) {
             let place = self.place(start, start);
-            let above = words::ending(self.text_of(0, start), 2_000);
+            let above = words::ending_of(self.text_of(0, start), 2_000);
             if above.contains(&format!("let {word} ")) || above.contains(&format!("input {word}:"))
             {
                 self.report(errors::set_again(span, word));

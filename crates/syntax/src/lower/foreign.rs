@@ -10,9 +10,6 @@ use crate::grammar::Pair;
 use crate::words::{self, first_word};
 use lockstep_base::source::Span;
 
-/// How far is looked ahead in a line.
-pub(super) const MAX_LOOK_AHEAD: usize = 200;
-
 /// Whether a line is a key or an element of a list, as in YAML.
 pub(super) fn is_yaml(text: &str) -> bool {
     if text.starts_with("- ") {
@@ -68,8 +65,7 @@ impl<'t> TreeBuilder<'t> {
         }
         if let Some(habit) = habit_of(&foreign::HEADS, word) {
             let rest = self.text.get(self.base + start..).unwrap_or("");
-            let rest = words::beginning(rest, MAX_LOOK_AHEAD);
-            let line = rest.lines().next().unwrap_or("");
+            let line = words::first_line(rest);
             let length = line
                 .rfind('{')
                 .filter(|at| line.get(..*at).is_some_and(|head| !head.contains('}')));
@@ -88,7 +84,7 @@ impl<'t> TreeBuilder<'t> {
 
     /// `pipeline my pipeline {`
     fn two_words(&mut self, text: &str, start: usize) -> bool {
-        let text = words::beginning(text, MAX_LOOK_AHEAD);
+        let text = words::beginning(text);
         let more: Vec<&str> = text.split_whitespace().collect();
         let above = self.text_of(0, start).trim_end();
         let name = words::last_word(above);
@@ -115,12 +111,11 @@ impl<'t> TreeBuilder<'t> {
         let above = self.text_of(0, at).trim_end();
         let keyword = words::last_word(above);
         let rest = self.text.get(self.base + at..).unwrap_or("");
-        let rest = words::beginning(rest, MAX_LOOK_AHEAD);
+        let rest = words::beginning(rest);
         let word = first_word(rest);
         let known = words::STATEMENTS.contains(&keyword) || words::MODIFIERS.contains(&keyword);
         let behind = rest.get(word.len()..).unwrap_or("");
-        let value = words::beginning(behind, MAX_LOOK_AHEAD);
-        let value = value.split('\n').next().unwrap_or("").trim();
+        let value = words::first_line(behind).trim();
         if known && word == ":" && !value.is_empty() {
             let span = self.place(at, at + 1);
             if keyword == "run" && !value.starts_with('"') {
@@ -145,9 +140,7 @@ impl<'t> TreeBuilder<'t> {
     /// `retry 3 times`: returns whether the word was taken out.
     pub(super) fn ending(&mut self, word: &str, start: usize) -> bool {
         let above = self.text_of(0, start).trim_end();
-        let mut before = words::ending(above, MAX_LOOK_AHEAD)
-            .split_whitespace()
-            .rev();
+        let mut before = words::ending(above).split_whitespace().rev();
         let value = before.next().unwrap_or("");
         let keyword = before.next().unwrap_or("");
         if !foreign::ENDINGS.contains(&(keyword, word)) {

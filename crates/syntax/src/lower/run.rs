@@ -69,15 +69,12 @@ impl<'t> TreeBuilder<'t> {
     fn missing_command(&mut self, pair: &Pair<'_>) {
         let at = pair.start();
         let rest = self.text.get(self.base + at..).unwrap_or("");
-        let rest = crate::words::beginning(rest, super::foreign::MAX_LOOK_AHEAD);
+        let rest = crate::words::beginning(rest);
         let line = rest.split(['\n', '}']).next().unwrap_or("").trim_end();
         let command = line.strip_prefix(':').unwrap_or("").trim();
         if pair.text().is_empty() && !command.is_empty() && !command.starts_with(['"', '|', '>']) {
             let span = self.place(at, at + line.len());
-            let quoted = format!(
-                " \"{}\"",
-                command.replace('\\', "\\\\").replace('"', "\\\"")
-            );
+            let quoted = format!(" {}", crate::words::string_of(command));
             self.repair(span, quoted.clone(), errors::command(span, Some(&quoted)));
         } else {
             self.missing(pair, "a command in quotes");

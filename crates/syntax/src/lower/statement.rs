@@ -25,7 +25,7 @@ impl<'t> TreeBuilder<'t> {
     pub(super) fn no_body(&mut self, pair: &Pair<'_>, what: &str) {
         let at = pair.start();
         let rest = self.text.get(self.base + at..).unwrap_or("");
-        let rest = words::beginning(rest, super::foreign::MAX_LOOK_AHEAD);
+        let rest = words::beginning(rest);
         let line = rest.lines().next().unwrap_or("");
         let foreign = crate::foreign::habit_of(&crate::foreign::HEADS, words::first_word(line));
         if foreign.is_some() && line.contains('{') && self.habitual_head(line, at) {

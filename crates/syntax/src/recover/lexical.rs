@@ -190,7 +190,7 @@ impl RecoveryLexer<'_, '_> {
             return None;
         }
         let (end, text) = self.rest_of_line(at, start)?;
-        let quoted = shell::quoted(text);
+        let quoted = words::string_of(text);
         let span = self.mender.span(start, end);
         self.mender
             .diagnostics
@@ -516,14 +516,15 @@ impl RecoveryLexer<'_, '_> {
         let content = line.get(..length)?;
         let close = line.get(length..)?.chars().next()?;
         let end = from + length + close.len_utf8();
-        let mut escaped = content.replace('\\', "\\\\").replace('"', "\\\"");
-        if quote != '`' {
-            escaped = escaped.replace("${", "\\${");
-        }
+        let right = match quote {
+            // A template has the same interpolations.
+            '`' => words::string_of(content).replace("\\${", "${"),
+            _ => words::string_of(content),
+        };
         // An interpolation that is not closed would swallow the quotes.
         let count = |sign| content.matches(sign).count();
-        let broken = escaped.contains("${") && (count('{') != count('}') || content.contains('"'));
-        let right = format!("\"{escaped}\"");
+        let interpolates = quote == '`' && content.contains("${");
+        let broken = interpolates && (count('{') != count('}') || content.contains('"'));
         let span = self.mender.span(at, end);
         self.mender
             .diagnostics

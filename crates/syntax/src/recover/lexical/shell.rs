@@ -14,8 +14,7 @@ const BLOCKS: [(&str, &str); 5] = [
     ("case", "esac"),
 ];
 
-/// How far is looked ahead in a line, and for the end of a block.
-const MAX_LOOK_AHEAD: usize = 200;
+/// How far is looked ahead for the end of a block, in bytes.
 const MAX_BLOCK: usize = 8_000;
 
 impl RecoveryLexer<'_, '_> {
@@ -24,10 +23,10 @@ impl RecoveryLexer<'_, '_> {
         if !self.begins(first) {
             return None;
         }
-        let rest = words::beginning(self.source.get(at..)?, MAX_BLOCK);
-        let word = words::first_word(words::beginning(rest, MAX_LOOK_AHEAD));
+        let rest = words::beginning_of(self.source.get(at..)?, MAX_BLOCK);
+        let word = words::first_word(words::beginning(rest));
         let (_, last) = BLOCKS.into_iter().find(|(opener, _)| *opener == word)?;
-        let head = words::beginning(rest, MAX_LOOK_AHEAD).lines().next()?;
+        let head = words::first_line(rest);
         let behind = head.get(word.len()..)?.trim_start();
         let is_shell = match word {
             "if" => ["[ ", "[[ ", "test ", "! "]
@@ -67,8 +66,7 @@ impl RecoveryLexer<'_, '_> {
         if !self.begins(first) {
             return None;
         }
-        let line = words::beginning(self.source.get(at..)?, MAX_LOOK_AHEAD);
-        let line = line.split('\n').next()?;
+        let line = words::first_line(self.source.get(at..)?);
         let word = line.split([' ', '\t']).next()?;
         let sign = line.get(word.len()..)?.trim_start().chars().next()?;
         let known = PROGRAMS.contains(&word)
@@ -78,7 +76,7 @@ impl RecoveryLexer<'_, '_> {
             return None;
         }
         let (end, text) = self.rest_of_line(at, at)?;
-        let quoted = format!("run {}", quoted(text));
+        let quoted = format!("run {}", words::string_of(text));
         let span = self.mender.span(at, end);
         self.mender
             .diagnostics
@@ -89,8 +87,7 @@ impl RecoveryLexer<'_, '_> {
 
     /// `$(date)` outside of a string.
     pub(super) fn command_value(&mut self, at: usize) -> Option<usize> {
-        let line = words::beginning(self.source.get(at + 1..)?, MAX_LOOK_AHEAD);
-        let line = line.split('\n').next()?;
+        let line = words::first_line(self.source.get(at + 1..)?);
         let mut depth = 0_usize;
         let length = line.find(|c| {
             match c {
@@ -112,8 +109,7 @@ impl RecoveryLexer<'_, '_> {
 
     /// An interpolation of a shell or of a template at `at`; returns where the text goes on.
     pub(super) fn foreign_interpolation(&mut self, at: usize) -> Option<usize> {
-        let inside = words::beginning(self.source.get(at + 2..)?, MAX_LOOK_AHEAD);
-        let inside = inside.split('\n').next()?;
+        let inside = words::first_line(self.source.get(at + 2..)?);
         if inside.starts_with('{') {
             return self.double_braces(at, inside);
         }
@@ -203,15 +199,6 @@ impl RecoveryLexer<'_, '_> {
         let text = self.source.get(start..end)?.trim_end();
         Some((start + text.len(), text))
     }
-}
-
-/// A text as a string.
-pub(super) fn quoted(text: &str) -> String {
-    let text = text
-        .replace('\\', "\\\\")
-        .replace('"', "\\\"")
-        .replace("${", "\\${");
-    format!("\"{text}\"")
 }
 
 /// How long a block of the shell is.
