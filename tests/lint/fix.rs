@@ -16,7 +16,7 @@ impl world::Files for Memory {
     }
 }
 
-fn mend(others: &[(&str, &str)], text: &str) -> FixedText {
+fn fix(others: &[(&str, &str)], text: &str) -> FixedText {
     let others = others
         .iter()
         .map(|(name, text)| (name.to_string(), text.to_string()));
@@ -27,9 +27,9 @@ fn mend(others: &[(&str, &str)], text: &str) -> FixedText {
 
 #[track_caller]
 fn becomes(before: &str, after: &str) {
-    let mended = mend(&[], before);
-    assert_eq!(mended.refused, None);
-    assert_eq!(mended.text, after);
+    let fixed = fix(&[], before);
+    assert_eq!(fixed.refused, None);
+    assert_eq!(fixed.text, after);
 }
 
 #[test]
@@ -71,14 +71,14 @@ fn what_is_only_used_by_what_goes_goes_too() {
 fn an_import_that_brings_inputs_stays() {
     let other = "input tag: string = \"v1\"\nworkflow look() { run \"look ${tag}\" }\n";
     let text = "import \"./other.deploy\" as other\n\npipeline a {\n  let x = 1\n  log \"a\"\n}\n";
-    let mended = mend(&[("other.deploy", other)], text);
+    let fixed = fix(&[("other.deploy", other)], text);
     // Without the import a caller could not give the input any more; everything else is fixed.
     assert_eq!(
-        mended.text,
+        fixed.text,
         "import \"./other.deploy\" as other\n\npipeline a {\n  log \"a\"\n}\n"
     );
     assert_eq!(
-        mended.refused.as_deref(),
+        fixed.refused.as_deref(),
         Some("the program would not be the same")
     );
 }
@@ -100,7 +100,7 @@ fn a_value_that_may_fail_stays() {
             "## A number.\ninput n: int = 0\n\n## A text.\ninput t: string = \"\"\n\n\
              let x = {value}\n\npipeline a {{\n  log \"a\"\n}}\n"
         );
-        assert_eq!(mend(&[], &text).text, text, "{value}");
+        assert_eq!(fix(&[], &text).text, text, "{value}");
     }
     let inside = [
         "1 / n",
@@ -115,7 +115,7 @@ fn a_value_that_may_fail_stays() {
             "## A number.\ninput n: int = 0\n\npipeline a {{\n  let r = run \"x\"\n  \
              let x = {value}\n  log \"${{r.code}} ${{n}}\"\n}}\n"
         );
-        assert_eq!(mend(&[], &text).text, text, "{value}");
+        assert_eq!(fix(&[], &text).text, text, "{value}");
     }
     for value in [
         "1 + 2",
@@ -129,7 +129,7 @@ fn a_value_that_may_fail_stays() {
             format!("## A number.\ninput n: int = 0\n\npipeline a {{\n{line}  log \"${{n}}\"\n}}\n")
         };
         let text = with(&format!("  let x = {value}\n"));
-        assert_eq!(mend(&[], &text).text, with(""), "{value}");
+        assert_eq!(fix(&[], &text).text, with(""), "{value}");
     }
 }
 
@@ -168,9 +168,9 @@ fn fixes_are_stable() {
         ],
         "deploy",
     ) {
-        let mended = mend(&[], &file.text);
-        let again = mend(&[], &mended.text);
-        assert_eq!(again.text, mended.text, "{}", file.path);
+        let fixed = fix(&[], &file.text);
+        let again = fix(&[], &fixed.text);
+        assert_eq!(again.text, fixed.text, "{}", file.path);
         assert_eq!(again.done, [""; 0], "{}", file.path);
         let errors = |text: &str| {
             let verdict = crate::support::compiler::compile(
@@ -179,10 +179,10 @@ fn fixes_are_stable() {
             );
             verdict.has_errors()
         };
-        looked += usize::from(!mended.done.is_empty());
-        assert!(errors(&file.text) || !errors(&mended.text), "{}", file.path);
+        looked += usize::from(!fixed.done.is_empty());
+        assert!(errors(&file.text) || !errors(&fixed.text), "{}", file.path);
     }
-    assert!(looked > 10, "only {looked} files were mended");
+    assert!(looked > 10, "only {looked} files were fixed");
 }
 
 /// Unfinished code that a person is typing does not make `lint` fail.

@@ -46,7 +46,7 @@ impl Files for ReplacedFile<'_> {
 /// Fixes the file at `path`, whose text is `text`. Only fixes of rules that are safe are applied,
 /// and only those whose result compiles to the same program.
 pub fn fix(files: &dyn Files, path: &str, text: &str, config: &Config) -> FixedText {
-    let mut mended = FixedText {
+    let mut fixed = FixedText {
         text: text.to_string(),
         done: Vec::new(),
         refused: None,
@@ -63,27 +63,25 @@ pub fn fix(files: &dyn Files, path: &str, text: &str, config: &Config) -> FixedT
             .filter(|fixes| !fixes.is_empty());
         let mut done = None;
         for fixes in tries {
-            let text = apply(&mended.text, &fixes);
+            let text = apply(&fixed.text, &fixes);
             let after = compiled(files, path, &text);
             match equivalence::first_difference(&before, &after) {
                 None => {
                     done = Some((fixes, text, after));
                     break;
                 }
-                Some(why) => mended.refused = Some(why),
+                Some(why) => fixed.refused = Some(why),
             }
         }
         let Some((fixes, text, after)) = done else {
             break;
         };
-        mended.refused = None;
-        mended
-            .done
-            .extend(fixes.iter().map(|fix| fix.title.clone()));
-        mended.text = text;
+        fixed.refused = None;
+        fixed.done.extend(fixes.iter().map(|fix| fix.title.clone()));
+        fixed.text = text;
         before = after;
     }
-    mended
+    fixed
 }
 
 fn compiled(files: &dyn Files, path: &str, text: &str) -> Compilation {

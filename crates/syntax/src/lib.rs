@@ -125,23 +125,23 @@ fn read<T>(
         }
         known = Some(tree);
     }
-    let mut mender = SourceRepair::new(file, body, offset);
-    let marks = mender.marks();
+    let mut repair = SourceRepair::new(file, body, offset);
+    let marks = repair.marks();
     let mut rounds = 0;
     loop {
-        let (mended, places) = mender.repaired();
+        let (mended, places) = repair.repaired();
         let scan = scan::scan(&mended);
         let mut lower = TreeBuilder::new(file, &mended, &scan.comments, &places, &marks);
         let tree = with(&mut lower, &scan, known.take());
         let found = std::mem::take(&mut lower.diagnostics);
         let repairs = std::mem::take(&mut lower.repairs);
-        if rounds < MAX_REPAIR_ROUNDS && mender.apply_repairs(&repairs) {
+        if rounds < MAX_REPAIR_ROUNDS && repair.apply_repairs(&repairs) {
             rounds += 1;
             known = Some(tree);
             continue;
         }
         let mut diagnostics = Diagnostics::default();
-        diagnostics.extend(mender.diagnostics);
+        diagnostics.extend(repair.diagnostics);
         diagnostics.extend(found);
         diagnostics.extend(repairs.into_iter().map(|repair| repair.diagnostic));
         return ReadExpression {

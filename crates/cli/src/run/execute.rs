@@ -163,11 +163,13 @@ pub(crate) fn run(
             runtime.shutdown_background();
             exit
         }
-        Err(error) => {
-            output.complain(&format!("error: the run could not be started: {error}\n"));
-            Exit::Refused
-        }
+        Err(error) => not_started(&error, output),
     }
+}
+
+fn not_started(error: &std::io::Error, output: &mut Output) -> Exit {
+    output.complain(&format!("error: the run could not be started: {error}\n"));
+    Exit::Refused
 }
 
 async fn execute(
@@ -176,7 +178,9 @@ async fn execute(
     output: &mut Output,
 ) -> Exit {
     let (control, mut controls) = tokio::sync::mpsc::unbounded_channel();
-    let signals = listen(control);
+    if let Err(error) = listen(control) {
+        return not_started(&error, output);
+    }
     let engine = match &job.opened {
         Some(opened) => opened.engine.clone(),
         None => engine(),
@@ -225,7 +229,6 @@ async fn execute(
         .answered_by(record.answered_by())
         .asking_nobody(job.no_input);
     let ended = session.drive(&mut host, controls).await;
-    signals.abort();
     let stray = host.plan_violation();
     let (summary, broken) = host.finish();
     // If the journal does not match, nothing was done.

@@ -150,21 +150,23 @@ impl<'t> TreeBuilder<'t> {
                 ..self.before(start, end, trouble)
             };
         }
-        let mended = self.foreign_line(text, span, word, around)
+        let repaired = self.foreign_line(text, span, word, around)
             || (same_line && self.forgotten_value(before, start))
             || (!(same_line && before.problems)
                 && self.misspelt_line(text, start, around, same_line));
-        let reported = text.starts_with('\u{1}') || self.marked_before(start);
-        if !mended && !reported {
+        // What is wrong inside of a text is reported already.
+        let inside = whole_text(text).is_some_and(|quoted| quoted.contains('\u{1}'));
+        let reported = inside || text.starts_with('\u{1}') || self.marked_before(start);
+        if !repaired && !reported {
             let follows = before.broken >= MAX_REPORTED_LINES || (same_line && before.problems);
             if !follows {
                 let all = self.span(&pair);
-                self.unknown_line(text, all, span, around, same_line);
+                self.unknown_line(text, (start, all), around, same_line);
             }
         }
         self.inner_blocks(pair);
         Before {
-            broken: if mended { 0 } else { before.broken + 1 },
+            broken: if repaired { 0 } else { before.broken + 1 },
             ..self.before(start, end, trouble)
         }
     }
@@ -390,18 +392,14 @@ impl<'t> TreeBuilder<'t> {
     fn unknown_line(
         &mut self,
         text: &str,
-        all: Span,
-        span: Span,
+        (start, all): (usize, Span),
         around: BrokenLineContext,
         same_line: bool,
     ) {
         let word = first_word(text);
+        let span = self.place(start, start + word.len());
         if text.starts_with("?.") {
-            let span = Span {
-                end: span.end + 1,
-                ..span
-            };
-            self.report(errors::optional_field(span));
+            self.report(errors::optional_field(self.place(start, start + 2)));
             return;
         }
         if word == "?" {
@@ -411,25 +409,9 @@ impl<'t> TreeBuilder<'t> {
         if same_line {
             let next = text.get(word.len()..).unwrap_or("").trim_start();
             let assigned = next.starts_with('=').then_some("=");
-            let string = text
-                .get(1..)
-                .and_then(|rest| rest.split(['"', '\n']).next());
-            let (word, span) = match string {
-                Some(string)
-                    if word == "\""
-                        && text
-                            .get(string.len() + 1..)
-                            .is_some_and(|rest| rest.starts_with('"')) =>
-                {
-                    let end = span.end + string.len() as u32 + 1;
-                    (
-                        text.get(..string.len() + 2).unwrap_or(word),
-                        Span { end, ..span },
-                    )
-                }
-                _ => (word, span),
-            };
-            self.report(errors::unexpected(span, word, assigned.unwrap_or(word)));
+            let found = whole_text(text).unwrap_or(word);
+            let span = self.place(start, start + found.len());
+            self.report(errors::unexpected(span, found, assigned.unwrap_or(found)));
             return;
         }
         let name = words::is_name(word);
@@ -672,3 +654,10 @@ const MODIFIERS_SHOWN: [&str; 8] = [
 const HEAD_WORDS: [&str; 8] = [
     "where", "include", "serial", "parallel", "limit", "every", "using", "in",
 ];
+
+/// The text in quotes on one line at the beginning of `line`.
+fn whole_text(line: &str) -> Option<&str> {
+    let inside = line.strip_prefix('"')?;
+    let end = inside.find(['"', '\n'])?;
+    inside[end..].starts_with('"').then(|| &line[..end + 2])
+}

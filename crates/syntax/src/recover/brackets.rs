@@ -48,7 +48,7 @@ impl BracketFit {
 }
 
 /// Closes what is open, takes out what closes nothing, and empties what is too deep.
-pub(super) fn repair_brackets(mender: &mut SourceRepair<'_>, tokens: &[Mark], end: usize) {
+pub(super) fn repair_brackets(repair: &mut SourceRepair<'_>, tokens: &[Mark], end: usize) {
     let mut fit = fit(tokens, end, false);
     if !fit.fits() {
         let indented = self::fit(tokens, end, true);
@@ -67,12 +67,12 @@ pub(super) fn repair_brackets(mender: &mut SourceRepair<'_>, tokens: &[Mark], en
         } else {
             char::from(close).to_string()
         };
-        mender.edit(unclosed.place, unclosed.place, text);
+        repair.edit(unclosed.place, unclosed.place, text);
         if number < MAX_ERRORS_PER_KIND {
             let width = if close == b'$' { 2 } else { 1 };
-            let span = mender.span(token.at, token.at + width);
-            let place = mender.span(unclosed.place, unclosed.place);
-            mender.diagnostics.push(errors::unclosed(
+            let span = repair.span(token.at, token.at + width);
+            let place = repair.span(unclosed.place, unclosed.place);
+            repair.diagnostics.push(errors::unclosed(
                 span,
                 place,
                 close,
@@ -82,26 +82,26 @@ pub(super) fn repair_brackets(mender: &mut SourceRepair<'_>, tokens: &[Mark], en
         }
     }
     for (number, at) in fit.extra.iter().enumerate() {
-        mender.edit(*at, at + 1, " ");
+        repair.edit(*at, at + 1, " ");
         if number < MAX_ERRORS_PER_KIND {
-            let span = mender.span(*at, at + 1);
-            let found = mender.source.get(*at..at + 1).unwrap_or("");
-            mender.diagnostics.push(errors::closes_nothing(span, found));
+            let span = repair.span(*at, at + 1);
+            let found = repair.source.get(*at..at + 1).unwrap_or("");
+            repair.diagnostics.push(errors::closes_nothing(span, found));
         }
     }
     for (at, right) in &fit.wrong {
         let right = char::from(*right).to_string();
-        let span = mender.span(*at, at + 1);
-        let found = mender.source.get(*at..at + 1).unwrap_or("");
-        mender
+        let span = repair.span(*at, at + 1);
+        let found = repair.source.get(*at..at + 1).unwrap_or("");
+        repair
             .diagnostics
             .push(errors::wrong_closer(span, found, &right));
-        mender.edit(*at, at + 1, right);
+        repair.edit(*at, at + 1, right);
     }
-    too_deep(mender, tokens, &fit);
+    too_deep(repair, tokens, &fit);
 }
 
-fn too_deep(mender: &mut SourceRepair<'_>, tokens: &[Mark], fit: &BracketFit) {
+fn too_deep(repair: &mut SourceRepair<'_>, tokens: &[Mark], fit: &BracketFit) {
     for (number, (token, end)) in fit.deep.iter().enumerate() {
         let Some(token) = tokens.get(*token) else {
             continue;
@@ -111,10 +111,10 @@ fn too_deep(mender: &mut SourceRepair<'_>, tokens: &[Mark], fit: &BracketFit) {
             b')' => (token.at + 1, "\u{1}"),
             _ => (token.at + 1, ""),
         };
-        mender.mask(content, (*end).max(content), hole);
+        repair.mask(content, (*end).max(content), hole);
         if number < MAX_ERRORS_PER_KIND {
-            let span = mender.span(token.at, content);
-            mender.diagnostics.push(errors::too_deep(span, MAX_NESTING));
+            let span = repair.span(token.at, content);
+            repair.diagnostics.push(errors::too_deep(span, MAX_NESTING));
         }
     }
 }

@@ -53,12 +53,12 @@ struct Interpolation {
     braces: usize,
 }
 
-/// Reads `mender`'s source, repairs what it can, and returns the brackets and the end of the last
+/// Reads the source of `repair`, repairs what it can, and returns the brackets and the end of the last
 /// token.
-pub(super) fn repair_tokens(mender: &mut SourceRepair<'_>) -> (Vec<Mark>, usize) {
-    let source = mender.source;
+pub(super) fn repair_tokens(repair: &mut SourceRepair<'_>) -> (Vec<Mark>, usize) {
+    let source = repair.source;
     let mut lexer = RecoveryLexer {
-        mender,
+        repair,
         source,
         bytes: source.as_bytes(),
         tokens: Vec::new(),
@@ -81,7 +81,7 @@ pub(super) fn repair_tokens(mender: &mut SourceRepair<'_>) -> (Vec<Mark>, usize)
 }
 
 struct RecoveryLexer<'m, 't> {
-    mender: &'m mut SourceRepair<'t>,
+    repair: &'m mut SourceRepair<'t>,
     source: &'t str,
     bytes: &'t [u8],
     tokens: Vec<Mark>,
@@ -164,11 +164,11 @@ impl RecoveryLexer<'_, '_> {
         {
             return;
         }
-        let place = self.mender.span(self.after, self.after);
-        self.mender
+        let place = self.repair.span(self.after, self.after);
+        self.repair
             .diagnostics
             .push(errors::forgotten(place, above));
-        self.mender.edit(self.after, self.after, " \u{1} ");
+        self.repair.edit(self.after, self.after, " \u{1} ");
     }
 
     /// `run echo hi`: the rest of the line is put into quotes, before its signs are taken for
@@ -191,11 +191,11 @@ impl RecoveryLexer<'_, '_> {
         }
         let (end, text) = self.rest_of_line(at, start)?;
         let quoted = words::string_of(text);
-        let span = self.mender.span(start, end);
-        self.mender
+        let span = self.repair.span(start, end);
+        self.repair
             .diagnostics
             .push(errors::command(span, Some(&quoted)));
-        self.mender.edit(start, end, quoted);
+        self.repair.edit(start, end, quoted);
         Some(end)
     }
 
@@ -250,7 +250,7 @@ impl RecoveryLexer<'_, '_> {
                 .unwrap_or_else(|| self.other(at)),
             b';' => {
                 self.semicolons.push(at);
-                self.mender.edit(at, at + 1, " ");
+                self.repair.edit(at, at + 1, " ");
                 at + 1
             }
             b'/' if self.byte(at + 1) == b'/' => self.foreign_comment(at),
@@ -334,9 +334,9 @@ impl RecoveryLexer<'_, '_> {
             return end;
         }
         let close = self.before_closers(piece.saturating_sub(1), end);
-        self.mender
+        self.repair
             .edit(close, close, self.closing_quotes(piece, close, "\""));
-        let place = self.mender.span(close, close);
+        let place = self.repair.span(close, close);
         self.report_open_string(start, close, Some(place));
         close
     }
@@ -350,8 +350,8 @@ impl RecoveryLexer<'_, '_> {
     }
 
     fn report_open_string(&mut self, start: usize, end: usize, place: Option<Span>) {
-        let span = self.mender.span(start, end);
-        self.mender
+        let span = self.repair.span(start, end);
+        self.repair
             .diagnostics
             .push(errors::open_string(span, place));
     }
@@ -397,8 +397,8 @@ impl RecoveryLexer<'_, '_> {
         let (start, tokens, content) = (outer_one.string, outer_one.tokens, outer_one.content);
         self.interpolations.truncate(outer);
         self.tokens.truncate(tokens);
-        self.mender.forget(content);
-        self.mender.edit(content, end, "\u{1}}\"");
+        self.repair.forget(content);
+        self.repair.edit(content, end, "\u{1}}\"");
         self.report_open_string(start, end, None);
     }
 
@@ -455,10 +455,10 @@ impl RecoveryLexer<'_, '_> {
     fn open_long(&mut self, start: usize) -> usize {
         if let Some(outer) = self.interpolations.pop_if(|outer| outer.long) {
             self.tokens.truncate(outer.tokens);
-            self.mender.forget(outer.content);
-            self.mender.edit(outer.content, start, "\u{1}}");
-            let span = self.mender.span(outer.content - 2, outer.content);
-            self.mender
+            self.repair.forget(outer.content);
+            self.repair.edit(outer.content, start, "\u{1}}");
+            let span = self.repair.span(outer.content - 2, outer.content);
+            self.repair
                 .diagnostics
                 .push(errors::open_interpolation(span));
             self.rewind(start);
@@ -466,11 +466,11 @@ impl RecoveryLexer<'_, '_> {
         }
         let end = self.end_of_long(start);
         self.tokens.retain(|token| token.at < end);
-        self.mender.forget(end);
-        self.mender
+        self.repair.forget(end);
+        self.repair
             .edit(end, end, self.closing_quotes(start + 3, end, "\"\"\"\n"));
-        let span = self.mender.span(start, start + 3);
-        self.mender.diagnostics.push(errors::open_long_string(span));
+        let span = self.repair.span(start, start + 3);
+        self.repair.diagnostics.push(errors::open_long_string(span));
         self.rewind(end);
         self.fresh = true;
         end
@@ -525,19 +525,19 @@ impl RecoveryLexer<'_, '_> {
         let count = |sign| content.matches(sign).count();
         let interpolates = quote == '`' && content.contains("${");
         let broken = interpolates && (count('{') != count('}') || content.contains('"'));
-        let span = self.mender.span(at, end);
-        self.mender
+        let span = self.repair.span(at, end);
+        self.repair
             .diagnostics
             .push(errors::quotes(span, quote, &right));
         let text = if broken { String::from("\u{1}") } else { right };
-        self.mender.edit(at, end, text);
+        self.repair.edit(at, end, text);
         Some(end)
     }
 
     fn foreign_comment(&mut self, at: usize) -> usize {
-        let span = self.mender.span(at, at + 2);
-        self.mender.diagnostics.push(errors::comment(span, "//"));
-        self.mender.edit(at, at + 2, "#");
+        let span = self.repair.span(at, at + 2);
+        self.repair.diagnostics.push(errors::comment(span, "//"));
+        self.repair.edit(at, at + 2, "#");
         self.line_end(at)
     }
 
@@ -546,9 +546,9 @@ impl RecoveryLexer<'_, '_> {
         let end = rest
             .find("*/")
             .map_or_else(|| self.line_end(at), |length| at + 2 + length + 2);
-        let span = self.mender.span(at, at + 2);
-        self.mender.diagnostics.push(errors::comment(span, "/*"));
-        self.mender.edit(at, end, " ");
+        let span = self.repair.span(at, at + 2);
+        self.repair.diagnostics.push(errors::comment(span, "/*"));
+        self.repair.edit(at, end, " ");
         let lines = self.bytes[at..end]
             .iter()
             .filter(|byte| **byte == b'\n')
@@ -570,12 +570,12 @@ impl RecoveryLexer<'_, '_> {
         if word && !self.byte(end).is_ascii_whitespace() {
             text.push(' ');
         }
-        let span = self.mender.span(at, end);
+        let span = self.repair.span(at, end);
         let found = self.source.get(at..end).unwrap_or("");
-        self.mender
+        self.repair
             .diagnostics
             .push(errors::operator(span, found, right, &text));
-        self.mender.edit(at, end, text);
+        self.repair.edit(at, end, text);
         end
     }
 
@@ -586,12 +586,12 @@ impl RecoveryLexer<'_, '_> {
             if let Some(length) = line.find(['{', '}', '"', '#']) {
                 let close = at + 2 + length;
                 if self.byte(close) == b'}' {
-                    let span = self.mender.span(at, close + 1);
-                    self.mender
+                    let span = self.repair.span(at, close + 1);
+                    self.repair
                         .diagnostics
                         .push(errors::dollar(span, &line[..length]));
-                    self.mender.edit(at, at + 2, "(");
-                    self.mender.edit(close, close + 1, ")");
+                    self.repair.edit(at, at + 2, "(");
+                    self.repair.edit(close, close + 1, ")");
                     return close + 1;
                 }
             }
@@ -602,9 +602,9 @@ impl RecoveryLexer<'_, '_> {
         } else if self.byte(at + 1).is_ascii_alphabetic() {
             let rest = self.source.get(at + 1..).unwrap_or("");
             let word = words::first_word(rest);
-            let span = self.mender.span(at, at + 1 + word.len());
-            self.mender.diagnostics.push(errors::dollar(span, word));
-            self.mender.edit(at, at + 1, "");
+            let span = self.repair.span(at, at + 1 + word.len());
+            self.repair.diagnostics.push(errors::dollar(span, word));
+            self.repair.edit(at, at + 1, "");
             return at + 1 + word.len();
         }
         self.other(at)
@@ -630,11 +630,11 @@ impl RecoveryLexer<'_, '_> {
             '\u{2010}'..='\u{2015}' | '\u{2212}' => "-",
             _ => " ",
         };
-        let span = self.mender.span(at, end);
-        self.mender
+        let span = self.repair.span(at, end);
+        self.repair
             .diagnostics
             .push(errors::character(span, c, right));
-        self.mender.edit(at, end, right);
+        self.repair.edit(at, end, right);
         end
     }
 
@@ -649,9 +649,9 @@ impl RecoveryLexer<'_, '_> {
             let spans = self
                 .semicolons
                 .iter()
-                .map(|at| self.mender.span(*at, at + 1))
+                .map(|at| self.repair.span(*at, at + 1))
                 .collect();
-            self.mender.diagnostics.push(errors::semicolons(spans));
+            self.repair.diagnostics.push(errors::semicolons(spans));
         }
     }
 }

@@ -45,16 +45,16 @@ pub(super) struct SourceRepair<'t> {
 impl<'t> SourceRepair<'t> {
     /// Closes what is open and translates what is foreign.
     pub(super) fn new(file: FileId, source: &'t str, offset: usize) -> Self {
-        let mut mender = Self {
+        let mut repair = Self {
             file,
             source,
             offset,
             edits: Vec::new(),
             diagnostics: Vec::new(),
         };
-        let (tokens, end) = lexical::repair_tokens(&mut mender);
-        brackets::repair_brackets(&mut mender, &tokens, end);
-        mender
+        let (tokens, end) = lexical::repair_tokens(&mut repair);
+        brackets::repair_brackets(&mut repair, &tokens, end);
+        repair
     }
 
     /// The place of `start..end` of the source.

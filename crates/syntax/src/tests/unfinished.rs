@@ -85,6 +85,7 @@ fn a_string_that_is_not_closed_is_not_nested() {
         "let a = 1 pipeline p { run \"x ${\"\\}y\" }\n",
         "let a = \"${b}, ]\n",
         "pipeline p { log f(\"${[a]}) }\n",
+        "let x = \"\"\"\"\"\"\"${",
     ] {
         let found = codes(text);
         assert!(found.contains(&"E0104"), "{text} {found:?}");
@@ -96,8 +97,8 @@ proptest! {
     #[test]
     fn only_what_nests_is_nested_too_deeply(text in prop_oneof![soup(), damage(), quotes()]) {
         let opening = text.bytes().filter(|byte| b"{[(".contains(byte)).count();
-        prop_assume!(opening < 30);
-        prop_assert!(!codes(&text).contains(&"E0120"), "{text:?}");
+        let is_deep = codes(&text).contains(&"E0120");
+        prop_assert!(opening >= 30 || !is_deep, "{text:?}");
     }
 }
 

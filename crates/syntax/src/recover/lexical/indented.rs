@@ -51,7 +51,7 @@ impl RecoveryLexer<'_, '_> {
         if !known || !closed {
             return;
         }
-        self.mender.edit(at, at + 1, " {");
+        self.repair.edit(at, at + 1, " {");
         self.heads.push(at);
         let (indent, depth) = (self.indent, self.depth);
         self.indented.push(IndentedBody { indent, depth });
@@ -84,22 +84,22 @@ impl RecoveryLexer<'_, '_> {
         while self.indented.pop().is_some() {
             self.end_body();
         }
-        let span = |at: &usize| self.mender.span(*at, *at + 1);
+        let span = |at: &usize| self.repair.span(*at, *at + 1);
         let spans: Vec<_> = self.heads.iter().map(span).collect();
         let mut edits: Vec<_> = spans
             .iter()
             .map(|span| (*span, String::from(" {")))
             .collect();
         for place in &self.body_ends {
-            edits.push((self.mender.span(*place, *place), String::from("\n}")));
+            edits.push((self.repair.span(*place, *place), String::from("\n}")));
         }
-        self.mender
+        self.repair
             .diagnostics
             .extend(errors::colon_bodies(&spans, edits));
     }
 
     fn end_body(&mut self) {
-        self.mender.edit(self.after, self.after, "\n}");
+        self.repair.edit(self.after, self.after, "\n}");
         self.body_ends.push(self.after);
     }
 }

@@ -51,12 +51,12 @@ impl RecoveryLexer<'_, '_> {
             format!("{indent}{escaped}").trim_start().to_owned()
         };
         let command = format!("run \"\"\"\n{indent}{escaped}\n{indent}\"\"\"");
-        let span = self.mender.span(at, at + word.len());
-        let all = self.mender.span(at, end);
-        self.mender
+        let span = self.repair.span(at, at + word.len());
+        let all = self.repair.span(at, end);
+        self.repair
             .diagnostics
             .push(errors::shell_block(span, all, word, &command));
-        self.mender.edit(at, end, command);
+        self.repair.edit(at, end, command);
         self.rewind(end);
         Some(end)
     }
@@ -77,11 +77,11 @@ impl RecoveryLexer<'_, '_> {
         }
         let (end, text) = self.rest_of_line(at, at)?;
         let quoted = format!("run {}", words::string_of(text));
-        let span = self.mender.span(at, end);
-        self.mender
+        let span = self.repair.span(at, end);
+        self.repair
             .diagnostics
             .push(errors::program(span, word, &quoted));
-        self.mender.edit(at, end, quoted);
+        self.repair.edit(at, end, quoted);
         Some(end)
     }
 
@@ -98,12 +98,12 @@ impl RecoveryLexer<'_, '_> {
             depth == 0
         })?;
         let end = at + 1 + length + 1;
-        let span = self.mender.span(at, end);
+        let span = self.repair.span(at, end);
         let command = line.get(1..length)?;
-        self.mender
+        self.repair
             .diagnostics
             .push(errors::command_value(span, command));
-        self.mender.edit(at, end, "\u{1}");
+        self.repair.edit(at, end, "\u{1}");
         Some(end)
     }
 
@@ -143,12 +143,12 @@ impl RecoveryLexer<'_, '_> {
                 .starts_with(":?")
                 .then(|| format!("${{env(\"{name}\")}}")),
         };
-        let span = self.mender.span(at, end);
+        let span = self.repair.span(at, end);
         let written = self.source.get(at..end)?;
-        self.mender
+        self.repair
             .diagnostics
             .push(errors::shell_variable(span, written, value.as_deref()));
-        self.mender.edit(at, end, " ");
+        self.repair.edit(at, end, " ");
         Some(end)
     }
 
@@ -171,11 +171,11 @@ impl RecoveryLexer<'_, '_> {
             "env" | "matrix" => None,
             scope => foreign::ours(&foreign::SCOPES, scope).map(|help| help.replace("{}", member)),
         };
-        let span = self.mender.span(at, end);
-        self.mender
+        let span = self.repair.span(at, end);
+        self.repair
             .diagnostics
             .push(errors::double_braces(span, &value, help));
-        self.mender.edit(at, end, " ");
+        self.repair.edit(at, end, " ");
         Some(end)
     }
 
