@@ -1,7 +1,8 @@
 //! Lowers loops and matrices.
 
+use super::statement::StatementPlace;
 use super::tail::StatementTail;
-use super::{TreeBuilder, add, behind, first};
+use super::{TreeBuilder, add, behind};
 use crate::ast::*;
 use crate::errors;
 use crate::grammar::{Pair, Parts, Rule};
@@ -12,7 +13,7 @@ impl<'t> TreeBuilder<'t> {
         &mut self,
         parts: &mut Parts<'_>,
         order: Order,
-        span: Span,
+        place: StatementPlace,
         tail: &mut StatementTail,
     ) -> StmtKind {
         let (word, what) = match order {
@@ -20,7 +21,7 @@ impl<'t> TreeBuilder<'t> {
             Order::Parallel => ("parallel", "`parallel`"),
         };
         let axis = parts.accept(Rule::over).map(|pair| {
-            let keyword = first(span, word);
+            let keyword = place.keyword;
             let end = self.span(&pair);
             let mut inner = Parts::of(pair);
             let var = self.name_of(&mut inner, "a variable");
@@ -32,7 +33,7 @@ impl<'t> TreeBuilder<'t> {
                 span: keyword.to(end),
             }
         });
-        let body = self.body(parts, what, span, tail);
+        let body = self.body(parts, what, place.all, tail);
         match (axis, order) {
             (Some(axis), _) => StmtKind::Loop { axis, body },
             (None, Order::Serial) => StmtKind::Serial { body },
@@ -43,7 +44,7 @@ impl<'t> TreeBuilder<'t> {
     pub(super) fn matrix(
         &mut self,
         parts: &mut Parts<'_>,
-        span: Span,
+        place: StatementPlace,
         tail: &mut StatementTail,
     ) -> StmtKind {
         let mut axes = Vec::new();
@@ -65,13 +66,13 @@ impl<'t> TreeBuilder<'t> {
             }
         }
         if axes.is_empty() && self.report_broken() == tail.problems {
-            self.report(errors::no_axis(behind(span, "matrix")));
+            self.report(errors::no_axis(behind(place.keyword)));
         }
         StmtKind::Matrix {
             axes,
             filter,
             include,
-            body: tail.body.take().unwrap_or_else(|| self.no_block(span)),
+            body: tail.body.take().unwrap_or_else(|| self.no_block(place.all)),
         }
     }
 

@@ -374,18 +374,10 @@ impl<'t> TreeBuilder<'t> {
     }
 }
 
-/// The first word of a place. In the source it may be a shorter one, which was repaired.
-fn first(span: Span, word: &str) -> Span {
-    let end = span.start.saturating_add(word.len() as u32).min(span.end);
-    Span { end, ..span }
-}
-
-/// The empty place behind the first word of a place.
-fn behind(span: Span, word: &str) -> Span {
-    let end = first(span, word).end;
+/// The empty place behind another.
+fn behind(span: Span) -> Span {
     Span {
-        start: end,
-        end,
+        start: span.end,
         ..span
     }
 }

@@ -2,12 +2,21 @@
 
 use super::broken::{Before, BrokenLineContext};
 use super::tail::{StatementTail, keyword};
-use super::{TreeBuilder, add, behind, first};
+use super::{TreeBuilder, add, behind};
 use crate::ast::*;
 use crate::errors;
 use crate::grammar::{Pair, Parts, Rule};
 use crate::words;
 use lockstep_base::source::Span;
+
+/// Where a statement stands.
+#[derive(Clone, Copy)]
+pub(super) struct StatementPlace {
+    pub(super) all: Span,
+    /// Its first word, where that decides what may stand in the head; in the source it may be a
+    /// shorter one, which was repaired.
+    pub(super) keyword: Span,
+}
 
 impl<'t> TreeBuilder<'t> {
     /// The block that must stand next.
@@ -69,7 +78,8 @@ impl<'t> TreeBuilder<'t> {
             Rule::stage | Rule::step => self.doc(&pair),
             _ => None,
         };
-        let mut tail = StatementTail::new(keyword(form), trouble);
+        let keyword = keyword(form);
+        let mut tail = StatementTail::new(keyword, trouble);
         let mut after = None;
         let kind = match form {
             Rule::error_stmt => {
@@ -80,7 +90,13 @@ impl<'t> TreeBuilder<'t> {
                 self.stray_item(pair);
                 StmtKind::Error
             }
-            _ => self.stmt_kind(form, Parts::of(pair), span, &mut tail),
+            _ => {
+                let place = StatementPlace {
+                    all: span,
+                    keyword: self.place(start, start + keyword.len()),
+                };
+                self.stmt_kind(form, Parts::of(pair), place, &mut tail)
+            }
         };
         let head = match tail.start {
             Some(end) => self.place(start, self.trim(end).max(start)),
@@ -102,20 +118,21 @@ impl<'t> TreeBuilder<'t> {
         &mut self,
         form: Rule,
         mut parts: Parts<'_>,
-        span: Span,
+        place: StatementPlace,
         tail: &mut StatementTail,
     ) -> StmtKind {
         let parts = &mut parts;
+        let span = place.all;
         match form {
             Rule::run => StmtKind::Run(Box::new(self.run(parts, tail))),
             Rule::deploy => self.deploy(parts, tail),
             Rule::call => self.call(parts, tail),
             Rule::let_stmt => self.let_stmt(parts, span, tail),
             Rule::if_stmt => self.if_stmt(parts, span, tail),
-            Rule::serial => self.serial_or_parallel(parts, Order::Serial, span, tail),
-            Rule::parallel => self.serial_or_parallel(parts, Order::Parallel, span, tail),
-            Rule::matrix => self.matrix(parts, span, tail),
-            Rule::verify => self.verify(parts, span, tail),
+            Rule::serial => self.serial_or_parallel(parts, Order::Serial, place, tail),
+            Rule::parallel => self.serial_or_parallel(parts, Order::Parallel, place, tail),
+            Rule::matrix => self.matrix(parts, place, tail),
+            Rule::verify => self.verify(parts, place, tail),
             Rule::stage => {
                 let name = self.name_of(parts, "the stage's name");
                 let body = self.body(parts, "the stage", span, tail);
@@ -293,13 +310,12 @@ impl<'t> TreeBuilder<'t> {
 
     /// A modifier or handler of `let` behind an effect, which has taken all that can be its own.
     fn behind_effect(&mut self, pair: &Pair<'_>) {
-        let span = self.span(pair);
         let word = match pair.rule() {
             Rule::on_failure => "on failure",
             Rule::fail_fast => "fail fast",
             _ => words::first_word(pair.text()),
         };
-        let word_span = first(span, word);
+        let word_span = self.place(pair.start(), pair.start() + word.len());
         let diagnostic = match pair.rule() {
             Rule::undo | Rule::always | Rule::on_failure => errors::stray_handler(word_span, word),
             _ => errors::stray_modifier(word_span, word),
@@ -363,7 +379,12 @@ impl<'t> TreeBuilder<'t> {
         }
     }
 
-    fn verify(&mut self, parts: &mut Parts<'_>, span: Span, tail: &mut StatementTail) -> StmtKind {
+    fn verify(
+        &mut self,
+        parts: &mut Parts<'_>,
+        place: StatementPlace,
+        tail: &mut StatementTail,
+    ) -> StmtKind {
         let mut during = None;
         let mut every = None;
         for pair in parts.by_ref() {
@@ -381,7 +402,7 @@ impl<'t> TreeBuilder<'t> {
                 _ => self.tail_part(pair, "`verify`", tail),
             }
         }
-        let keyword = behind(span, "verify");
+        let keyword = behind(place.keyword);
         if (during.is_none() || every.is_none()) && self.report_broken() == tail.problems {
             let diagnostic = errors::verify(keyword, during.is_none(), every.is_none());
             self.report(diagnostic);
@@ -389,7 +410,7 @@ impl<'t> TreeBuilder<'t> {
         StmtKind::Verify {
             during: during.unwrap_or_else(|| self.no_expr(keyword)),
             every: every.unwrap_or_else(|| self.no_expr(keyword)),
-            body: tail.body.take().unwrap_or_else(|| self.no_block(span)),
+            body: tail.body.take().unwrap_or_else(|| self.no_block(place.all)),
         }
     }
 

@@ -93,6 +93,17 @@ fn a_string_that_is_not_closed_is_not_nested() {
     }
 }
 
+/// A keyword that was repaired is another length in the source.
+#[test]
+fn what_is_missing_behind_a_misspelt_keyword_is_missing_there() {
+    for word in ["verif¥", "verif§", "matri¥", "paralle¥", "seria§", "loc¥"] {
+        read(&format!("pipeline p {{\n  {word} {{ log \"a\" }}\n}}\n"));
+        read(&format!(
+            "pipeline p {{\n  {word} a in [1] {{ log \"a\" }}\n}}\n"
+        ));
+    }
+}
+
 proptest! {
     #[test]
     fn only_what_nests_is_nested_too_deeply(text in prop_oneof![soup(), damage(), quotes()]) {
