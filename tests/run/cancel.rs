@@ -297,9 +297,10 @@ fn a_command_that_writes_without_end_can_be_stopped() {
     polite.line("│ y");
     polite.signal("INT");
     assert_eq!(polite.end().code, 4);
+    // What ignores the signal writes on; a shell that starts programs in a loop may end with one.
     let test = super::file(
         "pipeline p { parallel {
-           run \"trap 'touch asked' TERM; while :; do yes | head -n 100000; done\"
+           run \"trap '' TERM; yes & trap 'touch asked' TERM; while :; do wait; done\"
            run \"yes\"
          } }",
     );

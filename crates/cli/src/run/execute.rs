@@ -163,13 +163,11 @@ pub(crate) fn run(
             runtime.shutdown_background();
             exit
         }
-        Err(error) => not_started(&error, output),
+        Err(error) => {
+            output.complain(&format!("error: the run could not be started: {error}\n"));
+            Exit::Refused
+        }
     }
-}
-
-fn not_started(error: &std::io::Error, output: &mut Output) -> Exit {
-    output.complain(&format!("error: the run could not be started: {error}\n"));
-    Exit::Refused
 }
 
 async fn execute(
@@ -178,9 +176,7 @@ async fn execute(
     output: &mut Output,
 ) -> Exit {
     let (control, mut controls) = tokio::sync::mpsc::unbounded_channel();
-    if let Err(error) = listen(control) {
-        return not_started(&error, output);
-    }
+    let signals = listen(control);
     let engine = match &job.opened {
         Some(opened) => opened.engine.clone(),
         None => engine(),
@@ -229,6 +225,7 @@ async fn execute(
         .answered_by(record.answered_by())
         .asking_nobody(job.no_input);
     let ended = session.drive(&mut host, controls).await;
+    signals.abort();
     let stray = host.plan_violation();
     let (summary, broken) = host.finish();
     // If the journal does not match, nothing was done.

@@ -13,8 +13,8 @@ use lockstep_runtime::driver::ControlRequest;
 const ECHO_TIME: Duration = Duration::from_millis(100);
 
 /// When a signal was sent is not known, only when it is heard, and that may be long after: where
-/// the machine is busy, or this program was stopped. So it is listened for in a thread that does
-/// nothing else, for that time in parts, and none of them counts for more than it was to take.
+/// the machine is busy, or this program was stopped. So it is listened for that time in parts, and
+/// none of them counts for more than it was to take.
 const ECHO_PARTS: u32 = 5;
 
 /// Whether the run has been asked to end.
@@ -27,100 +27,64 @@ enum Asked {
 }
 
 /// The first signal cancels the run, the second stops it immediately, and so does the loss of the
-/// terminal: it can be resumed. From here on, until the run ends, none of them ends this program by
-/// itself.
-pub(super) fn listen(control: UnboundedSender<ControlRequest>) -> std::io::Result<()> {
-    // A thread: the run's own may be busy with the output of a command for longer than it takes
-    // to press a key twice.
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()?;
-    let mut signals = {
-        let _context = runtime.enter();
-        Signals::new()
+/// terminal: it can be resumed. From here on none of them ends this program by itself.
+pub(super) fn listen(control: UnboundedSender<ControlRequest>) -> tokio::task::JoinHandle<()> {
+    let stream = |kind| signal(kind).ok();
+    let mut asks = [
+        stream(SignalKind::interrupt()),
+        stream(SignalKind::terminate()),
+    ];
+    let mut hangups = match ignores_hangups() {
+        true => None,
+        false => stream(SignalKind::hangup()),
     };
-    std::thread::Builder::new()
-        .name(String::from("signals"))
-        .spawn(move || runtime.block_on(pass_on(&mut signals, &control)))?;
-    Ok(())
-}
-
-/// Passes on what signals ask for, until the run has ended.
-async fn pass_on(signals: &mut Signals, control: &UnboundedSender<ControlRequest>) {
-    let mut asked = Asked::No;
-    loop {
-        let echo_part = async {
-            match asked {
-                Asked::No | Asked::Yes => std::future::pending().await,
-                Asked::Just(parts) => {
-                    tokio::time::sleep(ECHO_TIME / ECHO_PARTS).await;
-                    parts
+    tokio::spawn(async move {
+        let mut asked = Asked::No;
+        loop {
+            let next = std::future::poll_fn(|context| {
+                let mut came = |stream: &mut Signal| stream.poll_recv(context).is_ready();
+                if hangups.as_mut().is_some_and(&mut came) {
+                    return Poll::Ready(Heard::Hangup);
                 }
+                // Each is polled, so that both are awaited, and neither is heard twice.
+                match asks
+                    .iter_mut()
+                    .flatten()
+                    .filter_map(|it| came(it).then_some(()))
+                    .count()
+                {
+                    0 => Poll::Pending,
+                    _ => Poll::Ready(Heard::Request),
+                }
+            });
+            let heard = match asked {
+                Asked::No | Asked::Yes => next.await,
+                Asked::Just(parts) => tokio::select! {
+                    biased;
+                    heard = next => heard,
+                    () = tokio::time::sleep(ECHO_TIME / ECHO_PARTS) => {
+                        asked = match parts.checked_sub(1) {
+                            Some(left @ 1..) => Asked::Just(left),
+                            Some(0) | None => Asked::Yes,
+                        };
+                        continue;
+                    }
+                },
+            };
+            let wish = match (heard, asked) {
+                (Heard::Hangup, _) | (Heard::Request, Asked::Yes) => ControlRequest::Kill,
+                (Heard::Request, Asked::No) => ControlRequest::Cancel,
+                (Heard::Request, Asked::Just(_)) => continue,
+            };
+            if matches!(asked, Asked::No) {
+                asked = Asked::Just(ECHO_PARTS);
             }
-        };
-        let heard = tokio::select! {
-            biased;
-            heard = signals.next() => heard,
-            parts = echo_part => {
-                asked = match parts.checked_sub(1) {
-                    Some(left @ 1..) => Asked::Just(left),
-                    Some(0) | None => Asked::Yes,
-                };
-                continue;
+            if control.send(wish).is_err() {
+                // The run has just ended.
+                return;
             }
-            () = control.closed() => return,
-        };
-        let wish = match (heard, asked) {
-            (Heard::Hangup, _) | (Heard::Request, Asked::Yes) => ControlRequest::Kill,
-            (Heard::Request, Asked::No) => ControlRequest::Cancel,
-            (Heard::Request, Asked::Just(_)) => continue,
-        };
-        if matches!(asked, Asked::No) {
-            asked = Asked::Just(ECHO_PARTS);
         }
-        if control.send(wish).is_err() {
-            return;
-        }
-    }
-}
-
-/// The signals that are listened for.
-struct Signals {
-    requests: [Option<Signal>; 2],
-    hangups: Option<Signal>,
-}
-
-impl Signals {
-    /// Listens from now on.
-    fn new() -> Self {
-        let stream = |kind| signal(kind).ok();
-        Self {
-            requests: [
-                stream(SignalKind::interrupt()),
-                stream(SignalKind::terminate()),
-            ],
-            hangups: match ignores_hangups() {
-                true => None,
-                false => stream(SignalKind::hangup()),
-            },
-        }
-    }
-
-    async fn next(&mut self) -> Heard {
-        std::future::poll_fn(|context| {
-            let mut came = |stream: &mut Signal| stream.poll_recv(context).is_ready();
-            if self.hangups.as_mut().is_some_and(&mut came) {
-                return Poll::Ready(Heard::Hangup);
-            }
-            // Each is polled, so that both are awaited, and neither is heard twice.
-            let requests = self.requests.iter_mut().flatten();
-            match requests.filter_map(|it| came(it).then_some(())).count() {
-                0 => Poll::Pending,
-                _ => Poll::Ready(Heard::Request),
-            }
-        })
-        .await
-    }
+    })
 }
 
 /// What a signal says.

@@ -16,9 +16,9 @@ impl<'t> TreeBuilder<'t> {
         place: StatementPlace,
         tail: &mut StatementTail,
     ) -> StmtKind {
-        let (word, what) = match order {
-            Order::Serial => ("serial", "`serial`"),
-            Order::Parallel => ("parallel", "`parallel`"),
+        let what = match order {
+            Order::Serial => "`serial`",
+            Order::Parallel => "`parallel`",
         };
         let axis = parts.accept(Rule::over).map(|pair| {
             let keyword = place.keyword;
