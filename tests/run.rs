@@ -37,6 +37,7 @@ mod shown_texts;
 mod targets;
 mod terminal;
 mod unclear;
+mod written_options;
 
 use std::collections::BTreeMap;
 

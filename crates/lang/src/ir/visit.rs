@@ -3,7 +3,7 @@
 
 #![deny(clippy::wildcard_enum_match_arm)]
 
-use super::command::{CommandWord, Form, ScriptPart, TextPart};
+use super::command::{CommandWord, Form, Operand, ScriptPart, TextPart};
 use super::{
     Axis, Block, CommandTemplate, FailureHandler, HandlerVerdict, Handlers, Matrix, Modifiers,
     Program, Retry, Stmt, StmtKind, WorkflowUse,
@@ -90,7 +90,9 @@ macro_rules! children {
                     dir.$iter().for_each(|it| see($Child::Expr(it)));
                     on.$iter().for_each(|it| see($Child::Expr(it)));
                     env.$iter().for_each(|(_, it)| see($Child::Expr(it)));
-                    operands.$iter().for_each(|(it, _)| see($Child::Expr(it)));
+                    for Operand { value, program: _, written: _ } in operands {
+                        see($Child::Expr(value));
+                    }
                 }
                 StmtKind::Call(WorkflowUse { workflow: _, args, span: _ })
                 | StmtKind::Action { action: _, args } => {

@@ -8,7 +8,7 @@ use super::code::{self, Language, Reader, Use};
 use super::errors;
 use super::shell::{InterpolationPlace, ScannedPart, ScannedWord as Read, ShellScanner};
 use super::tree::{List, ShellTreeBuilder};
-use super::{CommandWord, Form, ScriptPart, TextPart};
+use super::{CommandWord, Form, Operand, ScriptPart, TextPart};
 use crate::eval::Expr;
 use lockstep_base::diagnostic::Diagnostic;
 use lockstep_base::source::{FileId, Name, Span};
@@ -63,8 +63,8 @@ struct OperandMarks {
 pub struct Analysed {
     /// How it is executed.
     pub form: Form,
-    /// The values that must not begin with `-`, each with the program that would read an option.
-    pub operands: Vec<(Expr, Name)>,
+    /// The values that must not begin with `-`.
+    pub operands: Vec<Operand>,
 }
 
 /// Words that shells interpret themselves, among them the keywords: POSIX, `dash` and `bash`.
@@ -124,7 +124,11 @@ pub fn analyse(
         return Err(problems);
     }
     let operands = (marks.operands.iter()).filter_map(|(piece, name)| match pieces.get(*piece) {
-        Some(CommandPiece::Value { expr, .. }) => Some((expr.clone(), Name::from(name.as_str()))),
+        Some(CommandPiece::Value { expr, .. }) => Some(Operand {
+            value: expr.clone(),
+            program: Name::from(name.as_str()),
+            written: Vec::new(),
+        }),
         _ => None,
     });
     let operands = operands.collect();

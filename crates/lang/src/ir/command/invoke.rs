@@ -5,9 +5,8 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::{CommandWord, Form, ScriptPart, TextPart};
+use super::{CommandWord, Form, Operand, ScriptPart, TextPart, WrittenWord};
 use crate::eval::{Expr, Halt};
-use lockstep_base::source::Name;
 use lockstep_base::value::{SecretPart, Value};
 
 /// What is to be executed.
@@ -68,19 +67,41 @@ pub fn invoke(
 ///
 /// That error, and what `value` says about an expression that has no value.
 pub fn option_in_value(
-    operands: &[(Expr, Name)],
+    operands: &[Operand],
     value: &mut dyn FnMut(&Expr) -> Result<Value, Halt>,
     text: &dyn Fn(&Value) -> String,
 ) -> Result<(), Halt> {
-    for (expr, program) in operands {
-        let found = value(expr)?;
-        let is_option =
-            |item: &Value| !matches!(item, Value::Secret(_)) && text(item).starts_with('-');
-        if elements(&found).iter().any(is_option) {
-            return Err(super::errors::value_as_option(expr.span, program).into());
+    for operand in operands {
+        let found = value(&operand.value)?;
+        let words = elements(&found);
+        let is_written = |way: &Vec<WrittenWord>| {
+            way.len() == words.len()
+                && (way.iter().zip(words)).all(|(written, word)| written.is(word, text))
+        };
+        if words.iter().any(|word| begins_option(word, text))
+            && !operand.written.iter().any(is_written)
+        {
+            let span = operand.value.span;
+            return Err(super::errors::value_as_option(span, &operand.program).into());
         }
     }
     Ok(())
+}
+
+/// Whether a value begins like an option. A secret is not looked at: what is read of it would show.
+fn begins_option(word: &Value, text: &dyn Fn(&Value) -> String) -> bool {
+    !matches!(word, Value::Secret(_)) && text(word).starts_with('-')
+}
+
+impl WrittenWord {
+    /// Whether the file writes a word so.
+    fn is(&self, word: &Value, text: &dyn Fn(&Value) -> String) -> bool {
+        match self {
+            Self::Text(written) => text(word) == **written,
+            Self::Prefix(written) => text(word).starts_with(&**written),
+            Self::Data => !begins_option(word, text),
+        }
+    }
 }
 
 /// Adds the arguments of a word; each is a text or a secret.

@@ -38,9 +38,32 @@ pub struct CommandTemplate {
     pub env: Vec<(Name, Expr)>,
     /// The infrastructure whose connection it uses, where it is not the one of the block.
     pub on: Option<Expr>,
-    /// The values that must not begin with `-`, each with the program that would read an option.
+    /// The values that must not begin with `-`.
     #[serde(default)]
-    pub operands: Vec<(Expr, Name)>,
+    pub operands: Vec<Operand>,
+}
+
+/// A value that must not begin with `-`, unless the program text itself writes that.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Operand {
+    /// The value.
+    pub value: Expr,
+    /// The program that would read an option.
+    pub program: Name,
+    /// The ways in which the file writes the value, where that is known.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub written: Vec<Vec<WrittenWord>>,
+}
+
+/// A word of a value, as far as the file says what it is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum WrittenWord {
+    /// This text.
+    Text(Name),
+    /// A text that begins with this one.
+    Prefix(Name),
+    /// Any text, which must not begin with `-`.
+    Data,
 }
 
 /// A part of a command's text as written.

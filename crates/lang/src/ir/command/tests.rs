@@ -504,7 +504,7 @@ fn no_operand_becomes_an_option() {
         };
         operands
             .iter()
-            .map(|(expr, _)| slot(expr))
+            .map(|operand| slot(&operand.value))
             .collect::<Vec<_>>()
     };
     for (text, slots) in [

@@ -21,6 +21,7 @@ mod secrets;
 mod statements;
 mod test_blocks;
 mod units;
+mod written_options;
 
 use std::collections::{HashMap, HashSet};
 
@@ -127,6 +128,7 @@ impl ProgramLowering<'_> {
             tests: self.test_blocks(),
         };
         self.places(&mut program);
+        written_options::note(&mut program);
         if self.http {
             program.actions.extend(builtin_actions());
         }
