@@ -13,10 +13,12 @@ use lockstep_engine::{Answer, ApprovalAnswer, Effect, FailureChoice, Machine, Qu
 use lockstep_plan::Plan;
 use lockstep_runtime::journal::{JournalEntry, JournalRecord};
 use lockstep_runtime::replay::replay;
+use lockstep_runtime::secrets::SecretVault;
+use lockstep_runtime::shown_events::EventRedactor;
 use lockstep_verify::simulate::{
     EffectCourse, SimulationScript, StartedEffect, Trace, run_facts, simulate,
 };
-use lockstep_base::source::Name;
+use lockstep_base::node_path::NodePath;
 use lockstep_fuzz::{compiled, plans, split};
 
 /// The seed of every machine here.
@@ -45,7 +47,8 @@ fuzz_target!(|data: &[u8]| {
 /// Has a new machine handle records; whatever they say, it must not come down.
 fn take_in(plan: &Arc<Plan>, records: Vec<JournalRecord>) -> bool {
     let mut machine = Machine::new(plan.clone(), run_facts(), SEED);
-    replay(&mut machine, records, |_, _| {}).is_ok()
+    let mut redactor = EventRedactor::new(Arc::new(SecretVault::new::<&str>([])));
+    replay(&mut machine, records, &mut redactor, |_, _, _| {}).is_ok()
 }
 
 /// Records from lines of JSON; lines that are none are left out.
@@ -150,7 +153,7 @@ impl SimulationScript for Direction<'_> {
         }
     }
 
-    fn answer(&mut self, _: &Name, question: &Question) -> Option<(i64, Answer)> {
+    fn answer(&mut self, _: &NodePath, question: &Question) -> Option<(i64, Answer)> {
         let byte = self.next();
         let answer = match (question, byte % 5) {
             (Question::Approve { .. }, 0..=2) => ApprovalAnswer::Yes.into(),

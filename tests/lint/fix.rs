@@ -133,6 +133,20 @@ fn a_value_that_may_fail_stays() {
     }
 }
 
+/// What holds a mistake may be what was to be used: it is for its writer to decide.
+#[test]
+fn what_has_a_mistake_is_not_removed() {
+    for text in [
+        "let tag = None\npipeline p {\n  run \"make\"\n}\n",
+        "let tag = 1 + \"a\"\npipeline p {\n  run \"make\"\n}\n",
+        "workflow w() {\n  run \"make ${tag}\"\n}\npipeline p {\n  run \"make\"\n}\n",
+        "from \"./b.deploy\" import gone\npipeline p {\n  run \"make\"\n}\n",
+    ] {
+        let others = [("b.deploy", "let x = 1\n")];
+        assert_eq!(fix(&others, text).text, text);
+    }
+}
+
 #[test]
 fn suppressions_of_nothing_go_and_others_hold() {
     becomes(

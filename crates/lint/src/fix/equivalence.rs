@@ -22,6 +22,10 @@ pub fn first_difference(before: &Compilation, after: &Compilation) -> Option<Str
     if let Some(new) = has.iter().find(|error| !had.contains(error)) {
         return Some(format!("the file would have a new error: {new}"));
     }
+    // What is removed with a mistake in it may be what was to be used.
+    if let Some(gone) = had.iter().find(|error| !has.contains(error)) {
+        return Some(format!("what has a mistake would be gone with it: {gone}"));
+    }
     match (&before.program, &after.program) {
         (Some(before), Some(after)) => {
             let same = normalize(before) == normalize(after);
