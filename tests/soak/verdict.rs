@@ -49,11 +49,17 @@ pub(crate) fn judge(world: &World) -> Vec<String> {
     wrong
 }
 
-/// Folders for temporary files that hold something. An empty one may have been made by a process
-/// that was killed before it could say whose it is.
+/// Folders for temporary files that hold something. A process that was killed before it could say
+/// whose it is has left an empty one, or an empty signature; those go after a while.
 fn folders_left(world: &World) -> usize {
     let folders = std::fs::read_dir(world.folder.join("tmp")).expect("a folder");
-    let holds = |path: &Path| std::fs::read_dir(path).is_ok_and(|mut it| it.next().is_some());
+    let is_unsigned = |file: std::fs::DirEntry| {
+        file.file_name() == "runner" && file.metadata().is_ok_and(|what| what.len() == 0)
+    };
+    let holds = |path: &Path| {
+        let files = std::fs::read_dir(path).into_iter().flatten().flatten();
+        files.into_iter().any(|file| !is_unsigned(file))
+    };
     folders
         .flatten()
         .filter(|folder| holds(&folder.path()))

@@ -274,11 +274,13 @@ fn left_folders(parent: &Path) -> Vec<(String, PathBuf)> {
         if !what.is_dir() || what.uid() != user {
             return None;
         }
-        let Ok(text) = std::fs::read_to_string(folder.join(SIGNATURE_FILE)) else {
+        let signature = std::fs::read_to_string(folder.join(SIGNATURE_FILE));
+        let whole = signature.ok().filter(|text| text.ends_with('\n'));
+        let Some(text) = whole else {
             // Its runner was killed before it had signed it; one that holds something stays.
             let age = what.modified().ok()?.elapsed().unwrap_or_default();
             if age > UNSIGNED_FOLDER_AGE {
-                let _ = std::fs::remove_dir(&folder);
+                let _ = remove_unsigned(&folder);
             }
             return None;
         };
@@ -289,6 +291,17 @@ fn left_folders(parent: &Path) -> Vec<(String, PathBuf)> {
         is_dead.then(|| (String::from(prefix), folder))
     });
     dead.collect()
+}
+
+/// Removes a folder whose signature is missing or was not written to its end, if nothing else is in
+/// it.
+fn remove_unsigned(folder: &Path) -> std::io::Result<()> {
+    let entries = std::fs::read_dir(folder)?.collect::<std::io::Result<Vec<_>>>()?;
+    let is_signature = |entry: &std::fs::DirEntry| entry.file_name() == SIGNATURE_FILE;
+    if entries.iter().all(is_signature) {
+        std::fs::remove_dir_all(folder)?;
+    }
+    Ok(())
 }
 
 /// Removes the folders of runners that were killed together with their guardians. Where commands of
@@ -336,6 +349,41 @@ mod tests {
         remove_folder(&runner).unwrap();
         assert!(!runner.exists() && !run.exists());
         assert!(other.join("file").exists());
+    }
+
+    #[test]
+    fn a_folder_whose_signature_is_not_whole_is_nobodys_after_a_while() {
+        let parent = tempfile::tempdir().unwrap();
+        let parent = parent.path();
+        let old = std::time::SystemTime::now() - 2 * UNSIGNED_FOLDER_AGE;
+        let made = |name: &str, files: &[(&str, &str)], is_old: bool| {
+            let folder = parent.join(name);
+            std::fs::create_dir(&folder).unwrap();
+            for (file, text) in files {
+                std::fs::write(folder.join(file), text).unwrap();
+            }
+            if is_old {
+                let folder = std::fs::File::open(&folder).unwrap();
+                folder.set_modified(old).unwrap();
+            }
+            folder
+        };
+        let gone = [
+            made("lockstep-1", &[], true),
+            made("lockstep-2", &[(SIGNATURE_FILE, "")], true),
+            made("lockstep-3", &[(SIGNATURE_FILE, "12-34\npid")], true),
+        ];
+        let left = [
+            made("lockstep-4", &[(SIGNATURE_FILE, "")], false),
+            made(
+                "lockstep-5",
+                &[(SIGNATURE_FILE, ""), ("output-1", "x")],
+                true,
+            ),
+        ];
+        remove_left_folders(parent);
+        assert!(gone.iter().all(|folder| !folder.exists()));
+        assert!(left.iter().all(|folder| folder.exists()));
     }
 
     #[test]
