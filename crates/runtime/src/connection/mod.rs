@@ -10,6 +10,7 @@
 //! clients are ambiguous: the 255 of `ssh` may be the command's or the connection's.
 
 mod script;
+mod sessions;
 mod trailer;
 
 use std::collections::hash_map::RandomState;
@@ -18,13 +19,14 @@ use std::path::Path;
 
 use lockstep_base::value::Value;
 pub(super) use script::{RemoteScript, ScriptError};
+pub(super) use sessions::Sessions;
 pub(super) use trailer::Trailer;
 
 /// The target of the log events of connections.
 pub(super) const TARGET: &str = "lockstep::connection";
 
 /// Where a command runs.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
 pub enum Connection {
     /// On this machine.
     #[default]

@@ -24,7 +24,7 @@ use indexmap::IndexMap;
 use tokio::process::{Child, ChildStdout};
 use tokio::sync::watch;
 
-use super::connection::{Connection, Trailer};
+use super::connection::{Connection, Sessions, Trailer};
 use super::guardian::dead_runner::{remove_folder, remove_too, sign};
 use super::processes;
 use super::secrets::SecretVault;
@@ -259,6 +259,7 @@ pub struct SystemSpawner {
     token: String,
     inherited: Option<String>,
     looks: ProcessLooks,
+    sessions: Sessions,
 }
 
 impl SystemSpawner {
@@ -279,6 +280,7 @@ impl SystemSpawner {
             token: processes::new_token(),
             inherited: std::env::var(processes::COMMAND_VARIABLE).ok(),
             looks: ProcessLooks::new(),
+            sessions: Sessions::default(),
         })
     }
 
@@ -329,8 +331,15 @@ impl SystemSpawner {
         spawn: SpawnRequest,
         vault: &SecretVault,
         mut listener: impl FnMut(OutputLine<'_>) + Send,
-        stop: watch::Receiver<Option<StopRequest>>,
+        mut stop: watch::Receiver<Option<StopRequest>>,
     ) -> EndedCommand {
+        let _session = tokio::select! {
+            biased;
+            session = self.sessions.enter(&spawn.connection) => session,
+            Ok(_) = stop.wait_for(Option::is_some) => {
+                return failed(FailureClass::Cancelled, String::from("it was stopped")).into();
+            }
+        };
         let output = self.output_file();
         let mut command = match prepare::prepare(&spawn, vault, &output, self) {
             Ok(command) => command,
@@ -460,8 +469,13 @@ pub(super) type CommandFailure = (FailureClass, String, Option<i32>);
 
 fn not_run(message: String) -> CommandResult {
     tracing::debug!(target: TARGET, message, "cannot be started");
+    failed(FailureClass::Failed, message)
+}
+
+/// The failure of a command that was not started.
+fn failed(class: FailureClass, message: String) -> CommandResult {
     CommandResult::Failed {
-        class: FailureClass::Failed,
+        class,
         message,
         stdout: OutputText::default(),
         stderr: OutputText::default(),
