@@ -33,7 +33,7 @@ pub use node_kind::{HeldLocks, NodeKind};
 pub use pattern_steps::{
     NodeForms, OtherName, PatternStep, SourceNode, SourceNodes, ValueForms, written,
 };
-pub use tree::{PlanNode, PlanSequence, PlanTree, TreeId};
+pub use tree::{PlanNode, PlanSequence, PlanTree, TreeId, called_workflows};
 pub use walk::{
     BarrierKey, BarrierName, BodySummary, MatrixAxes, MatrixCell, PlanWalk, ResolvedDeployment,
     body, stage_value, too_many_cells,

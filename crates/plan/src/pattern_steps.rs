@@ -1,6 +1,7 @@
-//! Which statements a pattern for paths can stand for, by the source alone: `**/deploy[*, prod.eu]`
-//! stands for all deployments that may go there, whatever the inputs are. What this does not find no
-//! run has. Must not depend on values: an axis may have any, a number may be any.
+//! Which statements a pattern for paths can stand for, by the source alone:
+//! `**/deploy[*, prod.eu]` stands for all deployments that may go there, whatever the inputs are.
+//! What this does not find no run has. Must not depend on values: an axis may have any, a number
+//! may be any.
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::ptr;
@@ -11,7 +12,7 @@ use lockstep_base::value::Value;
 use lockstep_lang::eval::Expr;
 use lockstep_lang::ir::{Block, Pipeline, Program, Stmt, StmtKind};
 
-use super::tree::{deploy_workflows, label};
+use super::tree::{called_workflows, label};
 
 /// A node of a pipeline as the source has it: one for each statement, however often it is reached.
 #[derive(Debug, Clone, Copy)]
@@ -271,11 +272,7 @@ impl<'p> SourceNodes<'p> {
     /// What runs in a statement; of a call what the workflow does, of a deployment all that it may
     /// turn out to use.
     fn bodies(&self, stmt: &'p Stmt) -> Vec<&'p Block> {
-        let workflows = match &stmt.kind {
-            StmtKind::Call(using) => vec![using.workflow],
-            _ => deploy_workflows(self.program, stmt),
-        };
-        let of_workflows = workflows
+        let of_workflows = called_workflows(self.program, stmt)
             .into_iter()
             .filter_map(|id| Some(&self.program.workflows.get(id.0 as usize)?.body));
         stmt.bodies().into_iter().chain(of_workflows).collect()
@@ -283,16 +280,16 @@ impl<'p> SourceNodes<'p> {
 
     fn add(&self, block: &'p Block, found: &mut Vec<SourceNode<'p>>) {
         for stmt in &block.stmts {
-            let is_visible = label(self.program, stmt).0.is_some();
-            if is_visible {
-                found.push(SourceNode::Statement(stmt));
-            } else {
+            if label(self.program, stmt).0.is_none() {
                 for body in stmt.bodies() {
                     self.add(body, found);
                 }
+                found.extend(handlers(stmt));
+                continue;
             }
+            found.push(SourceNode::Statement(stmt));
             // A loop has no place of its own beside its cells: its handlers are in what is around.
-            if !is_visible || matches!(stmt.kind, StmtKind::Matrix(_)) {
+            if stmt.kind.matrix().is_some() {
                 found.extend(handlers(stmt));
             }
         }

@@ -529,8 +529,17 @@ pub(crate) fn label(program: &Program, stmt: &Stmt) -> (Option<Name>, NodeKind) 
     }
 }
 
+/// The workflows that a statement may run itself: the one that it calls, or those that a deployment
+/// may turn out to use.
+pub fn called_workflows(program: &Program, stmt: &Stmt) -> Vec<WorkflowId> {
+    if let StmtKind::Call(using) = &stmt.kind {
+        return vec![using.workflow];
+    }
+    deploy_workflows(program, stmt)
+}
+
 /// The workflows that a `deploy` may use: its own, its service's, or those of all services.
-pub(crate) fn deploy_workflows(program: &Program, stmt: &Stmt) -> Vec<WorkflowId> {
+fn deploy_workflows(program: &Program, stmt: &Stmt) -> Vec<WorkflowId> {
     let StmtKind::Deploy { service, using, .. } = &stmt.kind else {
         return Vec::new();
     };

@@ -32,8 +32,8 @@ pub fn proved(bound: BoundInputs) -> Result<Plan, Vec<Diagnostic>> {
 }
 
 /// Plans every pipeline of a program that needs no inputs, and returns what is wrong with them, and
-/// with the patterns of its tests: what `check` can say beyond types. What depends on the caller's environment or on files that
-/// are read while planning is left to the run.
+/// with the patterns of its tests: what `check` can say beyond types. What depends on the caller's
+/// environment or on files that are read while planning is left to the run.
 pub fn check(
     program: &Program,
     environment: &dyn EnvironmentVariables,

@@ -60,8 +60,8 @@ pub fn path_not_plain(at: Span) -> Diagnostic {
         .help("write the path as plain text")
 }
 
-/// A circle of imports, in order; none where there is no import in it. Each file is named, the first
-/// one at the end as well.
+/// A circle of imports, in order; none where there is no import in it. Each file is named, the
+/// first one at the end as well.
 pub fn import_cycle(imports: &[Span], names: &[String]) -> Option<Diagnostic> {
     let (first, others) = imports.split_first()?;
     let chain: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();

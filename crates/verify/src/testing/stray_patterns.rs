@@ -219,7 +219,10 @@ mod tests {
             assert_eq!(found.code.as_str(), code);
             assert_eq!(found.message, format!("no node fits `{pattern}`"));
             let help = found.help.as_deref().unwrap_or_default();
-            assert!(help.starts_with(&format!("did you mean `{meant}`")), "{help}");
+            assert!(
+                help.starts_with(&format!("did you mean `{meant}`")),
+                "{help}"
+            );
         };
         let meant = "**/deploy[web, prod.eu]/push/run";
         said(0, "E0742", "**/deploy[web, prod.ue]/push/run", meant);
