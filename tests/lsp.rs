@@ -2,5 +2,7 @@
 
 mod corpus;
 mod protocol;
+mod renames;
 mod shown;
 mod typing;
+mod workspace;

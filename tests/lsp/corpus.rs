@@ -85,7 +85,7 @@ pub fn place(text: &str, offset: usize, bytes: bool) -> Value {
 }
 
 /// The parts of a corpus file: name and text.
-fn parts(source: &str) -> Vec<(String, String)> {
+pub fn parts(source: &str) -> Vec<(String, String)> {
     let mut found = vec![(String::from("main.deploy"), String::new())];
     for line in source.split_inclusive('\n') {
         match line.strip_prefix("# file: ") {

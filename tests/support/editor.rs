@@ -56,8 +56,13 @@ impl Editor {
 
     /// Starts a server for a client with these capabilities.
     pub fn new(folder: &Path, capabilities: &Value) -> Self {
-        let mut editor = Self::silent(folder);
         let folders = json!([{ "uri": address(folder), "name": "test" }]);
+        Self::with_folders(folder, capabilities, &folders)
+    }
+
+    /// The same for a client with these workspace folders, or none.
+    pub fn with_folders(folder: &Path, capabilities: &Value, folders: &Value) -> Self {
+        let mut editor = Self::silent(folder);
         let answer = editor.ask(
             "initialize",
             json!({

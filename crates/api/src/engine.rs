@@ -348,4 +348,8 @@ impl Files for SourceFiles {
             read => read,
         }
     }
+
+    fn real(&self, path: &str) -> Option<String> {
+        self.host.real(path)
+    }
 }

@@ -58,6 +58,10 @@ impl Files for DiskFiles {
     fn read(&self, path: &str) -> Result<String, FileError> {
         text_file::read(&self.folder.join(path))
     }
+
+    fn real(&self, path: &str) -> Option<String> {
+        text_file::real(&self.folder.join(path))
+    }
 }
 
 /// Variables for `env("NAME")`, by their names. An engine that is given none has none: the

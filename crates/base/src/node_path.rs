@@ -511,28 +511,42 @@ pub fn deployment(path: &str) -> Option<(String, String)> {
 
 /// A path, or a pattern for paths, as a person types it: a `/` in brackets belongs to a value.
 pub fn typed(text: &str) -> Cow<'_, str> {
+    let parts = typed_ranges(text);
+    if parts.len() == text.split('/').count() {
+        return Cow::Borrowed(text);
+    }
+    let parts = parts.into_iter().filter_map(|part| text.get(part));
+    let parts: Vec<String> = parts.map(|part| part.replace('/', "%2F")).collect();
+    Cow::Owned(parts.join("/"))
+}
+
+/// Where the parts of a path or a pattern stand that a person has typed, as ranges of its bytes.
+///
+/// ```
+/// use lockstep_base::node_path::typed_ranges;
+///
+/// let text = "**/deploy[a/b, prod.eu]/run";
+/// let parts: Vec<&str> = typed_ranges(text).into_iter().map(|part| &text[part]).collect();
+/// assert_eq!(parts, ["**", "deploy[a/b, prod.eu]", "run"]);
+/// ```
+pub fn typed_ranges(text: &str) -> Vec<std::ops::Range<usize>> {
+    let last = text.rfind(']');
     let mut depth = 0_usize;
-    let mut inside = 0..0;
-    let mut out = String::new();
+    let mut start = 0;
+    let mut found = Vec::new();
     for (at, c) in text.char_indices() {
         match c {
             '[' => depth += 1,
             ']' => depth = depth.saturating_sub(1),
-            '/' if depth > 0 && text[at..].contains(']') => {
-                out.push_str(&text[inside.start..at]);
-                out.push_str("%2F");
-                inside.start = at + 1;
+            '/' if depth == 0 || last.is_none_or(|last| last < at) => {
+                found.push(start..at);
+                start = at + 1;
             }
             _ => {}
         }
     }
-    match inside.start {
-        0 => Cow::Borrowed(text),
-        start => {
-            out.push_str(&text[start..]);
-            Cow::Owned(out)
-        }
-    }
+    found.push(start..text.len());
+    found
 }
 
 #[cfg(test)]

@@ -12,6 +12,32 @@ pub trait Files {
     ///
     /// Where the file cannot be read, or is no text.
     fn read(&self, path: &str) -> Result<String, FileError>;
+
+    /// The one path of the file at `path`, whichever links lead to it, so that a file that is
+    /// imported by two paths is loaded once. `None` where the file is not there, or where each path
+    /// is a file of its own: files in memory need not say anything.
+    ///
+    /// ```
+    /// use lockstep_base::world::{FileError, Files};
+    ///
+    /// struct Linked;
+    ///
+    /// impl Files for Linked {
+    ///     fn read(&self, _: &str) -> Result<String, FileError> {
+    ///         Ok(String::from("let x = 1"))
+    ///     }
+    ///
+    ///     fn real(&self, path: &str) -> Option<String> {
+    ///         Some(path.replace("shared/", "common/"))
+    ///     }
+    /// }
+    ///
+    /// assert_eq!(Linked.real("shared/a.deploy"), Linked.real("common/a.deploy"));
+    /// ```
+    fn real(&self, path: &str) -> Option<String> {
+        let _ = path;
+        None
+    }
 }
 
 /// Variables of the caller's environment.

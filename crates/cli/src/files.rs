@@ -20,6 +20,10 @@ impl world::Files for CallerFiles {
     fn read(&self, path: &str) -> Result<String, FileError> {
         text_file::read(Path::new(path))
     }
+
+    fn real(&self, path: &str) -> Option<String> {
+        text_file::real(Path::new(path))
+    }
 }
 
 /// The file to work on, already read, and all others on disk.
@@ -36,6 +40,10 @@ impl world::Files for OpenedFile {
             true => Ok(self.text.clone()),
             false => CallerFiles.read(path),
         }
+    }
+
+    fn real(&self, path: &str) -> Option<String> {
+        CallerFiles.real(path)
     }
 }
 

@@ -4,6 +4,7 @@
 use std::cell::OnceCell;
 use std::collections::HashMap;
 
+use super::patterns::{self, PatternName, PatternUse};
 use super::symbol::{Symbol, SymbolKind, symbols};
 use lockstep_base::diagnostic::Diagnostic;
 use lockstep_base::source::{FileId, Name, Source, Span};
@@ -24,6 +25,7 @@ pub struct CheckedFile {
     symbols: OnceCell<Vec<Vec<Symbol>>>,
     /// The indices of symbols in their lists, by the spans of their names.
     declared: OnceCell<HashMap<Span, usize>>,
+    patterns: OnceCell<Vec<PatternUse>>,
 }
 
 /// A name at a place.
@@ -47,6 +49,7 @@ impl CheckedFile {
             analysis: analyse(files, path, reader, look),
             symbols: OnceCell::new(),
             declared: OnceCell::new(),
+            patterns: OnceCell::new(),
         }
     }
 
@@ -91,6 +94,11 @@ impl CheckedFile {
         &self.analysis.noted.names
     }
 
+    /// What the patterns of the file's own tests name, in order.
+    pub fn pattern_uses(&self) -> &[PatternUse] {
+        self.patterns.get_or_init(|| patterns::uses(self))
+    }
+
     /// The expected types at the watched place.
     pub fn wanted(&self) -> &[(Span, Type)] {
         &self.analysis.noted.wanted
@@ -128,11 +136,35 @@ impl CheckedFile {
             return Some(NameOccurrence { at: *at, symbol });
         }
         let mut own = self.symbols(file).iter();
-        let symbol = own.find(|symbol| symbol.at.start <= offset && offset <= symbol.at.end)?;
-        Some(NameOccurrence {
-            at: symbol.at,
-            symbol,
+        let declared = own.find(|symbol| symbol.at.start <= offset && offset <= symbol.at.end);
+        if let Some(symbol) = declared {
+            let at = symbol.at;
+            return Some(NameOccurrence { at, symbol });
+        }
+        self.named_by_pattern(file, offset)
+    }
+
+    fn named_by_pattern(&self, file: FileId, offset: u32) -> Option<NameOccurrence<'_>> {
+        if !self.is_in_test(file, offset) {
+            return None;
+        }
+        let mut uses = self.pattern_uses().iter();
+        uses.find_map(|used| match &used.name {
+            PatternName::Symbol(declared) if holds(used.at, file, offset) => Some(NameOccurrence {
+                at: used.at,
+                symbol: self.declared(*declared)?,
+            }),
+            _ => None,
         })
+    }
+
+    /// Whether a place is in a test of the checked file: only there patterns are worth the search.
+    pub fn is_in_test(&self, file: FileId, offset: u32) -> bool {
+        let items = self.tree(file).map_or(&[][..], |tree| &tree.items);
+        file == ROOT_FILE
+            && items.iter().any(|item| {
+                matches!(item.kind, ast::ItemKind::Test { .. }) && holds(item.span, file, offset)
+            })
     }
 
     /// All spans at which a symbol is named, including its declaration; in order.
@@ -140,6 +172,9 @@ impl CheckedFile {
         let used = self.names().iter();
         let used = used.filter(|(_, declared)| *declared == symbol.at);
         let mut places: Vec<Span> = used.map(|(at, _)| *at).collect();
+        let in_patterns = self.pattern_uses().iter();
+        let in_patterns = in_patterns.filter(|it| it.name == PatternName::Symbol(symbol.at));
+        places.extend(in_patterns.map(|it| it.at));
         places.push(symbol.at);
         places.sort_unstable();
         places.dedup();
@@ -199,4 +234,8 @@ impl CheckedFile {
         let holder = self.symbols(symbol.at.file).get(symbol.within?)?;
         Some(holder.name.clone())
     }
+}
+
+fn holds(span: Span, file: FileId, offset: u32) -> bool {
+    span.file == file && span.start <= offset && offset <= span.end
 }

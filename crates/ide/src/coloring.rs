@@ -8,6 +8,7 @@ use super::symbol::{Symbol, SymbolKind};
 use super::syntax_node::{SyntaxNode, walk};
 use lockstep_base::source::{FileId, Span};
 use lockstep_lang::eval::builtins;
+use lockstep_lang::ir::command::{ShellMark, shell_marks};
 use lockstep_syntax::ast::{ExprKind, Given, StmtKind, StringLit, StringPart, TestKind, TypeKind};
 use lockstep_syntax::lexer::{TokenKind, tokens};
 
@@ -19,6 +20,10 @@ pub enum HighlightKind {
     String,
     /// A piece of the text of a command.
     Command,
+    /// Quoted text in a command.
+    ShellText,
+    /// A variable of the shell in a command.
+    ShellVariable,
     Number,
     Keyword,
     Operator,
@@ -52,11 +57,14 @@ pub fn colors(checked: &CheckedFile, file: FileId) -> Vec<HighlightedRange> {
     };
     let mut names: HashMap<u32, HighlightedRange> = HashMap::new();
     let mut commands = HashSet::new();
+    let mut marks = Vec::new();
     walk(tree, &mut |node| {
         if let SyntaxNode::Stmt(stmt) = node
             && let StmtKind::Run(run) = &stmt.kind
         {
             commands.extend(pieces(&run.command));
+            let bash = run.using.as_ref().is_some_and(|it| &*it.name == "bash");
+            marks.extend(shell_marks(&run.command, &source.text, bash));
         }
         // The class by the AST has precedence over the class by the token.
         for (at, color) in of_node(node) {
@@ -75,6 +83,7 @@ pub fn colors(checked: &CheckedFile, file: FileId) -> Vec<HighlightedRange> {
             names.insert(symbol.at.start, of_symbol(checked, symbol.at, symbol));
         }
     }
+    marks.sort_by_key(|(at, _)| (at.start, std::cmp::Reverse(at.end)));
     let text = &source.text;
     let all = tokens(text).into_iter().filter_map(|token| {
         let at = Span::new(file, token.start, token.end);
@@ -101,7 +110,69 @@ pub fn colors(checked: &CheckedFile, file: FileId) -> Vec<HighlightedRange> {
         };
         Some(plain(at, color))
     });
-    all.collect()
+    let all: Vec<HighlightedRange> = all.collect();
+    with_marks(all, &marks)
+}
+
+/// The ranges of commands, cut where the shell reads something else than words.
+fn with_marks(all: Vec<HighlightedRange>, marks: &[(Span, ShellMark)]) -> Vec<HighlightedRange> {
+    let mut found = Vec::new();
+    let mut next = 0;
+    for range in all {
+        if range.color != HighlightKind::Command {
+            found.push(range);
+            continue;
+        }
+        // Marks are in the order of the text, and so are the ranges.
+        while marks
+            .get(next)
+            .is_some_and(|(at, _)| at.end <= range.at.start)
+        {
+            next += 1;
+        }
+        let own = marks.get(next..).unwrap_or_default().iter();
+        let own = own.take_while(|(at, _)| at.start < range.at.end);
+        let mut cuts: Vec<(u32, HighlightKind)> = vec![(range.at.start, HighlightKind::Command)];
+        let mut open: Vec<(u32, HighlightKind)> = vec![(range.at.end, HighlightKind::Command)];
+        for (at, mark) in own {
+            close(&mut open, &mut cuts, at.start);
+            let color = match mark {
+                ShellMark::Quoted => HighlightKind::ShellText,
+                ShellMark::Variable => HighlightKind::ShellVariable,
+                ShellMark::Comment => HighlightKind::Comment,
+                ShellMark::Commands => HighlightKind::Command,
+            };
+            cuts.push((at.start, color));
+            open.push((at.end, color));
+        }
+        close(&mut open, &mut cuts, range.at.end);
+        let ends = cuts.iter().skip(1).map(|(start, _)| *start);
+        let ends: Vec<u32> = ends.chain([range.at.end]).collect();
+        for ((start, color), end) in cuts.into_iter().zip(ends) {
+            if start < end {
+                let at = Span {
+                    start,
+                    end,
+                    ..range.at
+                };
+                found.push(plain(at, color));
+            }
+        }
+    }
+    found
+}
+
+/// Closes the marks that end before a place: what is around them goes on there.
+fn close(open: &mut Vec<(u32, HighlightKind)>, cuts: &mut Vec<(u32, HighlightKind)>, before: u32) {
+    while open.len() > 1
+        && let Some((end, _)) = open.last().copied()
+        && end <= before
+    {
+        open.pop();
+        if let Some((_, around)) = open.last() {
+            cuts.push((end, *around));
+        }
+    }
 }
 
 /// Where the pieces of a string begin.

@@ -4,6 +4,7 @@
 #![cfg_attr(test, allow(clippy::disallowed_methods, clippy::disallowed_types))]
 
 pub mod actions;
+mod barriers;
 pub mod calls;
 pub mod cells;
 mod checked_file;
@@ -15,8 +16,11 @@ pub mod hover;
 pub mod incremental;
 pub mod lenses;
 mod library;
+pub mod moves;
+mod patterns;
 mod query;
 pub mod references;
+pub mod rename;
 mod scope;
 pub mod signature;
 pub mod structure;

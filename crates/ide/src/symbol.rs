@@ -57,6 +57,15 @@ impl SymbolKind {
         }
     }
 
+    /// Whether other files may name it: a parameter is named by the arguments of calls, stages and
+    /// steps by patterns of tests.
+    pub fn is_named_elsewhere(self) -> bool {
+        !matches!(
+            self,
+            Self::Local | Self::Variable | Self::Test | Self::Namespace
+        )
+    }
+
     /// Whether it is visible only in its own body or expression.
     pub fn is_local(self) -> bool {
         matches!(

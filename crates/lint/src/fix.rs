@@ -41,6 +41,10 @@ impl Files for ReplacedFile<'_> {
             false => self.files.read(path),
         }
     }
+
+    fn real(&self, path: &str) -> Option<String> {
+        self.files.real(path)
+    }
 }
 
 /// Fixes the file at `path`, whose text is `text`. Only fixes of rules that are safe are applied,

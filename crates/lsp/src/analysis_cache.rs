@@ -3,7 +3,7 @@
 //! documents and positions in them.
 
 use std::collections::{HashMap, HashSet};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use gen_lsp_types::{Location, Position, Range, SemanticToken, SemanticTokens, Uri};
@@ -73,10 +73,13 @@ impl FilesRead {
     fn is_current(&self, snapshot: &Snapshot) -> bool {
         let mut read = self.read.iter();
         self.disk == snapshot.disk
-            && read.all(|(path, open)| match (open, snapshot.of_path(path)) {
-                (Some(then), Some(now)) => Arc::ptr_eq(then, now),
-                (None, None) => true,
-                _ => false,
+            && read.all(|it| {
+                let now = snapshot.of_file(&it.path, it.real.as_deref());
+                match (&it.open, now) {
+                    (Some(then), Some(now)) => Arc::ptr_eq(then, now),
+                    (None, None) => true,
+                    _ => false,
+                }
             })
     }
 }
@@ -172,6 +175,27 @@ impl AnalysisCache {
             self.roots.insert(document.uri.clone(), root);
         }
         (&self.roots[&document.uri], fresh)
+    }
+
+    /// Forgets what is known of a document if a file that it was made from is another one on disk
+    /// by now. Not every client says so, and a change of several files must fit each of them.
+    pub(super) fn read_disk_again(&mut self, snapshot: &Snapshot, document: &Document) {
+        let Some(root) = self.roots.get(&document.uri) else {
+            return;
+        };
+        let sources = &root.checked.modules().sources;
+        let read: HashMap<PathBuf, &str> = sources
+            .iter()
+            .filter_map(|(_, source)| Some((path_of(document, &source.name)?, &*source.text)))
+            .collect();
+        let is_same = root.seen.read.iter().all(|it| {
+            let now = || self.outside.files.read(&it.path.to_string_lossy()).ok();
+            it.open.is_some() || now().as_deref() == read.get(&it.path).copied()
+        });
+        if !is_same || !root.seen.is_current(snapshot) {
+            self.roots.remove(&document.uri);
+            self.baselines.remove(&document.uri);
+        }
     }
 
     /// Whether a valid full check of a document is stored.
@@ -359,6 +383,7 @@ impl AnalysisCache {
         let marked = Document {
             uri: document.uri.clone(),
             path: document.path.clone(),
+            real: document.real.clone(),
             version: document.version,
             text: text.into(),
             lines: LineIndex::of(""),

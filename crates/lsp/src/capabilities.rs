@@ -43,6 +43,13 @@ pub(super) fn result(client: &Client) -> Value {
         "selectionRangeProvider": true,
         "documentLinkProvider": { "resolveProvider": false },
         "callHierarchyProvider": true,
+        "workspace": {
+            "workspaceFolders": { "supported": true, "changeNotifications": true },
+            "fileOperations": { "willRename": { "filters": [
+                { "scheme": "file", "pattern": { "glob": "**/*.deploy", "matches": "file" } },
+                { "scheme": "file", "pattern": { "glob": "**", "matches": "folder" } },
+            ] } },
+        },
     });
     if client.pulls
         && let Some(fields) = capabilities.as_object_mut()

@@ -5,13 +5,21 @@ use std::cell::RefCell;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::session::{Document, Snapshot};
+use super::session::{self, Document, Snapshot};
 use super::uri;
 use lockstep_base::world::{FileError, Files};
 use lockstep_lang::resolve;
 
-/// A recorded read: a file, and its document if it was open.
-pub(super) type FileRead = (PathBuf, Option<Arc<Document>>);
+/// A recorded read.
+#[derive(Debug, Clone)]
+pub(super) struct FileRead {
+    /// The file.
+    pub(super) path: PathBuf,
+    /// The same without links, if it was there.
+    pub(super) real: Option<PathBuf>,
+    /// Its document, if it was open.
+    pub(super) open: Option<Arc<Document>>,
+}
 
 /// The files that a root can see.
 pub(super) struct DocumentOverlay<'a> {
@@ -76,12 +84,21 @@ impl Files for DocumentOverlay<'_> {
         let Some(path) = path_of(self.root, path) else {
             return Err(FileError::NoFolder);
         };
-        let open = self.snapshot.of_path(&path).cloned();
+        let real = session::real(&path);
+        let open = self.snapshot.of_file(&path, real.as_deref()).cloned();
         let text = match &open {
             Some(document) => Ok(document.text.to_string()),
             None => self.disk.read(&path.to_string_lossy()),
         };
-        self.read.borrow_mut().push((path, open));
+        self.read.borrow_mut().push(FileRead { path, real, open });
         text
+    }
+
+    fn real(&self, path: &str) -> Option<String> {
+        let path = match path == self.name {
+            true => self.root.path.clone(),
+            false => path_of(self.root, path),
+        };
+        self.disk.real(&path?.to_string_lossy())
     }
 }

@@ -2,7 +2,7 @@
 //! are answered from an immutable snapshot.
 
 use std::collections::HashMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use gen_lsp_types::{Position, TextDocumentContentChangeEvent};
@@ -18,6 +18,8 @@ pub(super) struct Document {
     pub(super) uri: String,
     /// Its file, if it is one.
     pub(super) path: Option<PathBuf>,
+    /// The same file without links, if it was there when it was opened.
+    pub(super) real: Option<PathBuf>,
     /// The client's version.
     pub(super) version: i32,
     /// Its text.
@@ -29,9 +31,11 @@ pub(super) struct Document {
 impl Document {
     /// A document with this text.
     pub(super) fn new(address: &str, version: i32, text: &str) -> Self {
+        let path = uri::path(address);
         Self {
             uri: address.to_owned(),
-            path: uri::path(address),
+            real: path.as_deref().and_then(real),
+            path,
             version,
             text: text.into(),
             lines: LineIndex::of(text),
@@ -65,6 +69,7 @@ impl Document {
         Self {
             uri: self.uri.clone(),
             path: self.path.clone(),
+            real: self.real.clone(),
             version,
             text: text.into(),
             lines,
@@ -87,8 +92,23 @@ pub(super) struct Snapshot {
 
 impl Snapshot {
     /// The open document of a file.
-    pub(super) fn of_path(&self, path: &std::path::Path) -> Option<&Arc<Document>> {
+    pub(super) fn of_path(&self, path: &Path) -> Option<&Arc<Document>> {
         let mut documents = self.documents.values();
         documents.find(|document| document.path.as_deref() == Some(path))
     }
+
+    /// The open document of a file, also where another link leads to it; `real` is its path without
+    /// links.
+    pub(super) fn of_file(&self, path: &Path, real: Option<&Path>) -> Option<&Arc<Document>> {
+        let linked = || {
+            let mut documents = self.documents.values();
+            documents.find(|document| real.is_some() && document.real.as_deref() == real)
+        };
+        self.of_path(path).or_else(linked)
+    }
+}
+
+/// The path of a file without links, if it is there.
+pub(super) fn real(path: &Path) -> Option<PathBuf> {
+    std::fs::canonicalize(path).ok()
 }

@@ -1,6 +1,8 @@
 //! Converts between the URIs of documents and paths of files.
 
-use std::path::{Component, Path, PathBuf};
+use std::path::{Path, PathBuf};
+
+pub(super) use lockstep_ide::moves::normal;
 
 /// The path of a `file:` URI.
 pub(super) fn path(uri: &str) -> Option<PathBuf> {
@@ -30,23 +32,6 @@ pub(super) fn uri(path: &Path) -> String {
         }
     }
     uri
-}
-
-/// A path without `.`, and without `..` after a folder.
-pub(super) fn normal(path: &Path) -> PathBuf {
-    let mut found = PathBuf::new();
-    for part in path.components() {
-        match part {
-            Component::CurDir => {}
-            Component::ParentDir => {
-                if !found.pop() {
-                    found.push("..");
-                }
-            }
-            part => found.push(part),
-        }
-    }
-    found
 }
 
 /// Decodes percent-encoding such as `%2F`.

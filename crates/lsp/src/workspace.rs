@@ -10,6 +10,12 @@ use super::uri;
 /// At most so many files are read.
 const MAX_FILES: usize = 2_000;
 
+/// The file with the settings of a project.
+const SETTINGS: &str = "lockstep.toml";
+
+/// At most so many folders are looked into: a `.git` may stand above a whole home folder.
+const MAX_FOLDERS: usize = 20_000;
+
 /// Deeper folders are not searched.
 const MAX_FOLDER_DEPTH: usize = 12;
 
@@ -17,8 +23,9 @@ const MAX_FOLDER_DEPTH: usize = 12;
 pub(super) fn documents(snapshot: &Snapshot, outside: &ServerEnvironment) -> Vec<Arc<Document>> {
     let mut found: Vec<Arc<Document>> = snapshot.documents.values().cloned().collect();
     let mut paths = Vec::new();
-    for folder in &snapshot.client.folders {
-        list(folder, 0, &mut paths);
+    let mut left = MAX_FOLDERS;
+    for folder in folders(snapshot) {
+        list(&folder, 0, &mut left, &mut paths);
     }
     paths.sort();
     paths.dedup();
@@ -34,7 +41,36 @@ pub(super) fn documents(snapshot: &Snapshot, outside: &ServerEnvironment) -> Vec
     found
 }
 
-fn list(folder: &Path, depth: usize, found: &mut Vec<PathBuf>) {
+/// The folders of the client, and for each open document outside of them the project around it.
+fn folders(snapshot: &Snapshot) -> Vec<PathBuf> {
+    let mut found = snapshot.client.folders.clone();
+    for document in snapshot.documents.values() {
+        let Some(path) = &document.path else {
+            continue;
+        };
+        if !found.iter().any(|folder| path.starts_with(folder)) {
+            found.extend(project_of(path));
+        }
+    }
+    found
+}
+
+/// The nearest folder above a file with a `lockstep.toml`, else the nearest with a `.git`.
+fn project_of(path: &Path) -> Option<PathBuf> {
+    let with = |name: &str| {
+        let mut above = path.ancestors().skip(1);
+        above.find(|folder| folder.join(name).exists())
+    };
+    with(SETTINGS)
+        .or_else(|| with(".git"))
+        .map(Path::to_path_buf)
+}
+
+fn list(folder: &Path, depth: usize, left: &mut usize, found: &mut Vec<PathBuf>) {
+    let Some(fewer) = left.checked_sub(1) else {
+        return;
+    };
+    *left = fewer;
     let Ok(entries) = std::fs::read_dir(folder) else {
         return;
     };
@@ -48,7 +84,7 @@ fn list(folder: &Path, depth: usize, found: &mut Vec<PathBuf>) {
             continue;
         };
         if kind.is_dir() && !is_skipped(&name) && depth < MAX_FOLDER_DEPTH {
-            list(&entry.path(), depth + 1, found);
+            list(&entry.path(), depth + 1, left, found);
         } else if kind.is_file() && name.ends_with(".deploy") {
             found.push(uri::normal(&entry.path()));
         }

@@ -11,6 +11,7 @@ pub mod grid;
 mod locals;
 mod lock_names;
 mod node_kind;
+mod pattern_steps;
 pub mod share;
 mod sibling_names;
 mod tree;
@@ -29,7 +30,10 @@ pub use lock_names::{infrastructure_lock, lock_for_people, named_lock};
 use lockstep_base::diagnostic::Diagnostic;
 use lockstep_lang::ir::{Pipeline, Program};
 pub use node_kind::{HeldLocks, NodeKind};
-pub use tree::{PlanNode, PlanSequence, PlanTree, TreeId};
+pub use pattern_steps::{
+    NodeForms, OtherName, PatternStep, SourceNode, SourceNodes, ValueForms, written,
+};
+pub use tree::{PlanNode, PlanSequence, PlanTree, TreeId, called_workflows};
 pub use walk::{
     BarrierKey, BarrierName, BodySummary, MatrixAxes, MatrixCell, PlanWalk, ResolvedDeployment,
     body, stage_value, too_many_cells,

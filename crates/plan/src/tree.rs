@@ -348,7 +348,7 @@ impl PlanTreeBuilder<'_> {
             return TreeId(0);
         }
         self.depth += 1;
-        let (label, kind) = self.label(stmt);
+        let (label, kind) = label(self.program, stmt);
         let number = match &label {
             Some(label) => self.number(stmt, label, around),
             None => 1,
@@ -459,41 +459,6 @@ impl PlanTreeBuilder<'_> {
         (bodies, Vec::new())
     }
 
-    /// What a node is called in a path, and what it is.
-    fn label(&self, stmt: &Stmt) -> (Option<Name>, NodeKind) {
-        let fixed = |text: &str, kind| (Some(Name::from(text)), kind);
-        match &stmt.kind {
-            StmtKind::Block(_) => fixed("serial", NodeKind::Serial),
-            StmtKind::Parallel(_) => fixed("parallel", NodeKind::Parallel),
-            StmtKind::Stage { name, .. } => (Some(name.clone()), NodeKind::Stage),
-            StmtKind::Step { name, .. } => (Some(name.clone()), NodeKind::Step),
-            StmtKind::Matrix(matrix) => (Some(matrix.word.clone()), NodeKind::Cell),
-            StmtKind::Deploy { .. } => fixed("deploy", NodeKind::Deploy),
-            StmtKind::Run(_) => fixed("run", NodeKind::Run),
-            StmtKind::Call(using) => {
-                let workflow = self.program.workflows.get(using.workflow.0 as usize);
-                (workflow.map(|it| it.name.clone()), NodeKind::Workflow)
-            }
-            StmtKind::Action { action, .. } => {
-                let action = self.program.actions.get(*action as usize);
-                (action.map(|it| it.name.clone()), NodeKind::Action)
-            }
-            StmtKind::Barrier { .. } => fixed("barrier", NodeKind::Barrier),
-            StmtKind::Lock { .. } => fixed("lock", NodeKind::Lock),
-            StmtKind::Approve { .. } => fixed("approve", NodeKind::Approve),
-            StmtKind::Wait(_) => fixed("wait", NodeKind::Wait),
-            StmtKind::Verify { .. } => fixed("verify", NodeKind::Verify),
-            StmtKind::Log(_) => fixed("log", NodeKind::Log),
-            StmtKind::On { .. } => fixed("on", NodeKind::Serial),
-            StmtKind::Let(_)
-            | StmtKind::If { .. }
-            | StmtKind::Fail(_)
-            | StmtKind::Return(_)
-            | StmtKind::Yield(_)
-            | StmtKind::Verdict(_) => (None, NodeKind::Serial),
-        }
-    }
-
     /// The number of a statement among its siblings.
     fn number(&self, stmt: &Stmt, label: &Name, around: &mut SiblingNames) -> u32 {
         if let StmtKind::Deploy {
@@ -527,6 +492,50 @@ impl PlanTreeBuilder<'_> {
         };
         scope.eval(expr).ok()
     }
+}
+
+/// What a node is called in a path, and what it is.
+pub(crate) fn label(program: &Program, stmt: &Stmt) -> (Option<Name>, NodeKind) {
+    let fixed = |text: &str, kind| (Some(Name::from(text)), kind);
+    match &stmt.kind {
+        StmtKind::Block(_) => fixed("serial", NodeKind::Serial),
+        StmtKind::Parallel(_) => fixed("parallel", NodeKind::Parallel),
+        StmtKind::Stage { name, .. } => (Some(name.clone()), NodeKind::Stage),
+        StmtKind::Step { name, .. } => (Some(name.clone()), NodeKind::Step),
+        StmtKind::Matrix(matrix) => (Some(matrix.word.clone()), NodeKind::Cell),
+        StmtKind::Deploy { .. } => fixed("deploy", NodeKind::Deploy),
+        StmtKind::Run(_) => fixed("run", NodeKind::Run),
+        StmtKind::Call(using) => {
+            let workflow = program.workflows.get(using.workflow.0 as usize);
+            (workflow.map(|it| it.name.clone()), NodeKind::Workflow)
+        }
+        StmtKind::Action { action, .. } => {
+            let action = program.actions.get(*action as usize);
+            (action.map(|it| it.name.clone()), NodeKind::Action)
+        }
+        StmtKind::Barrier { .. } => fixed("barrier", NodeKind::Barrier),
+        StmtKind::Lock { .. } => fixed("lock", NodeKind::Lock),
+        StmtKind::Approve { .. } => fixed("approve", NodeKind::Approve),
+        StmtKind::Wait(_) => fixed("wait", NodeKind::Wait),
+        StmtKind::Verify { .. } => fixed("verify", NodeKind::Verify),
+        StmtKind::Log(_) => fixed("log", NodeKind::Log),
+        StmtKind::On { .. } => fixed("on", NodeKind::Serial),
+        StmtKind::Let(_)
+        | StmtKind::If { .. }
+        | StmtKind::Fail(_)
+        | StmtKind::Return(_)
+        | StmtKind::Yield(_)
+        | StmtKind::Verdict(_) => (None, NodeKind::Serial),
+    }
+}
+
+/// The workflows that a statement may run itself: the one that it calls, or those that a deployment
+/// may turn out to use.
+pub fn called_workflows(program: &Program, stmt: &Stmt) -> Vec<WorkflowId> {
+    if let StmtKind::Call(using) = &stmt.kind {
+        return vec![using.workflow];
+    }
+    deploy_workflows(program, stmt)
 }
 
 /// The workflows that a `deploy` may use: its own, its service's, or those of all services.

@@ -40,6 +40,12 @@ pub fn read_handed_over(path: &Path) -> Result<String, FileError> {
     }
 }
 
+/// The one path of a file, without links; none where it is not there, or its path is no text.
+pub fn real(path: &Path) -> Option<String> {
+    let real = std::fs::canonicalize(path).ok()?;
+    real.into_os_string().into_string().ok()
+}
+
 fn check(metadata: &std::fs::Metadata) -> Result<(), FileError> {
     if metadata.is_dir() {
         return Err(FileError::IsFolder);

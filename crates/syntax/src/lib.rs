@@ -18,6 +18,7 @@ mod recover;
 mod reparse;
 mod scan;
 mod span_shift;
+mod text_places;
 mod trivia;
 pub mod visit;
 pub mod words;
@@ -32,6 +33,7 @@ use lower::{DeclarationPiece, TreeBuilder};
 use recover::{RepairedPositions, SourceRepair};
 pub use reparse::{PreviousParse, reparse};
 use scan::Scan;
+pub use text_places::text_places;
 pub use trivia::{Comment, is_doc};
 
 /// The maximum number of rounds of repairing and parsing a text.

@@ -158,7 +158,7 @@ pub(super) fn must_go_on(text: &str) -> bool {
 }
 
 /// A text as a string in which nothing is interpolated.
-pub(super) fn string_of(text: &str) -> String {
+pub fn string_of(text: &str) -> String {
     let text = text
         .replace('\\', "\\\\")
         .replace('"', "\\\"")

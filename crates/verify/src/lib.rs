@@ -31,9 +31,9 @@ pub fn proved(bound: BoundInputs) -> Result<Plan, Vec<Diagnostic>> {
     Ok(plan)
 }
 
-/// Plans every pipeline of a program that needs no inputs, and returns what is wrong with them:
-/// what `check` can say beyond types. What depends on the caller's environment or on files that
-/// are read while planning is left to the run.
+/// Plans every pipeline of a program that needs no inputs, and returns what is wrong with them, and
+/// with the patterns of its tests: what `check` can say beyond types. What depends on the caller's
+/// environment or on files that are read while planning is left to the run.
 pub fn check(
     program: &Program,
     environment: &dyn EnvironmentVariables,
@@ -46,5 +46,8 @@ pub fn check(
         found.into_iter().for_each(|it| mistakes.add(it));
     };
     each_plan(program, &asked, environment, files, &mut mistakes, see);
+    for mistake in testing::stray_patterns(program) {
+        mistakes.add(mistake);
+    }
     mistakes.into_list()
 }

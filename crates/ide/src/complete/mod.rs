@@ -5,9 +5,11 @@ mod context;
 mod fields;
 mod item;
 mod keywords;
+mod patterns;
 mod values;
 
 pub use item::{Completion, CompletionKind, Completions};
+pub use patterns::{complete_pattern, pattern_at};
 
 use super::checked_file::{CheckedFile, ROOT_FILE};
 use super::fits;

@@ -11,27 +11,43 @@ use lockstep_base::diagnostic::Diagnostic;
 use lockstep_base::source::{Sources, Span};
 use lockstep_base::world::{FileError, Files};
 
-/// Files in memory. A file of the corpus can hold several, each after a line `#> NAME`.
-struct CorpusFiles(HashMap<String, String>);
+/// Files in memory. A file of the corpus can hold several, each after a line `#> NAME`; a line
+/// `#> LINK -> FOLDER` makes a link.
+struct CorpusFiles {
+    files: HashMap<String, String>,
+    links: Vec<(String, String)>,
+}
 
 impl CorpusFiles {
     fn new(text: &str) -> Self {
         let mut files: HashMap<String, String> = HashMap::new();
+        let mut links = Vec::new();
         let mut name = String::from("main.deploy");
         for line in text.split_inclusive('\n') {
-            match line.strip_prefix("#> ") {
-                Some(next) => name = next.trim().to_owned(),
+            let next = line.strip_prefix("#> ").map(str::trim);
+            match next.map(|next| (next, next.split_once(" -> "))) {
+                Some((_, Some((link, to)))) => links.push((link.to_owned(), to.to_owned())),
+                Some((next, None)) => name = next.to_owned(),
                 None => files.entry(name.clone()).or_default().push_str(line),
             }
         }
-        Self(files)
+        Self { files, links }
     }
 }
 
 impl Files for CorpusFiles {
     fn read(&self, path: &str) -> Result<String, FileError> {
-        let found = self.0.get(path).cloned();
-        found.ok_or(FileError::NotFound)
+        let found = self.real(path).and_then(|path| self.files.get(&path));
+        found.cloned().ok_or(FileError::NotFound)
+    }
+
+    fn real(&self, path: &str) -> Option<String> {
+        let followed = self
+            .links
+            .iter()
+            .find_map(|(link, to)| Some(format!("{to}{}", path.strip_prefix(link.as_str())?)));
+        let real = followed.unwrap_or_else(|| path.to_owned());
+        self.files.contains_key(&real).then_some(real)
     }
 }
 

@@ -11,7 +11,8 @@ enum CycleMark {
     Done,
 }
 
-/// Reports every import that closes a circle.
+/// Reports every circle, at the import of the file in it that was asked for first: an editor shows
+/// what is in the file that is open.
 pub fn check(modules: &Modules, diagnostics: &mut Diagnostics) {
     let mut marks = vec![CycleMark::New; modules.files.len()];
     for start in 0..modules.files.len() {
@@ -55,8 +56,9 @@ fn walk(modules: &Modules, start: usize, marks: &mut [CycleMark], diagnostics: &
                     .chain([target])
                     .map(|file| name_of(modules, file))
                     .collect();
-                let others: Vec<Span> = stack[from + 1..].iter().map(|(_, _, at)| *at).collect();
-                diagnostics.push(errors::import_cycle(import.span, &names, &others));
+                let entered = stack[from + 1..].iter().map(|(_, _, at)| *at);
+                let imports: Vec<Span> = entered.chain([import.span]).collect();
+                diagnostics.extend(errors::import_cycle(&imports, &names));
             }
         }
     }

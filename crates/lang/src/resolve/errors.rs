@@ -60,20 +60,32 @@ pub fn path_not_plain(at: Span) -> Diagnostic {
         .help("write the path as plain text")
 }
 
-pub fn import_cycle(at: Span, names: &[String], others: &[Span]) -> Diagnostic {
+/// A circle of imports, in order; none where there is no import in it. Each file is named, the
+/// first one at the end as well.
+pub fn import_cycle(imports: &[Span], names: &[String]) -> Option<Diagnostic> {
+    let (first, others) = imports.split_first()?;
     let chain: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
-    let message = if names.len() == 2 {
-        format!("{} imports itself", chain[0])
-    } else {
-        format!("files import each other: {}", chain.join(" → "))
+    let (message, here) = match (chain.as_slice(), others) {
+        ([own, ..], []) => (format!("{own} imports itself"), "imports this file"),
+        _ => {
+            let message = format!("files import each other: {}", chain.join(" → "));
+            (message, "this import leads back to this file")
+        }
     };
-    let mut error = Diagnostic::error(codes::IMPORT_CYCLE, at, message)
-        .here("closes the cycle")
+    let error = Diagnostic::error(codes::IMPORT_CYCLE, *first, message)
+        .here(here)
         .help("move what both need into a file of its own");
-    for other in others {
-        error = error.label(*other, "through this import");
-    }
-    error
+    let (last, between) = match others.split_last() {
+        Some((last, between)) => (Some(last), between),
+        None => (None, others),
+    };
+    let error = between
+        .iter()
+        .fold(error, |error, at| error.label(*at, "through this import"));
+    Some(match last {
+        Some(last) => error.label(*last, "closes the cycle"),
+        None => error,
+    })
 }
 
 /// A name that is declared twice in one file.

@@ -24,6 +24,7 @@ pub fn load(
         diagnostics,
         modules: Modules::default(),
         known: HashMap::new(),
+        real: HashMap::new(),
     };
     let first = loader.root(root);
     let mut next = first.0;
@@ -41,6 +42,8 @@ struct Loader<'a> {
     modules: Modules,
     /// The files by normal path; `Err` is why one cannot be read.
     known: HashMap<String, Result<FileId, FileError>>,
+    /// The files by their one path, whichever links lead to them. The library has none.
+    real: HashMap<String, FileId>,
 }
 
 impl Loader<'_> {
@@ -52,7 +55,12 @@ impl Loader<'_> {
             false => String::from(root),
         };
         match self.files.read(root) {
-            Ok(text) => self.add(&name, own, text),
+            Ok(text) => {
+                let file = self.add(&name, own, text);
+                let real = self.files.real(root).map(|real| (real, file));
+                self.real.extend(real);
+                file
+            }
             Err(why) => {
                 let file = self.add(&name, own, String::new());
                 self.diagnostics
@@ -123,21 +131,8 @@ impl Loader<'_> {
             .map_or_else(String::new, |source| source.name.to_string());
         let target = path::join(&importer, &written);
         if !self.known.contains_key(&target) {
-            let read = match library::find(&target) {
-                Some(text) => Ok(text.to_owned()),
-                // The library is no folder: nothing leads out of it, and no file is taken for a
-                // part of it.
-                None if path::is_std(&target) => Err(FileError::NotFound),
-                None => self.files.read(&target),
-            };
-            match read {
-                Ok(text) => {
-                    self.add(&target, target.clone(), text);
-                }
-                Err(why) => {
-                    self.known.insert(target.clone(), Err(why));
-                }
-            }
+            let read = self.read(&target);
+            self.known.insert(target.clone(), read);
         }
         match self.known.get(&target) {
             Some(Ok(file)) => Some(*file),
@@ -148,6 +143,26 @@ impl Loader<'_> {
             }
             None => None,
         }
+    }
+
+    /// Reads the file at a path, unless another path has led to it.
+    fn read(&mut self, target: &str) -> Result<FileId, FileError> {
+        if let Some(text) = library::find(target) {
+            return Ok(self.add(target, target.to_owned(), text.to_owned()));
+        }
+        // The library is no folder: nothing leads out of it, and no file is taken for a part of
+        // it.
+        if path::is_std(target) {
+            return Err(FileError::NotFound);
+        }
+        let real = self.files.real(target);
+        if let Some(file) = real.as_ref().and_then(|real| self.real.get(real)) {
+            return Ok(*file);
+        }
+        let text = self.files.read(target)?;
+        let file = self.add(target, target.to_owned(), text);
+        self.real.extend(real.map(|real| (real, file)));
+        Ok(file)
     }
 }
 

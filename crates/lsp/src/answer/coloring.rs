@@ -34,7 +34,8 @@ pub(crate) const TOKEN_MODIFIERS: [&str; 3] = ["declaration", "readonly", "defau
 fn type_of(color: HighlightKind) -> &'static str {
     match color {
         HighlightKind::Comment => "comment",
-        HighlightKind::String | HighlightKind::Command => "string",
+        HighlightKind::String | HighlightKind::Command | HighlightKind::ShellText => "string",
+        HighlightKind::ShellVariable => "variable",
         HighlightKind::Number => "number",
         HighlightKind::Keyword => "keyword",
         HighlightKind::Operator => "operator",

@@ -11,7 +11,7 @@ use crate::client::Client;
 use crate::convert::Encoding;
 use crate::session::Snapshot;
 use crate::workspace;
-use lockstep_ide::complete::{Completion, CompletionKind, complete};
+use lockstep_ide::complete::{Completion, CompletionKind, complete, complete_pattern, pattern_at};
 use lockstep_ide::{ROOT_FILE, signature};
 
 /// `textDocument/completion`
@@ -28,10 +28,19 @@ pub(super) fn completion(
     let offset = document
         .lines
         .offset(&document.text, at.position, client.encoding);
-    let mut check =
-        |text: &str, watched: u32| desk.check_or_cached(snapshot, document, text, watched);
-    let beside = |folder: &str| workspace::siblings(document, folder);
-    let found = complete(&document.text, offset, &mut check, &beside);
+    let found = match pattern_at(&document.text, offset) {
+        Some(content) => {
+            // What a pattern stands for is in other bodies than the one around the cursor.
+            let (root, _) = desk.root(snapshot, document);
+            complete_pattern(&root.checked, &document.text, offset, content)
+        }
+        None => {
+            let mut check =
+                |text: &str, watched: u32| desk.check_or_cached(snapshot, document, text, watched);
+            let beside = |folder: &str| workspace::siblings(document, folder);
+            complete(&document.text, offset, &mut check, &beside)
+        }
+    };
     let Some(replace) = found.replace else {
         return Ok(None);
     };

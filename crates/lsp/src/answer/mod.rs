@@ -6,10 +6,12 @@ pub(super) mod coloring;
 mod completion;
 pub(super) mod diagnostics;
 mod edits;
+mod everywhere;
 mod formatting;
 mod hints;
 mod hover;
 mod navigation;
+mod rename;
 mod structure;
 mod symbols;
 
@@ -57,8 +59,9 @@ pub(super) fn answer(
         .on::<lsp::DocumentRangeFormattingRequest>(formatting::range)
         .on::<lsp::ReferencesRequest>(navigation::references)
         .on::<lsp::DocumentHighlightRequest>(navigation::highlight)
-        .on::<lsp::PrepareRenameRequest>(navigation::prepare_rename)
-        .on::<lsp::RenameRequest>(navigation::rename)
+        .on::<lsp::PrepareRenameRequest>(rename::prepare)
+        .on::<lsp::RenameRequest>(rename::names)
+        .on::<lsp::WillRenameFilesRequest>(rename::files)
         .on::<lsp::DocumentSymbolRequest>(symbols::of_document)
         .on::<lsp::WorkspaceSymbolRequest>(symbols::of_workspace)
         .on::<lsp::SemanticTokensRequest>(coloring::full)

@@ -6,6 +6,7 @@ use lockstep_base::diagnostic::suggest::{closest, or_list};
 use lockstep_base::diagnostic::{Diagnostic, codes};
 use lockstep_base::node_path::NodePath;
 use lockstep_base::source::Span;
+use lockstep_engine::path_pattern::PathPattern;
 use lockstep_engine::run_event::{Failure, RunEventKind, Status};
 use lockstep_lang::ir::Program;
 
@@ -78,14 +79,37 @@ pub(super) fn of_givens(world: &TestWorld) -> Vec<Diagnostic> {
             }
             (GivenTarget::Node(pattern), None) => {
                 let known = world.nodes.paths().map(|path| &**path);
-                unused(format!("no node fits `{}`", pattern.as_str()))
-                    .here("this changes nothing")
-                    .help_opt(pattern_suggestions::help(pattern, known))
+                let help = pattern_suggestions::help(pattern, known);
+                given_without_node(rule.span, pattern, help)
             }
             (GivenTarget::Node(_), Some(node)) => no_effect(&rule.then, node, rule.span),
         });
     }
     found
+}
+
+/// A `given` whose pattern stands for nothing.
+pub(super) fn given_without_node(
+    at: Span,
+    pattern: &PathPattern,
+    help: Option<String>,
+) -> Diagnostic {
+    let message = format!("no node fits `{}`", pattern.as_str());
+    Diagnostic::error(codes::GIVEN_UNUSED, at, message)
+        .here("this changes nothing")
+        .help_opt(help)
+}
+
+/// An `expect` with a pattern that stands for nothing.
+pub(super) fn expect_without_node(
+    at: Span,
+    pattern: &PathPattern,
+    help: Option<String>,
+) -> Diagnostic {
+    let message = format!("no node fits `{}`", pattern.as_str());
+    Diagnostic::error(codes::EXPECT_NOTHING, at, message)
+        .here("nothing can be expected of it")
+        .help_opt(help)
 }
 
 /// A `given` matches a node that cannot have the specified outcome.
@@ -152,11 +176,8 @@ pub(super) fn of_expect<'p>(
         }
         let known = nodes.paths().map(|path| &**path);
         let known = known.chain(planned().iter().map(NodePath::as_str));
-        let message = format!("no node fits `{}`", pattern.as_str());
-        let diagnostic = Diagnostic::error(codes::EXPECT_NOTHING, expect.span, message)
-            .here("nothing can be expected of it")
-            .help_opt(pattern_suggestions::help(pattern, known));
-        return Some(diagnostic);
+        let help = pattern_suggestions::help(pattern, known);
+        return Some(expect_without_node(expect.span, pattern, help));
     }
     match &expect.what {
         ExpectationKind::Order { second, .. } if !nodes.ever_started(second.1) => {

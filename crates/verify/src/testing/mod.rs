@@ -9,6 +9,7 @@ mod nodes;
 mod outcome;
 mod pattern_suggestions;
 mod schedules;
+mod stray_patterns;
 mod timeline;
 mod world;
 
@@ -29,6 +30,7 @@ use lockstep_lang::eval::Halt;
 use lockstep_lang::ir::{Given, Program, Test, TestKind};
 use lockstep_plan::{Locals, Plan, RunRequest, bind};
 use schedules::{ScheduleExplorer, ScheduleMode};
+pub(crate) use stray_patterns::stray_patterns;
 use world::TestWorld;
 
 /// The default number of schedules of a test.

@@ -3,6 +3,7 @@
 //! of the shell is in [`super::shell`].
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use super::code::{self, Language, Reader, Use};
 use super::errors;
@@ -22,6 +23,9 @@ pub enum CommandPiece {
         text: Name,
         /// Where it stands.
         span: Span,
+        /// For each byte of the text and its end, how far behind the start of the span it is
+        /// written; nothing where it is written as it is, or where that is not known.
+        starts: Option<Arc<[u32]>>,
     },
     /// An interpolation.
     Value {

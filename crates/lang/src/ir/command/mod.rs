@@ -6,6 +6,7 @@ pub mod code;
 mod display;
 mod errors;
 mod invoke;
+mod marks;
 #[cfg(any(test, feature = "testing"))]
 pub mod notation;
 mod shell;
@@ -20,6 +21,7 @@ pub use analyse::{Analysed, CommandPiece, SecretVariable, analyse};
 pub use display::{beginning, display, display_shortly, first_words};
 pub use invoke::{Invocation, invoke, option_in_value};
 use lockstep_base::source::Name;
+pub use marks::{ShellMark, shell_marks};
 pub use tree::{
     HereDocument, List, Pipeline, Redirection, ShellCommand, ShellForm, ShellWord, Substitution,
     VALUE,

@@ -17,6 +17,7 @@ pub fn pieces(text: &str) -> Vec<CommandPiece> {
         (!text.is_empty()).then(|| CommandPiece::Text {
             text: text.into(),
             span: Span::new(file, at, at + text.len()),
+            starts: None,
         })
     };
     while let Some(start) = text[at..].find('‹').map(|found| at + found)

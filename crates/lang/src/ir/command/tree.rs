@@ -148,6 +148,7 @@ impl CommandTemplate {
             TextPart::Text(text) => CommandPiece::Text {
                 text: text.clone(),
                 span,
+                starts: None,
             },
             TextPart::Value(expr) => CommandPiece::Value {
                 expr: expr.clone(),

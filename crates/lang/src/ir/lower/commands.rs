@@ -78,10 +78,9 @@ impl ProgramLowering<'_> {
         for part in &command.parts {
             match part {
                 StringPart::Text { text, span } => {
-                    pieces.push(CommandPiece::Text {
-                        text: text.clone(),
-                        span: *span,
-                    });
+                    let source = self.check.modules.sources.get(span.file);
+                    let source = source.map_or("", |source| &source.text);
+                    pieces.push(CommandPiece::text(text.clone(), *span, source));
                     shown.push(TextPart::Text(text.clone()));
                 }
                 StringPart::Interpolation { expr, span } => {
@@ -118,6 +117,7 @@ impl ProgramLowering<'_> {
             pieces.push(CommandPiece::Text {
                 text: "".into(),
                 span: command.span,
+                starts: None,
             });
         }
         (pieces, shown)

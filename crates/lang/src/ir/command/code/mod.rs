@@ -112,6 +112,7 @@ fn parse(text: &str) -> List {
     let piece = CommandPiece::Text {
         text: text.into(),
         span,
+        starts: None,
     };
     tree::read(&[piece], true, 0)
 }

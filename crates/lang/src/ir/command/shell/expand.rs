@@ -5,6 +5,7 @@ use super::word::{Quote, ScannedWord};
 use super::{InterpolationPlace, OpenDelimiter, ShellScanner, ShellSyntaxError, ShellUnit};
 use crate::ir::command::analyse::CommandPiece;
 use crate::ir::command::errors;
+use crate::ir::command::marks::ShellMark;
 use crate::ir::command::tree;
 
 impl ShellScanner<'_> {
@@ -28,7 +29,10 @@ impl ShellScanner<'_> {
                 self.arithmetic(open)?;
             }
             '(' => self.substitution(false)?,
-            '{' => self.parameter(start, quote)?,
+            '{' => {
+                self.parameter(start, quote)?;
+                self.mark(start, ShellMark::Variable);
+            }
             '[' if self.bash => {
                 self.bump();
                 self.arithmetic(at(start, "$[", "]"))?;
@@ -38,11 +42,15 @@ impl ShellScanner<'_> {
                 return Ok(false);
             }
             '\'' if quote == Quote::None && self.bash => self.escaped_quotes()?,
-            '_' | 'a'..='z' | 'A'..='Z' => self.name(),
+            '_' | 'a'..='z' | 'A'..='Z' => {
+                self.name();
+                self.mark(start, ShellMark::Variable);
+            }
             '0'..='9' | '@' | '*' | '#' | '?' | '-' | '$' | '!' => {
-                let start = self.at;
+                let name = self.at;
                 self.bump();
-                self.variable(start);
+                self.variable(name);
+                self.mark(start, ShellMark::Variable);
             }
             _ => return Ok(false),
         }
@@ -86,7 +94,9 @@ impl ShellScanner<'_> {
         self.bump();
         let outer = std::mem::take(&mut self.pending);
         self.level += 1;
+        let inside = self.at;
         self.list(&[")"], Some(open))?;
+        self.mark(inside, ShellMark::Commands);
         self.level -= 1;
         self.note(|tree| tree.substitution(process));
         self.no_pending()?;
@@ -136,6 +146,7 @@ impl ShellScanner<'_> {
         let piece = CommandPiece::Text {
             text: text.into(),
             span: self.span(start),
+            starts: None,
         };
         let list = tree::read(&[piece], self.bash, self.depth + 1);
         self.note(|tree| tree.substituted(list));

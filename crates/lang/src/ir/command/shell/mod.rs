@@ -13,6 +13,7 @@ mod word;
 
 use super::analyse::CommandPiece;
 use super::errors;
+use super::marks::ShellMark;
 use super::tree::ShellTreeBuilder;
 use heredoc::Heredoc;
 use lockstep_base::diagnostic::Diagnostic;
@@ -96,6 +97,8 @@ pub(super) struct ShellScanner<'a> {
     pub(super) tree: Option<ShellTreeBuilder>,
     /// The variables that are named, each with its nesting level; recorded for the tree alone.
     variables: Vec<(String, usize)>,
+    /// What an editor colours, by units; recorded for it alone.
+    pub(super) marks: Option<Vec<(std::ops::Range<usize>, ShellMark)>>,
 }
 
 impl<'a> ShellScanner<'a> {
@@ -128,6 +131,7 @@ impl<'a> ShellScanner<'a> {
             words: Vec::new(),
             tree: None,
             variables: Vec::new(),
+            marks: None,
         }
     }
 
@@ -327,6 +331,7 @@ impl<'a> ShellScanner<'a> {
 
     fn comment(&mut self) {
         self.plain = false;
+        let start = self.at;
         while let Some(unit) = self.raw(0) {
             match unit {
                 ShellUnit::Char('\n') => break,
@@ -335,6 +340,7 @@ impl<'a> ShellScanner<'a> {
             }
             self.at += 1;
         }
+        self.mark(start, ShellMark::Comment);
     }
 
     fn blanks(&mut self) {
@@ -465,7 +471,7 @@ impl<'a> ShellScanner<'a> {
         }
     }
 
-    /// The place of a unit in the source: exact where the text has no escapes.
+    /// The place of a unit in the source.
     fn span(&self, at: usize) -> Span {
         let Some((unit, piece, offset)) = self.units.get(at).or(self.units.last()) else {
             return self.pieces.first().map_or(
@@ -481,7 +487,44 @@ impl<'a> ShellScanner<'a> {
                 let start = span.start as usize + offset;
                 Span::new(span.file, start, start + char.len_utf8())
             }
-            _ => span,
+            (ShellUnit::Char(char), CommandPiece::Text { starts, .. }) => {
+                let place = |offset: usize| Some(*starts.as_ref()?.get(offset)? + span.start);
+                let end = offset + char.len_utf8();
+                match (place(*offset), place(end)) {
+                    (Some(start), Some(_)) if *char == '\n' => Span {
+                        start,
+                        end: start + 1,
+                        ..span
+                    },
+                    (Some(start), Some(end)) => Span { start, end, ..span },
+                    _ => span,
+                }
+            }
+            (ShellUnit::Value(_), _) | (_, CommandPiece::Value { .. }) => span,
+        }
+    }
+
+    /// The places of the characters of these units, joined where they stand side by side.
+    pub(super) fn spans(&self, units: std::ops::Range<usize>) -> Vec<Span> {
+        let mut found: Vec<Span> = Vec::new();
+        for at in units {
+            if !matches!(self.units.get(at), Some((ShellUnit::Char(_), ..))) {
+                continue;
+            }
+            let span = self.span(at);
+            match found.last_mut() {
+                Some(last) if last.end == span.start => last.end = span.end,
+                Some(_) | None => found.push(span),
+            }
+        }
+        found
+    }
+
+    /// Marks the units since `start`, where an editor wants it.
+    fn mark(&mut self, start: usize, mark: ShellMark) {
+        let end = self.at;
+        if let Some(marks) = &mut self.marks {
+            marks.push((start..end, mark));
         }
     }
 

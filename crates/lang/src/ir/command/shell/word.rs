@@ -2,6 +2,7 @@
 
 use super::{InterpolationPlace, OpenDelimiter, ShellScanner, ShellSyntaxError, ShellUnit};
 use crate::ir::command::errors;
+use crate::ir::command::marks::ShellMark;
 use crate::ir::command::tree::{ShellTreeBuilder, Substitution};
 use lockstep_base::diagnostic::Diagnostic;
 use lockstep_base::source::Span;
@@ -304,6 +305,7 @@ impl ShellScanner<'_> {
                 None => return Err(self.unclosed(open)),
                 Some(ShellUnit::Char('\'')) => {
                     self.at += 1;
+                    self.mark(open.at, ShellMark::Quoted);
                     return Ok(());
                 }
                 Some(ShellUnit::Char(char)) => word.push(char, true),
@@ -326,6 +328,7 @@ impl ShellScanner<'_> {
                 None => return Err(self.unclosed(open)),
                 Some(ShellUnit::Char('\'')) => {
                     self.at += 1;
+                    self.mark(open.at, ShellMark::Quoted);
                     return Ok(());
                 }
                 Some(ShellUnit::Char('\\')) if matches!(self.raw(1), Some(ShellUnit::Char(_))) => {
@@ -362,6 +365,7 @@ impl ShellScanner<'_> {
                 None => return Err(self.unclosed(open)),
                 Some(ShellUnit::Char('"')) => {
                     self.bump();
+                    self.mark(open.at, ShellMark::Quoted);
                     return Ok(());
                 }
                 Some(ShellUnit::Char('\\')) => self.escape_in_double(word),
