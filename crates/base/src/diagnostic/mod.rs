@@ -151,8 +151,8 @@ impl Diagnostic {
         self
     }
 
-    /// Says which of `candidates` were probably meant by `word`, which stands at `place`, and offers
-    /// each of them as a change of this word alone. Changes nothing where none is close.
+    /// Says which of `candidates` were probably meant by `word`, which stands at `place`, and
+    /// offers each of them as a change of this word alone. Changes nothing where none is close.
     pub fn suggest<'a>(
         mut self,
         word: &str,
