@@ -136,7 +136,6 @@ def vim(work, program, _):
 
 def emacs(work, program, _):
     home = Home(work, "emacs", program)
-    (home.path / ".emacs.d" / "tree-sitter").mkdir(parents=True)
     home.follow("editors/emacs.md")
     file = home.project()
     init = home.path / ".emacs.d" / "init.el"

@@ -149,14 +149,21 @@ async function startServer(env) {
     { env, stdio: ['ignore', output, output], detached: true },
   );
   const address = `http://127.0.0.1:${port}`;
-  await until('code-server answers', async () => {
+  const answers = async () => {
     try {
       return (await fetch(`${address}/healthz`)).ok;
     } catch {
       return false;
     }
-  });
-  return { server, address };
+  };
+  const stop = () => process.kill(-server.pid, 'SIGTERM');
+  try {
+    await until('code-server answers', answers);
+  } catch (error) {
+    stop();
+    throw error;
+  }
+  return { stop, address };
 }
 
 class Code {
@@ -444,7 +451,7 @@ async function openForm(code) {
 // ===== All of it =====
 
 const env = setUp();
-const { server, address } = await startServer(env);
+const { stop, address } = await startServer(env);
 const browser = await chromium.launchPersistentContext(path.join(work, 'browser'), {
   executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
   headless: true,
@@ -481,7 +488,7 @@ try {
   }
 } finally {
   await browser.close();
-  process.kill(-server.pid, 'SIGTERM');
+  stop();
 }
 console.log(`${passed} passed, ${failed} failed`);
 process.exit(failed === 0 ? 0 : 1);
