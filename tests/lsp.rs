@@ -1,6 +1,8 @@
 //! The language server, used over standard input and output like an editor does.
 
+mod commands;
 mod corpus;
+mod imported;
 mod protocol;
 mod renames;
 mod shown;

@@ -25,7 +25,11 @@ pub fn everything() -> Value {
             "diagnostics": { "refreshSupport": true },
         },
         "textDocument": {
-            "diagnostic": { "relatedInformation": true, "tagSupport": { "valueSet": [1, 2] } },
+            "diagnostic": {
+                "relatedInformation": true,
+                "tagSupport": { "valueSet": [1, 2] },
+                "codeDescriptionSupport": true,
+            },
             "hover": { "contentFormat": markdown },
             "completion": {
                 "completionItem": { "snippetSupport": true, "documentationFormat": markdown },
@@ -42,6 +46,9 @@ pub fn everything() -> Value {
             "rename": { "prepareSupport": true },
             "foldingRange": { "lineFoldingOnly": true },
             "semanticTokens": { "augmentsSyntaxTokens": true },
+        },
+        "experimental": {
+            "lockstepCommands": ["lockstep.run", "lockstep.plan", "lockstep.test"],
         },
     })
 }
@@ -214,8 +221,16 @@ fn show(question: &str, answer: &Value, folder: &Path, legend: &Value) -> String
         let detail = item["detail"].as_str().unwrap_or("");
         let label = item["label"].as_str().unwrap_or("");
         let new = edit["newText"].as_str().unwrap_or("").replace('\n', "⏎");
+        let more = item["additionalTextEdits"].as_array().into_iter().flatten();
+        let more: String = more
+            .map(|edit| {
+                let range = shown(&edit["range"], folder, legend);
+                let new = edit["newText"].as_str().unwrap_or("").replace('\n', "⏎");
+                format!("  and {} {new}", range.trim())
+            })
+            .collect();
         let line = format!(
-            "  {} {label}  {detail}  {} {new}",
+            "  {} {label}  {detail}  {} {new}{more}",
             item["kind"],
             range.trim()
         );

@@ -2,6 +2,7 @@
 
 use std::io::{BufReader, BufWriter};
 use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
@@ -11,13 +12,14 @@ use super::importers::Importers;
 use super::settings;
 use lockstep_base::source::Name;
 use lockstep_lint::Config;
-use lockstep_lsp::{ServerEnvironment, serve};
+use lockstep_lsp::{CommandOutput, FileAction, FileCommand, ServerEnvironment, serve};
 
 pub(super) fn run() -> Exit {
     let outside = ServerEnvironment {
         files: Box::new(CallerFiles),
         environment: Box::new(CallerEnvironment),
         cache: cache(),
+        execute: Box::new(execute),
         levels: Box::new({
             let recent = Mutex::default();
             move |path| lint_levels(path).used_elsewhere(used(path, &recent))
@@ -28,6 +30,44 @@ pub(super) fn run() -> Exit {
         true => Exit::Succeeded,
         false => Exit::Failed,
     }
+}
+
+/// Plans, checks or tests a file by this program in a process of its own, which sees the file as it
+/// is on disk and can neither stop nor change the server.
+fn execute(command: &FileCommand) -> CommandOutput {
+    match started(command) {
+        Ok(output) => CommandOutput {
+            good: output.status.success(),
+            text: [output.stdout, output.stderr]
+                .map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
+                .concat(),
+        },
+        Err(why) => CommandOutput {
+            good: false,
+            text: format!("lockstep cannot be started: {why}"),
+        },
+    }
+}
+
+fn started(command: &FileCommand) -> std::io::Result<std::process::Output> {
+    let mut process = Command::new(std::env::current_exe()?);
+    if let Some(folder) = command.file.parent() {
+        process.current_dir(folder);
+    }
+    let file = command.file.file_name().unwrap_or_default();
+    process.arg(match command.action {
+        FileAction::Plan => "plan",
+        FileAction::Check => "check",
+        FileAction::Test => "test",
+    });
+    if let (FileAction::Test, Some(name)) = (command.action, &command.name) {
+        process.args(["--filter", name]);
+    }
+    process.arg("--").arg(file);
+    if let (FileAction::Plan, Some(name)) = (command.action, &command.name) {
+        process.arg(name);
+    }
+    process.env("NO_COLOR", "1").stdin(Stdio::null()).output()
 }
 
 /// The levels that `lockstep.toml` sets for a file; the default levels if it cannot be read.

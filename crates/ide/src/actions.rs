@@ -1,11 +1,13 @@
 //! Code actions: changes that an editor can offer at a place, quick fixes and refactorings.
 
+mod create;
 mod extract;
 mod fields;
 mod imports;
 
 use super::checked_file::CheckedFile;
-pub use imports::Exporter;
+pub(crate) use imports::import;
+pub use imports::{Export, Exporter, exports};
 use lockstep_base::diagnostic::{Diagnostic, codes};
 use lockstep_base::source::{FileId, Span};
 
@@ -42,7 +44,7 @@ pub fn actions(
     range: std::ops::Range<u32>,
     about: &[std::ops::Range<u32>],
     diagnostics: &[Diagnostic],
-    exporters: &dyn Fn() -> Vec<Exporter>,
+    exporters: &[Exporter],
 ) -> Vec<Action> {
     let mut found: Vec<Action> = Vec::new();
     for (place, diagnostic) in diagnostics.iter().enumerate() {
@@ -55,13 +57,13 @@ pub fn actions(
             continue;
         }
         let mut own = fixes(diagnostic);
-        own.extend(meant(diagnostic, span));
         if diagnostic.code == codes::MISSING_FIELD {
             own.extend(fields::missing(checked, span));
         }
         if diagnostic.code == codes::UNKNOWN {
             let name = checked.text(span);
-            own.extend(imports::missing(checked, file, name, &exporters()));
+            own.extend(imports::missing(checked, file, name, exporters));
+            own.extend(create::workflow(checked, file, span));
         }
         for mut action in own {
             action.mends = Some(place);
@@ -93,20 +95,5 @@ fn fixes(diagnostic: &Diagnostic) -> Vec<Action> {
             preferred: only,
             ..fix(it.title.clone(), it.edits.clone())
         })
-        .collect()
-}
-
-/// The suggestions, where there is more than one candidate; a single one has a fix.
-fn meant(diagnostic: &Diagnostic, span: Span) -> Vec<Action> {
-    let help = diagnostic.help.as_deref().unwrap_or("");
-    let Some((_, names)) = help.split_once("did you mean ") else {
-        return Vec::new();
-    };
-    if !diagnostic.fixes.is_empty() {
-        return Vec::new();
-    }
-    let names = names.split('`').skip(1).step_by(2);
-    names
-        .map(|name| fix(format!("change to `{name}`"), vec![(span, name.to_owned())]))
         .collect()
 }

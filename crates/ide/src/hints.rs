@@ -7,8 +7,11 @@ use lockstep_base::source::{FileId, Span};
 use lockstep_base::value::Type;
 use lockstep_syntax::ast::{Ident, ItemKind, StmtKind};
 
-/// Longer types are not shown.
-const MAX_HINT_CHARS: usize = 60;
+/// Longer hints are cut: beside a line is no place for a whole record.
+const MAX_HINT_CHARS: usize = 40;
+
+/// At most so many hints are given at once, the first of the range.
+const MAX_HINTS: usize = 500;
 
 /// A hint.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -47,17 +50,24 @@ pub fn hints(checked: &CheckedFile, file: FileId, range: std::ops::Range<u32>) -
         }
         true
     });
-    {
-        let known = cells(checked.program()).into_iter();
-        let known = known.filter(|cells| cells.at.file == file && touches(cells.at));
-        found.extend(known.map(|cells| Hint {
-            offset: cells.at.end,
-            text: cells.words(),
-            is_type: false,
-        }));
-    }
+    let known = cells(checked.program()).into_iter();
+    let known = known.filter(|cells| cells.at.file == file && touches(cells.at));
+    found.extend(known.map(|cells| Hint {
+        offset: cells.at.end,
+        text: cut(cells.words()),
+        is_type: false,
+    }));
     found.sort_by_key(|hint| hint.offset);
+    found.truncate(MAX_HINTS);
     found
+}
+
+fn cut(text: String) -> String {
+    if text.chars().count() <= MAX_HINT_CHARS {
+        return text;
+    }
+    let begin: String = text.chars().take(MAX_HINT_CHARS - 1).collect();
+    format!("{}…", begin.trim_end())
 }
 
 fn typed(checked: &CheckedFile, name: &Ident) -> Option<Hint> {
@@ -66,9 +76,9 @@ fn typed(checked: &CheckedFile, name: &Ident) -> Option<Hint> {
         Type::Any | Type::Nothing => return None,
         ty => format!(": {ty}"),
     };
-    (text.len() <= MAX_HINT_CHARS).then_some(Hint {
+    Some(Hint {
         offset: name.span.end,
-        text,
+        text: cut(text),
         is_type: true,
     })
 }

@@ -1,5 +1,8 @@
 //! Hover: declaration, type, documentation and, where it is known, the value of what is at a place.
 
+mod keyword_table;
+mod keywords;
+
 use super::cells::cells;
 use super::checked_file::CheckedFile;
 use super::symbol::{Symbol, SymbolKind};
@@ -72,7 +75,7 @@ pub fn hover(checked: &CheckedFile, file: FileId, offset: u32) -> Option<Hover> 
             _ => {}
         }
     }
-    None
+    keywords::hover(checked, file, offset)
 }
 
 /// The documentation of a field that no declaration has.

@@ -10,12 +10,15 @@ use gen_lsp_types::{Location, Position, Range, SemanticToken, SemanticTokens, Ur
 
 use super::ServerEnvironment;
 use super::convert::{Encoding, LineIndex};
+use super::exports::ExportIndex;
 use super::files::{DocumentOverlay, FileRead, name_of, path_of};
 use super::library::Library;
+use super::reports::Reports;
 use super::session::{Document, Snapshot};
 use super::uri;
 use lockstep_base::diagnostic::Diagnostic;
 use lockstep_base::source::{FileId, Sources, Span};
+use lockstep_ide::actions::Exporter;
 use lockstep_ide::incremental::CheckBaseline;
 use lockstep_ide::{CheckedFile, ROOT_FILE, TextChange, TreeCache};
 use lockstep_lang::compile::EditorRequest;
@@ -108,8 +111,10 @@ pub(super) struct AnalysisCache {
     looks: HashMap<String, TreeCache>,
     /// The parts of the last full check of each document.
     baselines: HashMap<String, CachedCheck>,
-    /// The diagnostics that the client received when it last pulled those of each document.
-    pulled: HashMap<String, (Arc<Document>, Vec<Diagnostic>)>,
+    /// What can be imported.
+    exports: ExportIndex,
+    /// The diagnostics that the client has, if it pulls them.
+    pub(super) reports: Reports,
     /// The tokens that the client has of each document, with their id.
     tokens: HashMap<String, (u64, Vec<SemanticToken>)>,
     numbered: u64,
@@ -126,7 +131,8 @@ impl AnalysisCache {
             proved: HashMap::new(),
             looks: HashMap::new(),
             baselines: HashMap::new(),
-            pulled: HashMap::new(),
+            exports: ExportIndex::default(),
+            reports: Reports::default(),
             tokens: HashMap::new(),
             numbered: 0,
         }
@@ -140,7 +146,7 @@ impl AnalysisCache {
         self.looks.retain(|uri, _| is_open(uri));
         self.baselines.retain(|uri, _| is_open(uri));
         self.proved.retain(|uri, _| is_open(uri));
-        self.pulled.retain(|uri, _| is_open(uri));
+        self.reports.forget(is_open);
         self.tokens.retain(|uri, _| is_open(uri));
     }
 
@@ -274,30 +280,17 @@ impl AnalysisCache {
     }
 
     /// The diagnostics of a document for a client that pulls: immediately where an incremental
-    /// check suffices, and stored, so that an unchanged result can be reported as such.
-    pub(super) fn pull(
+    /// check suffices.
+    pub(super) fn current(
         &mut self,
         snapshot: &Snapshot,
         document: &Arc<Document>,
     ) -> PublishedDiagnostics {
-        let known = self.is_known(snapshot, document);
-        let quick = match known {
+        let quick = match self.is_known(snapshot, document) {
             true => None,
             false => self.check_body(snapshot, document),
         };
-        let told = quick.unwrap_or_else(|| self.published(snapshot, document));
-        let kept = (document.clone(), told.found.clone());
-        self.pulled.insert(document.uri.clone(), kept);
-        told
-    }
-
-    /// Whether a pull would return something new.
-    pub(super) fn has_changed_diagnostics(&mut self, snapshot: &Snapshot) -> bool {
-        snapshot.documents.values().any(|document| {
-            let told = self.published(snapshot, document);
-            let before = self.pulled.get(&document.uri);
-            before.is_none_or(|(then, found)| !Arc::ptr_eq(then, document) || *found != told.found)
-        })
+        quick.unwrap_or_else(|| self.published(snapshot, document))
     }
 
     /// Adds the slower findings, as far as the text around them is unchanged.
@@ -369,6 +362,12 @@ impl AnalysisCache {
             checked,
             seen,
         })
+    }
+
+    /// The files that a document can import names from.
+    pub(super) fn exporters(&mut self, snapshot: &Snapshot, document: &Document) -> Vec<Exporter> {
+        let outside = self.outside.clone();
+        self.exports.exporters(snapshot, &outside, document)
     }
 
     /// Checks a text in place of a document, watching one place of it. Nothing of it is cached

@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use super::answer::coloring;
 use super::client::Client;
+use super::commands;
 
 /// The answer to `initialize`.
 pub(super) fn result(client: &Client) -> Value {
@@ -16,7 +17,7 @@ pub(super) fn result(client: &Client) -> Value {
         "textDocumentSync": { "openClose": true, "change": 2, "save": { "includeText": false } },
         "hoverProvider": true,
         "completionProvider": {
-            "triggerCharacters": [".", "\"", "/", "<"],
+            "triggerCharacters": [".", "\"", "/", "<", "("],
             "resolveProvider": false,
         },
         "signatureHelpProvider": { "triggerCharacters": ["(", ","] },
@@ -34,7 +35,9 @@ pub(super) fn result(client: &Client) -> Value {
             "full": { "delta": true },
             "range": true,
         },
-        "codeActionProvider": { "codeActionKinds": ["quickfix", "refactor.extract"] },
+        "codeActionProvider": {
+            "codeActionKinds": ["quickfix", "refactor.extract", "source.fixAll"],
+        },
         "codeLensProvider": { "resolveProvider": false },
         "inlayHintProvider": true,
         "documentFormattingProvider": true,
@@ -51,10 +54,21 @@ pub(super) fn result(client: &Client) -> Value {
             ] } },
         },
     });
+    let commands: Vec<&str> = commands::offered(client).collect();
+    if !commands.is_empty()
+        && let Some(fields) = capabilities.as_object_mut()
+    {
+        let provider = json!({ "commands": commands });
+        fields.insert("executeCommandProvider".into(), provider);
+    }
     if client.pulls
         && let Some(fields) = capabilities.as_object_mut()
     {
-        let provider = json!({ "interFileDependencies": true, "workspaceDiagnostics": false });
+        // What is wrong in files that are not open comes in one of two ways, not in both.
+        let provider = json!({
+            "interFileDependencies": true,
+            "workspaceDiagnostics": !client.related_documents,
+        });
         fields.insert("diagnosticProvider".into(), provider);
     }
     json!({

@@ -41,6 +41,16 @@ pub(super) struct Client {
     pub(super) tags: bool,
     /// It pulls diagnostics.
     pub(super) pulls: bool,
+    /// It takes the diagnostics of other files together with those of a document that it pulls.
+    pub(super) related_documents: bool,
+    /// It can open the page of a code.
+    pub(super) code_pages: bool,
+    /// It opens documents that the server names.
+    pub(super) shows_documents: bool,
+    /// Its grammar colours words, texts, numbers and types by itself: it needs names alone.
+    pub(super) has_grammar: bool,
+    /// The commands that it has itself, for the lenses.
+    pub(super) commands: Vec<String>,
     /// It supports registration of file watchers.
     pub(super) watches: bool,
     /// It supports `prepareRename`.
@@ -90,6 +100,12 @@ impl Client {
             // Slower findings are available later: the client must support a refresh.
             pulls: can("textDocument/diagnostic").is_some()
                 && yes("workspace/diagnostics/refreshSupport"),
+            related_documents: yes("textDocument/diagnostic/relatedDocumentSupport"),
+            code_pages: yes("textDocument/publishDiagnostics/codeDescriptionSupport")
+                || yes("textDocument/diagnostic/codeDescriptionSupport"),
+            shows_documents: yes("window/showDocument/support"),
+            has_grammar: yes("experimental/lockstepGrammar"),
+            commands: commands(can("experimental/lockstepCommands")),
             watches: yes("workspace/didChangeWatchedFiles/dynamicRegistration"),
             prepares: yes("textDocument/rename/prepareSupport"),
             augments: yes("textDocument/semanticTokens/augmentsSyntaxTokens"),
@@ -97,6 +113,12 @@ impl Client {
             folders: folders(params),
         }
     }
+}
+
+/// The protocol has no capability for the commands of an editor: this one is ours.
+fn commands(list: Option<&Value>) -> Vec<String> {
+    let list = list.and_then(Value::as_array).into_iter().flatten();
+    list.filter_map(Value::as_str).map(str::to_owned).collect()
 }
 
 fn folders(params: &Value) -> Vec<PathBuf> {

@@ -10,9 +10,12 @@ mod answer;
 mod background;
 mod capabilities;
 mod client;
+mod commands;
 mod convert;
+mod exports;
 mod files;
 mod library;
+mod reports;
 mod server;
 mod session;
 mod transport;
@@ -27,6 +30,8 @@ use std::sync::Arc;
 use lockstep_base::world::{EnvironmentVariables, Files};
 use lockstep_lint as lint;
 
+pub use commands::{CommandOutput, FileAction, FileCommand};
+
 /// What the server can access besides the messages of the editor.
 pub struct ServerEnvironment {
     /// Files on disk, by absolute path.
@@ -36,6 +41,9 @@ pub struct ServerEnvironment {
     /// The user's cache folder. The standard library is written there, so that an editor can open
     /// it.
     pub cache: Option<PathBuf>,
+    /// Plans, checks or tests a file for an editor that cannot do so by itself; returns when that
+    /// has ended.
+    pub execute: Box<dyn Fn(&FileCommand) -> CommandOutput + Send + Sync>,
     /// The lint configuration for a file.
     pub levels: Box<dyn Fn(&Path) -> lint::Config + Send + Sync>,
 }

@@ -1,16 +1,21 @@
-//! The standard library as files that an editor can open: written once into the user's cache
-//! folder, read-only.
+//! The standard library and the pages of the codes as files that an editor can open: written once
+//! into the user's cache folder, read-only.
 
+use std::collections::HashMap;
 use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
+use lockstep_base::diagnostic::Code;
 use lockstep_lang::resolve;
 
 /// The library on disk.
 #[derive(Debug, Default)]
 pub(super) struct Library {
     folder: Option<PathBuf>,
+    /// The pages that have been looked for; one is looked for with each diagnostic.
+    pages: Mutex<HashMap<Code, Option<PathBuf>>>,
 }
 
 impl Library {
@@ -19,7 +24,19 @@ impl Library {
         let version = env!("CARGO_PKG_VERSION");
         Self {
             folder: folder.map(|folder| folder.join("lockstep").join(version).join("std")),
+            pages: Mutex::default(),
         }
+    }
+
+    /// The file with the page that explains a code; it is written if it does not exist yet.
+    pub(super) fn page(&self, code: Code) -> Option<PathBuf> {
+        let mut pages = self.pages.lock().unwrap_or_else(PoisonError::into_inner);
+        let page = pages.entry(code).or_insert_with(|| {
+            let folder = self.folder.as_ref()?.with_file_name("codes");
+            let path = folder.join(format!("{}.md", code.as_str()));
+            written(&folder, path, code.page())
+        });
+        page.clone()
     }
 
     /// The file with the text of `std/NAME`; it is written if it does not exist yet.
@@ -27,10 +44,7 @@ impl Library {
         let text = resolve::library_file(name)?;
         let folder = self.folder.as_ref()?;
         let path = folder.join(format!("{}.deploy", name.strip_prefix("std/")?));
-        match fs::read_to_string(&path) {
-            Ok(there) if there == text => Some(path),
-            _ => write(folder, &path, text).ok().map(|()| path),
-        }
+        written(folder, path, text)
     }
 
     /// The name `std/NAME` of a file of the library.
@@ -38,6 +52,14 @@ impl Library {
         let inside = path.strip_prefix(self.folder.as_ref()?).ok()?;
         let name = format!("std/{}", inside.with_extension("").to_string_lossy());
         resolve::library_file(&name).map(|_| name)
+    }
+}
+
+/// A file that has this text; it is written if it has not.
+fn written(folder: &Path, path: PathBuf, text: &str) -> Option<PathBuf> {
+    match fs::read_to_string(&path) {
+        Ok(there) if there == text => Some(path),
+        _ => write(folder, &path, text).ok().map(|()| path),
     }
 }
 

@@ -19,7 +19,7 @@ use super::client::Client;
 use super::session::{Document, Snapshot};
 use super::transport::{self, Incoming};
 use super::worker::{CancelledRequests, Worker, WorkerJob};
-use super::{ServerEnvironment, capabilities, uri};
+use super::{ServerEnvironment, capabilities, commands, uri};
 
 /// The stack size of the worker, in bytes, enough for the deepest trees.
 const WORKER_STACK_BYTES: usize = 64 << 20;
@@ -84,7 +84,7 @@ fn serve(
     {
         return false;
     }
-    let mut worker = Worker::new(outside, replies.clone(), stopped.clone());
+    let mut worker = Worker::new(outside.clone(), replies.clone(), stopped.clone());
     let worker = named("worker")
         .stack_size(WORKER_STACK_BYTES)
         .spawn(move || worker.work(&queue));
@@ -92,6 +92,7 @@ fn serve(
         return false;
     };
     let mut server = Server {
+        outside,
         session: Arc::default(),
         state: ServerState::New,
         replies,
@@ -123,6 +124,7 @@ enum ServerState {
 }
 
 struct Server {
+    outside: Arc<ServerEnvironment>,
     session: Arc<Snapshot>,
     state: ServerState,
     replies: Sender<Value>,
@@ -183,6 +185,7 @@ impl Server {
                 self.state = ServerState::ShutDown;
                 self.answer(&Response::new_ok(id, Value::Null));
             }
+            (ServerState::Running, "workspace/executeCommand") => self.execute(id, params),
             (ServerState::Running, _) => {
                 let _ = self.jobs.send(WorkerJob::Answer {
                     id,
@@ -192,6 +195,23 @@ impl Server {
                 });
             }
         }
+    }
+
+    fn execute(&self, id: RequestId, params: Value) {
+        let outside = &self.outside;
+        let is_unsaved = |path: &std::path::Path| {
+            let open = self.session.of_path(path);
+            let saved = outside.files.read(&path.to_string_lossy());
+            open.is_some_and(|open| saved.is_ok_and(|saved| saved != *open.text))
+        };
+        let refusal = commands::execute(
+            id,
+            params,
+            (&self.session.client, is_unsaved),
+            outside,
+            &self.jobs,
+        );
+        refusal.iter().for_each(|refusal| self.answer(refusal));
     }
 
     fn initialize(&mut self, id: RequestId, params: &Value) {

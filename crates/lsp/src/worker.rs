@@ -14,6 +14,7 @@ use super::ServerEnvironment;
 use super::analysis_cache::AnalysisCache;
 use super::answer::{self, diagnostics};
 use super::background::BackgroundFindings;
+use super::commands::Executed;
 use super::server::reply;
 use super::session::Snapshot;
 
@@ -32,6 +33,8 @@ pub(super) enum WorkerJob {
     },
     /// Shutdown.
     Stop,
+    /// A command has ended.
+    Executed(Executed),
     /// A document changed.
     Check(Arc<Snapshot>),
     /// A full check of everything that the last change could affect.
@@ -140,6 +143,7 @@ impl Worker {
                     tracing::debug!(target: TARGET, "checked");
                 }
                 WorkerJob::Stop => return,
+                WorkerJob::Executed(executed) => self.executed(executed),
                 WorkerJob::Proved { found, snapshot } => self.proved(found, &snapshot),
             }
         }
@@ -171,6 +175,21 @@ impl Worker {
         let _ = self.replies.send(reply(&response));
     }
 
+    /// Answers a command that has ended, and shows what it has said.
+    fn executed(&mut self, executed: Executed) {
+        let (answer, mut message) = executed.shown(&self.desk.outside);
+        let _ = self.replies.send(reply(&answer));
+        if message["method"] == "window/showDocument" {
+            message["id"] = json!(self.next_id());
+        }
+        let _ = self.replies.send(message);
+    }
+
+    fn next_id(&mut self) -> String {
+        self.asked += 1;
+        format!("lockstep-worker-{}", self.asked)
+    }
+
     /// Adopts the slow findings and publishes them.
     fn proved(&mut self, found: Vec<BackgroundFindings>, snapshot: &Arc<Snapshot>) {
         for proved in found {
@@ -188,7 +207,7 @@ impl Worker {
             return;
         }
         let desk = &mut self.desk;
-        let news = catch_unwind(AssertUnwindSafe(|| desk.has_changed_diagnostics(snapshot)));
+        let news = catch_unwind(AssertUnwindSafe(|| diagnostics::are_news(desk, snapshot)));
         if news.unwrap_or(true) {
             self.ask("workspace/diagnostic/refresh");
         }
@@ -196,8 +215,7 @@ impl Worker {
 
     /// Sends a refresh request to the client.
     fn ask(&mut self, method: &str) {
-        self.asked += 1;
-        let id = format!("lockstep-worker-{}", self.asked);
+        let id = self.next_id();
         let _ = self.replies.send(json!({ "id": id, "method": method }));
     }
 

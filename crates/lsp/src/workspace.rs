@@ -98,7 +98,16 @@ fn is_skipped(name: &str) -> bool {
 
 /// What a document can import from a folder, in the syntax of an import: the files in it, and its
 /// subfolders with a trailing `/`.
-pub(super) fn siblings(document: &Document, folder: &str) -> Vec<String> {
+pub(super) fn sources_beside(document: &Document, folder: &str) -> Vec<String> {
+    beside(document, folder, |name| name.ends_with(".deploy"))
+}
+
+/// All files in a folder, as seen from a document, and its subfolders with a trailing `/`.
+pub(super) fn files_beside(document: &Document, folder: &str) -> Vec<String> {
+    beside(document, folder, |_| true)
+}
+
+fn beside(document: &Document, folder: &str, wanted: impl Fn(&str) -> bool) -> Vec<String> {
     let own = document.path.as_deref();
     let Some(from) = own.and_then(Path::parent) else {
         return Vec::new();
@@ -118,7 +127,7 @@ pub(super) fn siblings(document: &Document, folder: &str) -> Vec<String> {
             if kind.is_dir() {
                 (!is_skipped(&name)).then(|| format!("{name}/"))
             } else {
-                (name.ends_with(".deploy") && !is_own).then_some(name)
+                (wanted(&name) && !is_own).then_some(name)
             }
         });
     names.collect()

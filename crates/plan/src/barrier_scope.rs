@@ -49,7 +49,7 @@ pub fn barrier_scopes(
         return Ok(Vec::new());
     }
     let found = spots::barrier_spots(program, tree);
-    let mut messages = BarrierMessages::new(tree, &found.by_name);
+    let mut messages = BarrierMessages::new(&program.sources, tree, &found.by_name);
     for handled in &found.in_handlers {
         messages.in_handler(handled);
     }

@@ -2,9 +2,11 @@
 
 import * as vscode from 'vscode';
 import { LanguageClient } from 'vscode-languageclient/node';
-import { inputs } from './inputs';
+import { OwnCapabilities } from './capabilities';
 import { PlanView } from './plan';
 import { find } from './program';
+import { runPipeline } from './runs';
+import { Snippets } from './snippets';
 import { target } from './target';
 import { Tests } from './tests';
 
@@ -40,6 +42,7 @@ async function startNow(output: vscode.OutputChannel): Promise<void> {
     { command, args: ['lsp'] },
     { documentSelector: [{ language: 'deploy' }], outputChannel: output },
   );
+  started.registerFeature(new OwnCapabilities());
   client = started;
   try {
     await started.start();
@@ -47,31 +50,6 @@ async function startNow(output: vscode.OutputChannel): Promise<void> {
     // The client has said so; colours, snippets and commands work without a server.
     output.appendLine(String(error));
   }
-}
-
-/** Runs a pipeline in a terminal, which stays open with the ledger of the run. */
-async function runPipeline(uri: unknown, name: unknown, memory: vscode.Memento): Promise<void> {
-  const chosen = await target(uri, name);
-  const program = chosen && (await find());
-  const args = program && (await inputs(program, chosen, memory));
-  if (!chosen || !program || !args) {
-    return;
-  }
-  const pipeline = chosen.name === undefined ? [] : [chosen.name];
-  const execution = new vscode.ProcessExecution(
-    program,
-    ['run', ...args, '--', chosen.file, ...pipeline],
-    { cwd: chosen.folder },
-  );
-  const task = new vscode.Task(
-    { type: 'process' },
-    vscode.workspace.getWorkspaceFolder(chosen.uri) ?? vscode.TaskScope.Workspace,
-    `run ${chosen.name ?? chosen.file}`,
-    'Lockstep',
-    execution,
-  );
-  task.presentationOptions = { reveal: vscode.TaskRevealKind.Always, clear: true };
-  await vscode.tasks.executeTask(task);
 }
 
 export async function activate(context: vscode.ExtensionContext): Promise<void> {
@@ -85,7 +63,7 @@ export async function activate(context: vscode.ExtensionContext): Promise<void> 
     output,
     plan,
     tests,
-    on('lockstep.run', (uri, name) => runPipeline(uri, name, memory)),
+    on('lockstep.run', (uri, name) => runPipeline(uri, name, plan, memory)),
     on('lockstep.plan', async (uri, name) => {
       const chosen = await target(uri, name);
       return chosen && plan.show(chosen);
@@ -95,6 +73,10 @@ export async function activate(context: vscode.ExtensionContext): Promise<void> 
       const only = typeof name === 'string' ? name : undefined;
       return chosen && tests.runFile(chosen.uri, only);
     }),
+    vscode.languages.registerCompletionItemProvider(
+      { language: 'deploy' },
+      new Snippets(() => client?.isRunning() === true),
+    ),
     on('lockstep.restart', () => start(output)),
     on('lockstep.output', () => output.show()),
     vscode.workspace.onDidChangeConfiguration((change) => {

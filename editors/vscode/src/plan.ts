@@ -2,7 +2,7 @@
 
 import { randomBytes } from 'node:crypto';
 import * as vscode from 'vscode';
-import { inputs } from './inputs';
+import { needed } from './inputs';
 import { type Ended, find, run } from './program';
 import type { Target } from './target';
 
@@ -24,11 +24,12 @@ export class PlanView implements vscode.Disposable {
     this.panel?.dispose();
   }
 
-  async show(target: Target): Promise<void> {
+  /** Shows a plan, with these arguments or those that are asked for; returns whether there is one. */
+  async show(target: Target, given?: string[]): Promise<boolean> {
     const program = await find();
-    const args = program && (await inputs(program, target, this.memory));
+    const args = given ?? (program && (await needed(program, target, this.memory)));
     if (!args) {
-      return;
+      return false;
     }
     this.shown = { target, args };
     if (this.panel === undefined) {
@@ -43,7 +44,7 @@ export class PlanView implements vscode.Disposable {
       );
     }
     this.panel.reveal(undefined, true);
-    await this.draw();
+    return this.draw();
   }
 
   private async plan(format: string): Promise<Ended | undefined> {
@@ -60,14 +61,15 @@ export class PlanView implements vscode.Disposable {
     );
   }
 
-  private async draw(): Promise<void> {
+  private async draw(): Promise<boolean> {
     const planned = await this.plan('text');
     if (planned === undefined || this.panel === undefined) {
-      return;
+      return false;
     }
     const name = this.shown?.target.name ?? this.shown?.target.file ?? '';
     this.panel.title = `Plan: ${name}`;
     this.panel.webview.html = page(planned);
+    return planned.code === 0;
   }
 
   /** The plan as a flowchart, in a document that can be copied into any page. */

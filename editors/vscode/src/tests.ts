@@ -11,13 +11,17 @@ interface Report {
     passed: boolean;
     took_ms: number;
     schedules: number;
-    findings: {
-      message: string;
-      label?: string;
-      help?: string;
-      place: { file: string; line: number; column: number } | null;
-    }[];
+    findings: Finding[];
   }[];
+  /** Mistakes in the file or in what it imports: no test has been run. */
+  errors?: Finding[];
+}
+
+interface Finding {
+  message: string;
+  label?: string;
+  help?: string | null;
+  place: { file: string; line: number; column: number } | null;
 }
 
 const HEAD = /^[ \t]*test[ \t]+"((?:[^"\\]|\\.)*)"/gm;
@@ -171,6 +175,12 @@ async function runOne(
     items.forEach((item) => results.errored(item, said));
     return;
   }
+  const errors = report.errors ?? [];
+  if (errors.length > 0) {
+    const said = errors.map((error) => message(error, folder));
+    items.forEach((item) => results.errored(item, said));
+    return;
+  }
   for (const item of items) {
     const test = report.tests.find((other) => other.name === item.label);
     if (test === undefined) {
@@ -184,7 +194,7 @@ async function runOne(
 }
 
 function message(
-  { message: text, label, help, place }: Report['tests'][number]['findings'][number],
+  { message: text, label, help, place }: Finding,
   folder: string,
 ): vscode.TestMessage {
   const lines = [text, label, help && `help: ${help}`].filter((line) => Boolean(line));

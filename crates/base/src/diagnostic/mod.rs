@@ -151,6 +151,24 @@ impl Diagnostic {
         self
     }
 
+    /// Says which of `candidates` were probably meant by `word`, which stands at `place`, and
+    /// offers each of them as a change of this word alone. Changes nothing where none is close.
+    pub fn suggest<'a>(
+        mut self,
+        word: &str,
+        place: Span,
+        candidates: impl IntoIterator<Item = &'a str>,
+    ) -> Self {
+        let near = suggest::closest(word, candidates);
+        if !near.is_empty() {
+            self.help = Some(format!("did you mean {}?", suggest::or_list(&near)));
+        }
+        for name in near {
+            self = self.fix(format!("change to `{name}`"), place, name);
+        }
+        self
+    }
+
     /// What to do about it, for people: the help, or else what the first fix does.
     pub fn remedy(&self) -> Option<&str> {
         let fix = self.fixes.first().map(|fix| fix.title.as_str());

@@ -167,7 +167,8 @@ fn parameters(checked: &CheckedFile, file: FileId, whole: Span) -> Option<Vec<(S
     Some(found)
 }
 
-fn can_be_written(ty: &Type) -> bool {
+/// Whether a type has a form in the language.
+pub(super) fn can_be_written(ty: &Type) -> bool {
     match ty {
         Type::Any | Type::Nothing | Type::None | Type::Json | Type::Connection => false,
         Type::List(of) | Type::Map(of) | Type::Optional(of) => can_be_written(of),

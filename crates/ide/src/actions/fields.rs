@@ -3,10 +3,11 @@
 
 use super::{Action, fix};
 use crate::checked_file::CheckedFile;
+use crate::symbol::Symbol;
 use crate::syntax_node::SyntaxNode;
 use crate::syntax_node::walk;
 use lockstep_base::source::{Name, Span};
-use lockstep_base::value::Type;
+use lockstep_base::value::{KindRef, Type};
 use lockstep_lang::ir::KindField;
 use lockstep_lang::resolve::DeclKind;
 use lockstep_syntax::ast::{Field, Infrastructure, Item, ItemKind, Path};
@@ -84,6 +85,18 @@ fn needed(
         .map(|(name, field)| (name.clone(), sample(&field.ty)))
         .collect();
     (!lacking.is_empty()).then_some(lacking)
+}
+
+/// The type of a service, of the kind that its declaration names.
+pub(super) fn type_of_service(checked: &CheckedFile, symbol: &Symbol) -> Option<Type> {
+    let services = checked.program().services.iter();
+    let mut services = services.zip(&checked.modules().decls.services);
+    let (service, _) = services.find(|(_, site)| site.name.span == symbol.at)?;
+    let kind = checked.program().kinds.get(service.kind as usize)?;
+    Some(Type::Service(Some(KindRef {
+        id: service.kind,
+        name: kind.name.clone(),
+    })))
 }
 
 /// A placeholder value of a type.

@@ -1,17 +1,47 @@
-//! Quick fix that adds the missing import of a name.
+//! Imports that are added: by a quick fix, or with a name that is completed.
+
+use std::sync::Arc;
 
 use super::{Action, fix};
 use crate::checked_file::CheckedFile;
+use crate::symbol::{SymbolKind, symbols};
 use lockstep_base::source::{FileId, Span};
-use lockstep_syntax::ast::ItemKind;
+use lockstep_syntax as syntax;
+use lockstep_syntax::ast::{self, ItemKind};
 
 /// A file that declares names that can be imported.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Exporter {
     /// Its path, as an import here would write it.
     pub path: String,
-    /// The names that it declares.
-    pub names: Vec<String>,
+    /// What it declares.
+    pub exports: Arc<[Export]>,
+}
+
+/// A name that can be imported.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Export {
+    /// The name.
+    pub name: String,
+    /// What it is.
+    pub kind: SymbolKind,
+    /// Its documentation.
+    pub doc: Option<String>,
+}
+
+/// The names that can be imported from a file with this text.
+pub fn exports(text: &str) -> Arc<[Export]> {
+    let parse = syntax::parse(FileId(0), text);
+    let all = symbols(&parse.file).into_iter();
+    let own = all.filter(|symbol| {
+        symbol.within.is_none() && !matches!(symbol.kind, SymbolKind::Namespace | SymbolKind::Test)
+    });
+    own.map(|symbol| Export {
+        name: symbol.name.to_string(),
+        kind: symbol.kind,
+        doc: symbol.doc.map(|doc| doc.to_string()),
+    })
+    .collect()
 }
 
 /// The imports that would resolve a name.
@@ -23,19 +53,21 @@ pub(super) fn missing(
 ) -> Vec<Action> {
     let with = exporters
         .iter()
-        .filter(|it| it.names.iter().any(|own| own == name));
-    with.filter_map(|exporter| {
-        let edit = import(checked, file, &exporter.path, name)?;
-        Some(fix(
+        .filter(|it| it.exports.iter().any(|own| own.name == name));
+    let Some(tree) = checked.tree(file) else {
+        return Vec::new();
+    };
+    with.map(|exporter| {
+        fix(
             format!("import `{name}` from \"{}\"", exporter.path),
-            vec![edit],
-        ))
+            vec![import(tree, file, &exporter.path, name)],
+        )
     })
     .collect()
 }
 
-fn import(checked: &CheckedFile, file: FileId, path: &str, name: &str) -> Option<(Span, String)> {
-    let tree = checked.tree(file)?;
+/// The edit that imports a name into a file.
+pub(crate) fn import(tree: &ast::File, file: FileId, path: &str, name: &str) -> (Span, String) {
     let mut last = None;
     for item in &tree.items {
         match &item.kind {
@@ -49,7 +81,7 @@ fn import(checked: &CheckedFile, file: FileId, path: &str, name: &str) -> Option
                         end,
                         file,
                     };
-                    return Some((at, format!(", {name}")));
+                    return (at, format!(", {name}"));
                 }
                 last = Some(item.span.end);
             }
@@ -58,7 +90,7 @@ fn import(checked: &CheckedFile, file: FileId, path: &str, name: &str) -> Option
         }
     }
     let line = format!("from \"{path}\" import {name}");
-    Some(match last {
+    match last {
         Some(end) => (
             Span {
                 start: end,
@@ -68,5 +100,5 @@ fn import(checked: &CheckedFile, file: FileId, path: &str, name: &str) -> Option
             format!("\n{line}"),
         ),
         None => (Span::start_of(file), format!("{line}\n\n")),
-    })
+    }
 }

@@ -3,6 +3,7 @@
 use super::fields;
 use super::item::{Completion, CompletionKind};
 use super::keywords::{self, keyword, keywords};
+use super::nearby::NearbyTokens;
 use super::values;
 use crate::checked_file::{CheckedFile, ROOT_FILE};
 use crate::scope;
@@ -20,6 +21,8 @@ pub enum CompletionContext {
     Nothing,
     /// Keywords.
     Words(Vec<Completion>),
+    /// What can begin a statement: keywords, and what can be called.
+    Statement(Vec<Completion>),
     /// A member of this expression.
     Member(Expr),
     /// A value, if possible of this type; and keywords that may stand there, too.
@@ -34,104 +37,6 @@ pub enum CompletionContext {
     Export(FileId, &'static [DeclKind]),
     /// The name of a field.
     Fields(Vec<Completion>),
-}
-
-/// The tokens around a place.
-pub struct NearbyTokens<'t> {
-    text: &'t str,
-    tokens: Vec<Token>,
-    /// The token at the place.
-    at: usize,
-}
-
-impl<'t> NearbyTokens<'t> {
-    /// The tokens of `text` around the one at `at`; comments are left out.
-    pub fn new(text: &'t str, all: &[Token], at: usize) -> Self {
-        let here = all.get(at).map_or(0, |token| token.start);
-        let tokens: Vec<Token> = all
-            .iter()
-            .filter(|token| token.kind != TokenKind::Comment)
-            .copied()
-            .collect();
-        let at = tokens
-            .iter()
-            .position(|token| token.start == here)
-            .unwrap_or(0);
-        Self { text, tokens, at }
-    }
-
-    fn word(&self, at: usize) -> &'t str {
-        self.tokens
-            .get(at)
-            .map_or("", |token| token.text(self.text))
-    }
-
-    /// Whether the place is in the path of an import.
-    pub fn is_import(&self) -> bool {
-        let begins = self
-            .at
-            .checked_sub(1)
-            .is_some_and(|at| self.begins_line(at));
-        begins && matches!(self.before(), "import" | "from")
-    }
-
-    /// The word before the place.
-    fn before(&self) -> &'t str {
-        self.at.checked_sub(1).map_or("", |at| self.word(at))
-    }
-
-    /// The word this many places before the place.
-    fn back(&self, by: usize) -> &'t str {
-        self.at.checked_sub(by).map_or("", |at| self.word(at))
-    }
-
-    /// The word before the bracket that is open at the place.
-    fn holder(&self) -> &'t str {
-        let mut depth = 0;
-        for at in (0..self.at).rev() {
-            match self.word(at) {
-                ")" | "]" | "}" => depth += 1,
-                "(" | "[" | "{" | "${" if depth > 0 => depth -= 1,
-                "(" | "[" | "{" | "${" => return at.checked_sub(1).map_or("", |at| self.word(at)),
-                _ => {}
-            }
-        }
-        ""
-    }
-
-    /// Whether a token is the first one of its line.
-    fn begins_line(&self, at: usize) -> bool {
-        let Some(token) = self.tokens.get(at) else {
-            return true;
-        };
-        let Some(before) = at.checked_sub(1).and_then(|at| self.tokens.get(at)) else {
-            return true;
-        };
-        let gap = self.text.get(before.end..token.start).unwrap_or("");
-        gap.contains(['\n', '\r'])
-    }
-
-    /// The first word of the line of the place.
-    fn line(&self) -> &'t str {
-        let mut at = self.at;
-        while at > 0 && !self.begins_line(at) {
-            at -= 1;
-        }
-        self.word(at)
-    }
-
-    /// Whether a whole statement or declaration could begin here.
-    fn begins(&self) -> bool {
-        let open = [
-            "=", "(", "[", ",", ".", ":", "+", "-", "*", "/", "%", "==", "!=", "<", "<=", ">",
-            ">=", "??", "and", "or", "not", "in", "to", "using", "by", "every", "max", "timeout",
-            "retry", "if", "then", "else", "deploy", "stage", "step", "run", "log", "fail", "wait",
-            "lock", "approve", "return", "yield", "where", "include", "limit", "as", "import",
-            "from", "across", "|", "${", "->",
-        ];
-        let before = self.before();
-        matches!(before, "{" | "}" | "") || (self.begins_line(self.at) && !open.contains(&before))
-    }
 }
 
 /// Whether the name at a place stands in an expression.
@@ -232,7 +137,10 @@ pub fn want(checked: &CheckedFile, around_it: &NearbyTokens<'_>, offset: u32) ->
         return CompletionContext::Nothing;
     };
     let nodes = enclosing_nodes(tree, offset);
-    if let Some(want) = in_record(around_it, &nodes) {
+    if let Some(want) = in_record(checked, around_it, &nodes) {
+        return want;
+    }
+    if let Some(want) = after_words(checked, around_it, offset) {
         return want;
     }
     if around_it.begins() && !in_brackets(&nodes, offset) {
@@ -240,6 +148,37 @@ pub fn want(checked: &CheckedFile, around_it: &NearbyTokens<'_>, offset: u32) ->
     }
     by_tree(checked, around_it, &nodes, offset)
         .unwrap_or_else(|| by_words(checked, around_it, &nodes, offset))
+}
+
+/// What follows words that the AST cannot tell apart before the next one is there.
+fn after_words(
+    checked: &CheckedFile,
+    words: &NearbyTokens<'_>,
+    offset: u32,
+) -> Option<CompletionContext> {
+    match words.before() {
+        // A handler of what ends here, or a statement or clause.
+        "on" => {
+            let own_line = words.begins_line(words.at - 1);
+            let failure = keyword((
+                "failure",
+                "What is done when it fails.",
+                "failure {\n  $0\n}",
+            ));
+            let failure = failure.rank(if own_line { 3 } else { 0 });
+            let place = Some(Type::Infrastructure(None));
+            Some(CompletionContext::Value(place, vec![failure]))
+        }
+        "<" if matches!(words.back(2), "service" | "infrastructure") => {
+            Some(CompletionContext::Declared(vec![DeclKind::Kind]))
+        }
+        "timeout" | "wait" | "every" | "for" => {
+            let ty = wanted(checked, offset).cloned().unwrap_or(Type::Duration);
+            (ty == Type::Duration)
+                .then(|| CompletionContext::Value(Some(ty), keywords::durations()))
+        }
+        _ => None,
+    }
 }
 
 /// Whether a place is inside of a list, a record or the like.
@@ -260,7 +199,11 @@ fn in_brackets(nodes: &[SyntaxNode<'_>], offset: u32) -> bool {
 
 /// The names of the fields of a record whose fields are determined by the word before it; a name
 /// without a value does not make a record.
-fn in_record(words: &NearbyTokens<'_>, nodes: &[SyntaxNode<'_>]) -> Option<CompletionContext> {
+fn in_record(
+    checked: &CheckedFile,
+    words: &NearbyTokens<'_>,
+    nodes: &[SyntaxNode<'_>],
+) -> Option<CompletionContext> {
     if !matches!(words.before(), "{" | ",") {
         return None;
     }
@@ -271,6 +214,11 @@ fn in_record(words: &NearbyTokens<'_>, nodes: &[SyntaxNode<'_>]) -> Option<Compl
             .rank(0)
     };
     match words.holder() {
+        "env" => {
+            let (command, given) = words.environment()?;
+            let found = fields::variables(checked, command, &given);
+            Some(CompletionContext::Fields(found))
+        }
         "returns" => Some(CompletionContext::Fields(
             [
                 ("stdout", "string"),
@@ -349,7 +297,7 @@ fn by_tree(
         SyntaxNode::Arg(_) => {
             CompletionContext::Value(wanted(checked, offset).cloned(), Vec::new())
         }
-        SyntaxNode::TestStmt(_) => test_word(words),
+        SyntaxNode::TestStmt(_) => test_word(checked, words),
         SyntaxNode::Stmt(stmt) => match &stmt.kind {
             StmtKind::Run(_) => CompletionContext::Words(vec![word("bash")]),
             StmtKind::Ask { .. } => {
@@ -493,7 +441,7 @@ fn beginning(
         Some(SyntaxNode::Block(_)) => {
             let mut found = statements(checked, words, nodes, offset);
             found.extend(values::callable(checked));
-            CompletionContext::Words(found)
+            CompletionContext::Statement(found)
         }
         Some(SyntaxNode::Infrastructure(_)) => {
             let mut found = fields::fields(checked, nodes, offset);
@@ -614,10 +562,10 @@ fn modifiers(statement: &str) -> Vec<Completion> {
     modifiers.chain(clauses).map(|it| it.rank(1)).collect()
 }
 
-fn test_word(words: &NearbyTokens<'_>) -> CompletionContext {
+fn test_word(checked: &CheckedFile, words: &NearbyTokens<'_>) -> CompletionContext {
     match words.line() {
         "start" => CompletionContext::Declared(vec![DeclKind::Pipeline]),
-        "given" if words.before() == "given" => CompletionContext::Declared(vec![DeclKind::Input]),
+        "given" if words.before() == "given" => given(checked),
         "given" if words.before() == "fails" => CompletionContext::Words(classes()),
         "given" => {
             let refused = if words.back(2) == "given" {
@@ -639,6 +587,16 @@ fn test_word(words: &NearbyTokens<'_>) -> CompletionContext {
     }
 }
 
+/// What a test can assume: the value of an input, and how a command or a node ends.
+fn given(checked: &CheckedFile) -> CompletionContext {
+    let mut found = values::declared(checked, &[DeclKind::Input]);
+    for input in &mut found {
+        input.insert = Some(format!("{} = ", input.label));
+    }
+    found.extend(keywords(keywords::GIVEN).into_iter().map(|it| it.rank(2)));
+    CompletionContext::Words(found)
+}
+
 /// What is expected according to the preceding words, where the AST has no node.
 fn by_words(
     checked: &CheckedFile,
@@ -650,7 +608,7 @@ fn by_words(
     let ty = wanted(checked, offset).cloned();
     match words.before() {
         "deploy" => return CompletionContext::Value(Some(Type::Service(None)), Vec::new()),
-        "to" | "on" => {
+        "to" => {
             return CompletionContext::Value(Some(Type::Infrastructure(None)), Vec::new());
         }
         "using" if line == "run" => return CompletionContext::Words(vec![word("bash")]),
@@ -671,7 +629,7 @@ fn by_words(
         "from" | "import" if words.begins_line(words.at - 1) => {
             return CompletionContext::Words(values::quoted_paths());
         }
-        "given" | "expect" => return test_word(words),
+        "given" | "expect" => return test_word(checked, words),
         "stage" | "step" | "barrier" | "service" | "environment" | "workflow" | "pipeline"
         | "kind" | "group" | "input" | "secret" | "let" | "action" | "infrastructure" | "as" => {
             return CompletionContext::Nothing;
@@ -695,7 +653,7 @@ fn by_words(
         "import" if words.back(2) == "import" => vec![word("as").snippet("as ${1:name}")],
         "from" if words.back(2) == "from" => vec![word("import").snippet("import $0")],
         "import" | "from" => return CompletionContext::Nothing,
-        "expect" | "given" => return test_word(words),
+        "expect" | "given" => return test_word(checked, words),
         "pipeline" => modifiers("pipeline"),
         "serial" | "parallel" if in_matrix(nodes) => modifiers("matrix"),
         "where" | "include" => modifiers("matrix"),

@@ -85,6 +85,32 @@ fn kind_of_service(checked: &CheckedFile, path: &Path) -> Option<u32> {
     }
 }
 
+/// The variables that `env { … }` of a command can set beside those that are given: those that the
+/// command reads, and one for each secret.
+pub fn variables(checked: &CheckedFile, command: &str, given: &[&str]) -> Vec<Completion> {
+    let variable = |name: &str, value: &str| {
+        Completion::new(name, CompletionKind::Field)
+            .insert(format!("{name}: {value}"))
+            .rank(0)
+    };
+    let read = command.split('$').skip(1).filter_map(|rest| {
+        let end = rest.find(|c: char| !(c.is_ascii_alphanumeric() || c == '_'));
+        let name = rest.get(..end.unwrap_or(rest.len()))?;
+        let begins = name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_');
+        begins.then(|| variable(name, "").detail("read by the command"))
+    });
+    let secrets = values::declared(checked, &[DeclKind::Secret]).into_iter();
+    let secrets = secrets.map(|secret| {
+        let name = secret.label.to_uppercase().replace(['-', '.'], "_");
+        variable(&name, &secret.label)
+            .detail(format!("secret {}", secret.label))
+            .rank(1)
+    });
+    let mut found: Vec<Completion> = read.chain(secrets).collect();
+    found.retain(|it| !given.contains(&it.label.as_str()));
+    found
+}
+
 /// The fields that a kind declares for its services, or for its infrastructures.
 fn of_kind(checked: &CheckedFile, kind: Option<u32>, service: bool) -> Vec<Completion> {
     let kind = kind.and_then(|kind| checked.program().kinds.get(kind as usize));

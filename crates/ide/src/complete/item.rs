@@ -41,6 +41,8 @@ pub struct Completion {
     /// The inserted text with placeholders, written `${1:name}` and `$0`, for editors that support
     /// snippets.
     pub snippet: Option<String>,
+    /// A change elsewhere that comes with it: an import.
+    pub import: Option<(Span, String)>,
     /// The best match has the smallest number.
     pub rank: u8,
 }
@@ -55,6 +57,7 @@ impl Completion {
             doc: None,
             insert: None,
             snippet: None,
+            import: None,
             rank: 5,
         }
     }

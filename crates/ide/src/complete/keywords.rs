@@ -315,6 +315,27 @@ pub const TESTS: &[KeywordEntry] = &[
     ),
 ];
 
+/// What a test can assume beside the values of inputs.
+pub const GIVEN: &[KeywordEntry] = &[
+    (
+        "run",
+        "What a command returns.",
+        "run \"${1:pattern}\" returns { stdout: \"$0\" }",
+    ),
+    (
+        "\"…\"",
+        "How the nodes end whose path matches this pattern.",
+        "\"${1:**}\" fails",
+    ),
+];
+
+/// Durations that are often written.
+pub fn durations() -> Vec<Completion> {
+    let usual = ["10s", "30s", "1m", "5m", "10m", "30m", "1h"];
+    let usual = usual.map(|text| Completion::new(text, CompletionKind::Value).rank(3));
+    usual.to_vec()
+}
+
 /// How the subject of a test's expectation can end; a command cannot be refused.
 pub const ENDS: &[KeywordEntry] = &[
     ("returns", "It gives this value.", "returns { $0 }"),

@@ -3,29 +3,45 @@
 
 mod context;
 mod fields;
+mod imported;
 mod item;
 mod keywords;
+mod nearby;
 mod patterns;
+mod suppressions;
 mod values;
 
 pub use item::{Completion, CompletionKind, Completions};
 pub use patterns::{complete_pattern, pattern_at};
 
+use super::actions::Exporter;
 use super::checked_file::{CheckedFile, ROOT_FILE};
 use super::fits;
-use context::{CompletionContext, NearbyTokens};
+use context::CompletionContext;
 use lockstep_base::source::Span;
 use lockstep_base::value::Type;
 use lockstep_syntax::lexer::{Token, TokenKind, tokens};
 use lockstep_syntax::words::CURSOR_MARKER;
+use nearby::NearbyTokens;
 
-/// The completions at `offset` of a text. `check` checks a text, watching one place of it; `beside`
-/// lists a directory relative to the text, directories with a trailing `/`.
+/// What is around the text in which a completion is asked for.
+pub struct Surroundings<'a> {
+    /// The sources in a folder that is relative to the text, and its folders with a trailing `/`.
+    pub sources: &'a dyn Fn(&str) -> Vec<String>,
+    /// All files in such a folder, and its folders with a trailing `/`.
+    pub files: &'a dyn Fn(&str) -> Vec<String>,
+    /// The files that names can be imported from.
+    pub exporters: &'a dyn Fn() -> Vec<Exporter>,
+    /// The names of the rules of `lint`, each with what it finds.
+    pub rules: &'a [(&'static str, &'static str)],
+}
+
+/// The completions at `offset` of a text. `check` checks a text, watching one place of it.
 pub fn complete(
     text: &str,
     offset: usize,
     check: &mut dyn FnMut(&str, u32) -> CheckedFile,
-    beside: &dyn Fn(&str) -> Vec<String>,
+    around_text: &Surroundings<'_>,
 ) -> Completions {
     let (Some(before), Some(after)) = (text.get(..offset), text.get(offset..)) else {
         return Completions::default();
@@ -43,8 +59,12 @@ pub fn complete(
         return Completions::default();
     };
     let token = all[at];
-    if matches!(token.kind, TokenKind::Comment | TokenKind::Number) {
-        return Completions::default();
+    match token.kind {
+        TokenKind::Comment => {
+            return suppressions::complete(text, token.start, offset, around_text.rules);
+        }
+        TokenKind::Number => return Completions::default(),
+        _ => {}
     }
     let watched = u32::try_from(offset).unwrap_or(u32::MAX);
     let mut checked = check(&marked, watched);
@@ -78,10 +98,21 @@ pub fn complete(
     let mut items = match token.kind {
         TokenKind::Text if around.is_import() => {
             let typed = text.get(token.start..offset).unwrap_or("");
-            values::paths(typed.trim_start_matches('"'), beside)
+            values::paths(typed.trim_start_matches('"'), around_text.sources)
+        }
+        TokenKind::Text if around.is_file() => {
+            let typed = text.get(token.start..offset).unwrap_or("");
+            values::files(typed.trim_start_matches('"'), around_text.files)
         }
         TokenKind::Text => in_string(&checked, offset_now),
-        TokenKind::Word => of(&checked, &around, offset_now),
+        TokenKind::Word => {
+            let want = context::want(&checked, &around, offset_now);
+            let typed = text.get(token.start..offset).unwrap_or("");
+            let more = imported::complete(&checked, &want, (text, typed), around_text.exporters);
+            let mut items = of(&checked, want, offset_now);
+            items.extend(more);
+            items
+        }
         _ => Vec::new(),
     };
     let all = items.len();
@@ -131,10 +162,10 @@ fn in_string(checked: &CheckedFile, offset: u32) -> Vec<Completion> {
 }
 
 /// Completions for a word.
-fn of(checked: &CheckedFile, around: &NearbyTokens<'_>, offset: u32) -> Vec<Completion> {
-    match context::want(checked, around, offset) {
+fn of(checked: &CheckedFile, want: CompletionContext, offset: u32) -> Vec<Completion> {
+    match want {
         CompletionContext::Nothing => Vec::new(),
-        CompletionContext::Words(words) => words,
+        CompletionContext::Words(words) | CompletionContext::Statement(words) => words,
         CompletionContext::Member(base) => fields::members(checked, &base),
         CompletionContext::Value(ty, mut more) => {
             more.extend(values::values(checked, offset, ty.as_ref()));

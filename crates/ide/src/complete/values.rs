@@ -29,6 +29,18 @@ pub fn paths(typed: &str, beside: &dyn Fn(&str) -> Vec<String>) -> Vec<Completio
     found
 }
 
+/// The files and folders in the folder that has been typed so far, as `file("…")` names them.
+pub fn files(typed: &str, beside: &dyn Fn(&str) -> Vec<String>) -> Vec<Completion> {
+    let folder = typed.rfind('/').map_or("", |at| &typed[..=at]);
+    let names = beside(if folder.is_empty() { "./" } else { folder }).into_iter();
+    names
+        .map(|name| {
+            let rank = if name.ends_with('/') { 3 } else { 2 };
+            Completion::new(format!("{folder}{name}"), CompletionKind::File).rank(rank)
+        })
+        .collect()
+}
+
 /// The paths of the standard library as they are written.
 pub fn quoted_paths() -> Vec<Completion> {
     resolve::library_paths()

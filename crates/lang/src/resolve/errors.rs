@@ -229,24 +229,16 @@ pub fn wrong_sort(
     )
     .here(format!("expected {} here", want.join(" or ")))
     .label(declared, "declared here")
-    .help_opt(suggest::did_you_mean(
-        &name.name,
-        near.iter().map(String::as_str),
-    ))
+    .suggest(&name.name, name.span, near.iter().map(String::as_str))
 }
 
-/// Adds "did you mean", and the change where there is one candidate.
+/// Says which names may have been meant, and offers each.
 pub fn with_suggestion<'a>(
     error: Diagnostic,
     name: &Ident,
-    candidates: impl Iterator<Item = &'a str> + Clone,
+    candidates: impl Iterator<Item = &'a str>,
 ) -> Diagnostic {
-    let near = suggest::closest(&name.name, candidates.clone());
-    let error = error.help_opt(suggest::did_you_mean(&name.name, candidates));
-    match near.as_slice() {
-        [one] => error.fix(format!("change to `{one}`"), name.span, *one),
-        _ => error,
-    }
+    error.suggest(&name.name, name.span, candidates)
 }
 
 fn sorts(wanted: &[DeclKind]) -> String {

@@ -326,10 +326,10 @@ pub fn not_one_of(at: Span, text: &Name, allowed: &[Name]) -> Diagnostic {
     )
     .help(format!("write {}", suggest::or_list(allowed)))
     .help_opt(suggest::did_you_mean(text, names()));
-    match suggest::closest(text, names()).as_slice() {
-        [one] => error.fix(format!("change to `{one}`"), at, format!("\"{one}\"")),
-        _ => error,
-    }
+    let near = suggest::closest(text, names()).into_iter();
+    near.fold(error, |error, one| {
+        error.fix(format!("change to `{one}`"), at, format!("\"{one}\""))
+    })
 }
 
 /// `-` or `not` before something else.

@@ -1,6 +1,5 @@
 //! Answers for code actions.
 
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use gen_lsp_types as lsp;
@@ -9,12 +8,12 @@ use super::AnswerError;
 use super::diagnostics::convert;
 use super::edits::workspace_edit;
 use crate::analysis_cache::AnalysisCache;
+use crate::files::{DocumentOverlay, name_of};
 use crate::session::{Document, Snapshot};
-use crate::workspace;
-use lockstep_ide::actions::{Action, ActionKind, Exporter, actions};
-use lockstep_ide::{ROOT_FILE, symbols};
-use lockstep_lang::resolve;
-use lockstep_syntax as syntax;
+use lockstep_base::diagnostic::{Diagnostic, codes};
+use lockstep_ide::ROOT_FILE;
+use lockstep_ide::actions::{Action, ActionKind, actions};
+use lockstep_lint as lint;
 
 /// `textDocument/codeAction`
 pub(super) fn code(
@@ -40,15 +39,13 @@ pub(super) fn code(
     let about: Vec<_> = about
         .map(|it| at(it.range.start)..at(it.range.end))
         .collect();
-    let outside = desk.outside.clone();
     let library = desk.library.clone();
-    let (root, findings) = desk.findings(snapshot, document);
-    let exporters = || {
-        let mut found = of_library();
-        let all = workspace::documents(snapshot, &outside).into_iter();
-        found.extend(all.filter_map(|other| exporter(document, &other)));
-        found
+    let unknown = |it: &Diagnostic| it.code == codes::UNKNOWN;
+    let exporters = match desk.findings(snapshot, document).1.iter().any(unknown) {
+        true => desk.exporters(snapshot, document),
+        false => Vec::new(),
     };
+    let (root, findings) = desk.findings(snapshot, document);
     let offered = actions(
         &root.checked,
         ROOT_FILE,
@@ -57,10 +54,9 @@ pub(super) fn code(
         &findings,
         &exporters,
     );
-    let wanted = |action: &Action| match &params.context.only {
-        Some(only) => only.iter().any(|kind| includes(kind, action.kind)),
-        None => true,
-    };
+    let only = params.context.only.as_ref();
+    let asked = |own: &str| only.map(|only| only.iter().any(|kind| includes(kind, own)));
+    let wanted = |action: &Action| asked(&kind(action.kind).to_string()).unwrap_or(true);
     let found = offered.into_iter().filter(wanted).map(|action| {
         let mended = action.mends.and_then(|place| findings.get(place));
         let mended = mended.map(|it| vec![convert(root.sites(), snapshot, &library, it)]);
@@ -74,10 +70,7 @@ pub(super) fn code(
         });
         let change = lsp::CodeAction {
             title: action.title,
-            kind: Some(match action.kind {
-                ActionKind::Fix => lsp::CodeActionKind::QuickFix,
-                ActionKind::Extract => lsp::CodeActionKind::RefactorExtract,
-            }),
+            kind: Some(kind(action.kind)),
             diagnostics: mended,
             is_preferred: action.preferred.then_some(true),
             edit: Some(workspace_edit(snapshot, edits)),
@@ -85,63 +78,79 @@ pub(super) fn code(
         };
         lsp::CodeActionResponse::CodeAction(change)
     });
-    Ok(Some(found.collect()))
+    let mut found: Vec<lsp::CodeActionResponse> = found.collect();
+    // It takes a while: only where it is asked for, as on saving.
+    if asked("source.fixAll") == Some(true) {
+        found.extend(fix_all(desk, snapshot, document));
+    }
+    Ok(Some(found))
+}
+
+/// All fixes that `lockstep lint --fix` would apply.
+fn fix_all(
+    desk: &AnalysisCache,
+    snapshot: &Snapshot,
+    document: &Document,
+) -> Option<lsp::CodeActionResponse> {
+    let outside = &desk.outside;
+    let name = name_of(document);
+    let files = DocumentOverlay::new(snapshot, &*outside.files, document, &name);
+    let config = match &document.path {
+        Some(path) => (outside.levels)(path),
+        None => lint::Config::default(),
+    };
+    let fixed = lint::fix(&files, &name, &document.text, &config);
+    if fixed.done.is_empty() {
+        return None;
+    }
+    let uri = lsp::Uri(document.uri.clone());
+    let edit = difference(document, snapshot, &fixed.text);
+    let change = lsp::CodeAction {
+        title: match fixed.done.as_slice() {
+            [one] => format!("fix all: {one}"),
+            all => format!("fix all {} that can be fixed for sure", all.len()),
+        },
+        kind: Some(lsp::CodeActionKind::SourceFixAll),
+        edit: Some(workspace_edit(snapshot, [(uri, edit)])),
+        ..lsp::CodeAction::default()
+    };
+    Some(lsp::CodeActionResponse::CodeAction(change))
+}
+
+/// The smallest single edit that makes the text of a document another one.
+fn difference(document: &Document, snapshot: &Snapshot, to: &str) -> lsp::TextEdit {
+    let from = &*document.text;
+    let same = |(a, b): &(char, char)| a == b;
+    let chars = from.chars().zip(to.chars()).take_while(same);
+    let start: usize = chars.map(|(c, _)| c.len_utf8()).sum();
+    let (old, new) = (
+        from.get(start..).unwrap_or(""),
+        to.get(start..).unwrap_or(""),
+    );
+    let chars = old.chars().rev().zip(new.chars().rev()).take_while(same);
+    let end: usize = chars.map(|(c, _)| c.len_utf8()).sum();
+    let at = |offset| {
+        let encoding = snapshot.client.encoding;
+        document.lines.position(from, offset, encoding)
+    };
+    lsp::TextEdit {
+        range: lsp::Range {
+            start: at(start),
+            end: at(from.len() - end),
+        },
+        new_text: new.get(..new.len() - end).unwrap_or("").to_owned(),
+    }
+}
+
+fn kind(kind: ActionKind) -> lsp::CodeActionKind {
+    match kind {
+        ActionKind::Fix => lsp::CodeActionKind::QuickFix,
+        ActionKind::Extract => lsp::CodeActionKind::RefactorExtract,
+    }
 }
 
 /// Whether a kind that the client requests includes ours.
-fn includes(asked: &lsp::CodeActionKind, own: ActionKind) -> bool {
-    let own = match own {
-        ActionKind::Fix => "quickfix",
-        ActionKind::Extract => "refactor.extract",
-    };
+fn includes(asked: &lsp::CodeActionKind, own: &str) -> bool {
     let asked = asked.to_string();
     asked.is_empty() || own == asked || own.starts_with(&format!("{asked}."))
-}
-
-fn of_library() -> Vec<Exporter> {
-    let paths = resolve::library_paths();
-    paths
-        .filter_map(|path| {
-            let names = names(resolve::library_file(&path)?);
-            Some(Exporter { path, names })
-        })
-        .collect()
-}
-
-/// Another file, as an import in `document` would name it.
-fn exporter(document: &Document, other: &Document) -> Option<Exporter> {
-    if document.uri == other.uri {
-        return None;
-    }
-    let folder = document.path.as_deref()?.parent()?;
-    let path = relative(folder, other.path.as_deref()?)?;
-    Some(Exporter {
-        path,
-        names: names(&other.text),
-    })
-}
-
-fn names(text: &str) -> Vec<String> {
-    let parse = syntax::parse(ROOT_FILE, text);
-    let all = symbols(&parse.file).into_iter();
-    let own = all.filter(|symbol| symbol.within.is_none());
-    own.map(|symbol| symbol.name.to_string()).collect()
-}
-
-/// A path as seen from a folder: `./a.deploy`, `../b/c.deploy`.
-fn relative(folder: &Path, file: &Path) -> Option<String> {
-    let mut up = 0;
-    let mut from = folder;
-    let rest: PathBuf = loop {
-        if let Ok(rest) = file.strip_prefix(from) {
-            break rest.to_path_buf();
-        }
-        from = from.parent()?;
-        up += 1;
-    };
-    let rest = rest.to_string_lossy().replace('\\', "/");
-    Some(match up {
-        0 => format!("./{rest}"),
-        _ => format!("{}{rest}", "../".repeat(up)),
-    })
 }

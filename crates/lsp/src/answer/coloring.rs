@@ -7,11 +7,13 @@ use gen_lsp_types as lsp;
 use super::AnswerError;
 use crate::analysis_cache::{AnalysisCache, CheckedRoot};
 use crate::session::{Document, Snapshot};
+use lockstep_base::source::Span;
 use lockstep_ide::coloring::{HighlightKind, HighlightedRange, colors};
 use lockstep_ide::{ROOT_FILE, SymbolKind};
+use lockstep_syntax::ast::ItemKind;
 
 /// The types of tokens, in the order of their numbers.
-pub(crate) const TOKEN_TYPES: [&str; 14] = [
+pub(crate) const TOKEN_TYPES: [&str; 15] = [
     "comment",
     "string",
     "number",
@@ -20,6 +22,7 @@ pub(crate) const TOKEN_TYPES: [&str; 14] = [
     "type",
     "namespace",
     "class",
+    "struct",
     "variable",
     "parameter",
     "property",
@@ -45,11 +48,12 @@ fn type_of(color: HighlightKind) -> &'static str {
         HighlightKind::Word => "enumMember",
         HighlightKind::Symbol(kind) => match kind {
             SymbolKind::Namespace | SymbolKind::Environment => "namespace",
-            SymbolKind::Service | SymbolKind::Infrastructure => "class",
+            SymbolKind::Service => "class",
+            SymbolKind::Infrastructure => "struct",
             SymbolKind::Kind => "type",
             SymbolKind::Field => "property",
-            SymbolKind::Workflow | SymbolKind::Action => "function",
-            SymbolKind::Pipeline | SymbolKind::Stage | SymbolKind::Step => "event",
+            SymbolKind::Workflow | SymbolKind::Action | SymbolKind::Pipeline => "function",
+            SymbolKind::Stage | SymbolKind::Step => "event",
             SymbolKind::Parameter => "parameter",
             SymbolKind::Test => "string",
             SymbolKind::Input
@@ -65,7 +69,13 @@ fn type_of(color: HighlightKind) -> &'static str {
 fn modifiers(colored: &HighlightedRange) -> u32 {
     let constant = matches!(
         colored.color,
-        HighlightKind::Symbol(SymbolKind::Let | SymbolKind::Input | SymbolKind::Group)
+        HighlightKind::Symbol(
+            SymbolKind::Let
+                | SymbolKind::Input
+                | SymbolKind::Group
+                | SymbolKind::Secret
+                | SymbolKind::Local
+        )
     );
     let library = colored.library || colored.color == HighlightKind::Function;
     u32::from(colored.declares) | u32::from(constant) << 1 | u32::from(library) << 2
@@ -166,6 +176,14 @@ fn tokens(
     // An editor with its own shell highlighting would have it overwritten.
     let augments = snapshot.client.augments;
     let within = within.filter(|it| !(augments && it.color == HighlightKind::Command));
+    let imports = imports(root);
+    let within = within.filter(|it| {
+        !snapshot.client.has_grammar
+            || matches!(it.color, HighlightKind::Symbol(_))
+                && !imports
+                    .iter()
+                    .any(|span| span.start <= it.at.start && it.at.end <= span.end)
+    });
     for colored in within {
         let ty = TOKEN_TYPES
             .iter()
@@ -185,6 +203,15 @@ fn tokens(
         }
     }
     found
+}
+
+/// The imports of a document: a grammar cannot know what an imported name is, and so colours it as
+/// any name.
+fn imports(root: &CheckedRoot) -> Vec<Span> {
+    let items = root.checked.tree(ROOT_FILE).map(|tree| &tree.items);
+    let imports = items.into_iter().flatten();
+    let imports = imports.filter(|item| matches!(item.kind, ItemKind::From { .. }));
+    imports.map(|item| item.span).collect()
 }
 
 /// The lines of a token: where each begins, and how long it is.

@@ -1,5 +1,6 @@
 //! Answers for completion and signature help.
 
+use std::cell::RefCell;
 use std::sync::Arc;
 
 use gen_lsp_types as lsp;
@@ -11,8 +12,11 @@ use crate::client::Client;
 use crate::convert::Encoding;
 use crate::session::Snapshot;
 use crate::workspace;
-use lockstep_ide::complete::{Completion, CompletionKind, complete, complete_pattern, pattern_at};
+use lockstep_ide::complete::{
+    Completion, CompletionKind, Surroundings, complete, complete_pattern, pattern_at,
+};
 use lockstep_ide::{ROOT_FILE, signature};
+use lockstep_lint as lint;
 
 /// `textDocument/completion`
 pub(super) fn completion(
@@ -35,10 +39,23 @@ pub(super) fn completion(
             complete_pattern(&root.checked, &document.text, offset, content)
         }
         None => {
-            let mut check =
-                |text: &str, watched: u32| desk.check_or_cached(snapshot, document, text, watched);
-            let beside = |folder: &str| workspace::siblings(document, folder);
-            complete(&document.text, offset, &mut check, &beside)
+            // The check and the list of exports both change the cache, one after the other.
+            let desk = RefCell::new(desk);
+            let mut check = |text: &str, watched: u32| {
+                let mut desk = desk.borrow_mut();
+                desk.check_or_cached(snapshot, document, text, watched)
+            };
+            let rules: Vec<_> = lint::rules()
+                .iter()
+                .map(|rule| (rule.name, rule.code.title()))
+                .collect();
+            let surroundings = Surroundings {
+                sources: &|folder| workspace::sources_beside(document, folder),
+                files: &|folder| workspace::files_beside(document, folder),
+                exporters: &|| desk.borrow_mut().exporters(snapshot, document),
+                rules: &rules,
+            };
+            complete(&document.text, offset, &mut check, &surroundings)
         }
     };
     let Some(replace) = found.replace else {
@@ -49,10 +66,20 @@ pub(super) fn completion(
         .span(&document.text, replace, client.encoding);
     let mut items = found.items;
     items.sort_by(|a, b| (a.rank, &a.label).cmp(&(b.rank, &b.label)));
-    items.dedup_by(|a, b| a.label == b.label && a.kind == b.kind);
+    items.dedup_by(|a, b| a.label == b.label && a.kind == b.kind && a.import == b.import);
+    let place = |span| document.lines.span(&document.text, span, client.encoding);
     let items = items
         .into_iter()
-        .map(|item| convert(client, item, range))
+        .map(|mut item| {
+            let import = item.import.take().map(|(span, new_text)| lsp::TextEdit {
+                range: place(span),
+                new_text,
+            });
+            lsp::CompletionItem {
+                additional_text_edits: import.map(|edit| vec![edit]),
+                ..convert(client, item, range)
+            }
+        })
         .collect();
     // If the list is incomplete, the editor must ask again when typed text is deleted.
     Ok(Some(match found.partial {

@@ -9,8 +9,12 @@ use serde_json::{Value, json};
 use super::AnswerError;
 use crate::analysis_cache::{AnalysisCache, LocationResolver, PublishedDiagnostics};
 use crate::library::Library;
-use crate::session::Snapshot;
+use crate::session::{Document, Snapshot};
+use crate::uri;
 use lockstep_base::diagnostic::{Diagnostic, Severity, codes};
+
+/// Diagnostics by the URI of their file.
+type ByFile = HashMap<String, Vec<lsp::Diagnostic>>;
 
 /// The diagnostics of all open documents and of what they import, by URI: the parameters of
 /// `publishDiagnostics`. `None` if the deadline `past` is exceeded.
@@ -19,22 +23,8 @@ pub(crate) fn all(
     snapshot: &Arc<Snapshot>,
     past: &dyn Fn() -> bool,
 ) -> Option<HashMap<String, Value>> {
-    let library = desk.library.clone();
-    let mut found: HashMap<String, Vec<lsp::Diagnostic>> = HashMap::new();
-    for document in snapshot.documents.values() {
-        let told = desk.published(snapshot, document);
-        found.entry(document.uri.clone()).or_default();
-        for (uri, diagnostic) in by_address(&told, snapshot, &library) {
-            let all = found.entry(uri).or_default();
-            if !all.contains(&diagnostic) {
-                all.push(diagnostic);
-            }
-        }
-        if past() {
-            return None;
-        }
-    }
-    let found = found.into_iter().map(|(uri, diagnostics)| {
+    let found = by_file(desk, snapshot, past)?.into_iter();
+    let found = found.map(|(uri, diagnostics)| {
         let mut params = json!({ "uri": uri, "diagnostics": diagnostics });
         if let Some(document) = snapshot.documents.get(&uri) {
             params["version"] = json!(document.version);
@@ -42,6 +32,43 @@ pub(crate) fn all(
         (uri, params)
     });
     Some(found.collect())
+}
+
+/// The diagnostics of all open documents and of what they import; `None` if the deadline `past` is
+/// exceeded.
+fn by_file(
+    desk: &mut AnalysisCache,
+    snapshot: &Arc<Snapshot>,
+    past: &dyn Fn() -> bool,
+) -> Option<ByFile> {
+    let library = desk.library.clone();
+    let mut found = ByFile::new();
+    for document in documents(snapshot) {
+        let told = desk.published(snapshot, document);
+        found.entry(document.uri.clone()).or_default();
+        add(&mut found, by_address(&told, snapshot, &library));
+        if past() {
+            return None;
+        }
+    }
+    Some(found)
+}
+
+/// The open documents, in the order of their URIs: so is the order of diagnostics.
+fn documents(snapshot: &Snapshot) -> Vec<&Arc<Document>> {
+    let mut documents: Vec<_> = snapshot.documents.values().collect();
+    documents.sort_by(|a, b| a.uri.cmp(&b.uri));
+    documents
+}
+
+/// Adds diagnostics; several documents can have the same one, of a file that they import.
+fn add(found: &mut ByFile, more: Vec<(String, lsp::Diagnostic)>) {
+    for (uri, diagnostic) in more {
+        let all = found.entry(uri).or_default();
+        if !all.contains(&diagnostic) {
+            all.push(diagnostic);
+        }
+    }
 }
 
 /// The diagnostics of the one document that changed, if an incremental check of the changed body
@@ -101,23 +128,119 @@ pub(super) fn pull(
     snapshot: &Arc<Snapshot>,
     params: lsp::DocumentDiagnosticParams,
 ) -> Result<lsp::DocumentDiagnosticReport, AnswerError> {
-    let uri = params.text_document.uri;
+    let uri = params.text_document.uri.0;
     let library = desk.library.clone();
-    let items = match snapshot.documents.get(&uri.0) {
-        Some(document) => {
-            let told = desk.pull(snapshot, document);
-            own(&told, &uri.0, snapshot, &library)
+    let mut found = ByFile::new();
+    // What another document reports here counts as far as that is known already.
+    for document in documents(snapshot) {
+        let told = match document.uri == uri {
+            true => desk.current(snapshot, document),
+            false if desk.is_known(snapshot, document) => desk.published(snapshot, document),
+            false => continue,
+        };
+        add(&mut found, by_address(&told, snapshot, &library));
+    }
+    let items = found.remove(&uri).unwrap_or_default();
+    let related_documents = snapshot
+        .client
+        .related_documents
+        .then(|| related(desk, snapshot, &uri, found));
+    let id = desk.reports.record(&uri, &items);
+    Ok(match params.previous_result_id == Some(id.clone()) {
+        true => lsp::RelatedUnchangedDocumentDiagnosticReport {
+            related_documents,
+            unchanged_document_diagnostic_report: unchanged(id),
         }
-        None => Vec::new(),
-    };
-    let report = lsp::RelatedFullDocumentDiagnosticReport {
-        full_document_diagnostic_report: lsp::FullDocumentDiagnosticReport {
-            result_id: None,
-            items,
-        },
-        related_documents: None,
-    };
-    Ok(report.into())
+        .into(),
+        false => lsp::RelatedFullDocumentDiagnosticReport {
+            related_documents,
+            full_document_diagnostic_report: full(id, items),
+        }
+        .into(),
+    })
+}
+
+/// The diagnostics of files that are not open, to be sent with those of the document `uri`.
+fn related(
+    desk: &mut AnalysisCache,
+    snapshot: &Snapshot,
+    uri: &str,
+    mut found: ByFile,
+) -> HashMap<lsp::Uri, lsp::RelatedDocument> {
+    found.retain(|file, _| !snapshot.documents.contains_key(file));
+    let gone = desk.reports.relate(uri, found.keys().cloned().collect());
+    // An open document has its diagnostics by itself.
+    let gone = gone.into_iter();
+    let gone = gone.filter(|file| !snapshot.documents.contains_key(file));
+    found.extend(gone.map(|file| (file, Vec::new())));
+    let reports = found.into_iter().map(|(file, items)| {
+        let id = desk.reports.record(&file, &items);
+        (lsp::Uri(file), full(id, items).into())
+    });
+    reports.collect()
+}
+
+fn full(id: String, items: Vec<lsp::Diagnostic>) -> lsp::FullDocumentDiagnosticReport {
+    lsp::FullDocumentDiagnosticReport {
+        result_id: Some(id),
+        items,
+    }
+}
+
+fn unchanged(result_id: String) -> lsp::UnchangedDocumentDiagnosticReport {
+    lsp::UnchangedDocumentDiagnosticReport { result_id }
+}
+
+/// `workspace/diagnostic`: the diagnostics of all open documents and of what they import.
+pub(super) fn pull_all(
+    desk: &mut AnalysisCache,
+    snapshot: &Arc<Snapshot>,
+    params: lsp::WorkspaceDiagnosticParams,
+) -> Result<lsp::WorkspaceDiagnosticReport, AnswerError> {
+    let mut found = by_file(desk, snapshot, &|| false).unwrap_or_default();
+    let known = params.previous_result_ids.into_iter();
+    let known: HashMap<String, String> = known.map(|it| (it.uri.0, it.value)).collect();
+    // What the client still shows of a file that nothing imports any more.
+    for uri in known.keys() {
+        found.entry(uri.clone()).or_default();
+    }
+    let mut found: Vec<_> = found.into_iter().collect();
+    found.sort_by(|a, b| a.0.cmp(&b.0));
+    let reports = found.into_iter().map(|(uri, items)| {
+        let version = snapshot.documents.get(&uri).map(|it| it.version);
+        let id = desk.reports.record(&uri, &items);
+        let same = known.get(&uri) == Some(&id);
+        let uri = lsp::Uri(uri);
+        match same {
+            true => lsp::WorkspaceUnchangedDocumentDiagnosticReport {
+                uri,
+                version,
+                unchanged_document_diagnostic_report: unchanged(id),
+            }
+            .into(),
+            false => lsp::WorkspaceFullDocumentDiagnosticReport {
+                uri,
+                version,
+                full_document_diagnostic_report: full(id, items),
+            }
+            .into(),
+        }
+    });
+    Ok(lsp::WorkspaceDiagnosticReport {
+        items: reports.collect(),
+    })
+}
+
+/// Whether a pull would return something new.
+pub(crate) fn are_news(desk: &mut AnalysisCache, snapshot: &Arc<Snapshot>) -> bool {
+    let found = by_file(desk, snapshot, &|| false).unwrap_or_default();
+    // A client that pulls the workspace does so by itself.
+    let counts =
+        |uri: &String| snapshot.client.related_documents || snapshot.documents.contains_key(uri);
+    let reports = &desk.reports;
+    let mut now = found.iter().filter(|(uri, _)| counts(uri));
+    let mut before = reports.files().filter(|uri| counts(uri));
+    now.any(|(uri, items)| !reports.has(uri, items)) || before.any(|uri| !found.contains_key(uri))
 }
 
 /// Whether a diagnostic reports something unused.
@@ -159,6 +282,11 @@ pub(super) fn convert(
         })
     });
     let related: Vec<_> = further.filter(|_| client.related).collect();
+    let page = client
+        .code_pages
+        .then(|| library.page(diagnostic.code))
+        .flatten();
+    let page = page.map(|path| lsp::Uri(uri::uri(&path)));
     lsp::Diagnostic {
         range: first.map_or_else(Default::default, |label| {
             sites.range(client.encoding, label.span)
@@ -171,7 +299,7 @@ pub(super) fn convert(
         source: Some(String::from("lockstep")),
         message: lsp::Message::String(message),
         related_information: (!related.is_empty()).then_some(related),
-        code_description: None,
+        code_description: page.map(lsp::CodeDescription::new),
         tags: is_unused(diagnostic)
             .then(|| vec![lsp::DiagnosticTag::Unnecessary])
             .filter(|_| client.tags),

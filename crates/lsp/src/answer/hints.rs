@@ -7,6 +7,7 @@ use serde_json::json;
 
 use super::AnswerError;
 use crate::analysis_cache::AnalysisCache;
+use crate::commands;
 use crate::session::Snapshot;
 use lockstep_ide::lenses::{LensAction, lenses};
 use lockstep_ide::{ROOT_FILE, hints};
@@ -57,13 +58,15 @@ pub(super) fn code(
     };
     let (root, _) = desk.root(snapshot, document);
     let found = lenses(&root.checked, ROOT_FILE).into_iter();
-    let found = found.map(|(at, deed, name)| {
+    let found = found.filter_map(|(at, deed, name)| {
         let (title, command) = match deed {
-            LensAction::Run => ("Run", "lockstep.run"),
+            LensAction::Run => ("Run", commands::RUN),
             LensAction::Plan => ("Plan", "lockstep.plan"),
             LensAction::Test => ("Test", "lockstep.test"),
         };
-        lsp::CodeLens {
+        // A lens that does nothing would be worse than none.
+        let runs = commands::can_run(&snapshot.client, command);
+        runs.then(|| lsp::CodeLens {
             range: root.range(snapshot.client.encoding, at),
             command: Some(lsp::Command {
                 title: title.to_owned(),
@@ -72,7 +75,7 @@ pub(super) fn code(
                 arguments: Some(vec![json!(document.uri), json!(name)]),
             }),
             data: None,
-        }
+        })
     });
     Ok(Some(found.collect()))
 }

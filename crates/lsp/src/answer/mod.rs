@@ -73,7 +73,8 @@ pub(super) fn answer(
         .on::<lsp::CallHierarchyPrepareRequest>(calls::prepare)
         .on::<lsp::CallHierarchyIncomingCallsRequest>(calls::incoming)
         .on::<lsp::CallHierarchyOutgoingCallsRequest>(calls::outgoing)
-        .on::<lsp::DocumentDiagnosticRequest>(diagnostics::pull);
+        .on::<lsp::DocumentDiagnosticRequest>(diagnostics::pull)
+        .on::<lsp::WorkspaceDiagnosticRequest>(diagnostics::pull_all);
     asked.answer.unwrap_or_else(|| {
         let why = format!("unknown method `{method}`");
         Err((ErrorCode::MethodNotFound, why))

@@ -4,9 +4,8 @@
 use std::collections::HashSet;
 
 use indexmap::IndexMap;
-use lockstep_base::diagnostic::suggest::did_you_mean;
 use lockstep_base::diagnostic::{Diagnostic, codes};
-use lockstep_base::source::{Name, Span};
+use lockstep_base::source::{Name, Sources, Span};
 use lockstep_lang::ir::StmtKind;
 
 use super::groups::{BlockId, blocks_around, group_of, parallel_runs};
@@ -15,6 +14,7 @@ use crate::tree::{PlanTree, TreeId};
 
 /// The messages so far.
 pub struct BarrierMessages<'a> {
+    sources: &'a Sources,
     tree: &'a PlanTree,
     spots: &'a IndexMap<Name, Vec<Spot>>,
     found: Vec<Diagnostic>,
@@ -24,8 +24,13 @@ pub struct BarrierMessages<'a> {
 }
 
 impl<'a> BarrierMessages<'a> {
-    pub fn new(tree: &'a PlanTree, spots: &'a IndexMap<Name, Vec<Spot>>) -> Self {
+    pub fn new(
+        sources: &'a Sources,
+        tree: &'a PlanTree,
+        spots: &'a IndexMap<Name, Vec<Spot>>,
+    ) -> Self {
         Self {
+            sources,
             tree,
             spots,
             found: Vec::new(),
@@ -40,6 +45,26 @@ impl<'a> BarrierMessages<'a> {
 
     fn span(&self, id: TreeId) -> Span {
         self.tree.get(id).stmt.span
+    }
+
+    /// Where the name of a barrier stands in its statement.
+    fn name_span(&self, name: &Name, id: TreeId) -> Option<Span> {
+        let whole = self.span(id);
+        let text = self.sources.text(whole);
+        let mut rest = text.strip_prefix("barrier")?.trim_start();
+        while let Some(comment) = rest.strip_prefix('#') {
+            rest = comment.split_once('\n')?.1.trim_start();
+        }
+        if !rest.starts_with(&**name) {
+            return None;
+        }
+        let start = whole.start + u32::try_from(text.len() - rest.len()).ok()?;
+        let end = start + u32::try_from(name.len()).ok()?;
+        Some(Span {
+            start,
+            end,
+            ..whole
+        })
     }
 
     /// Adds a message about a spot, if its statement has none yet.
@@ -73,15 +98,19 @@ impl<'a> BarrierMessages<'a> {
         let message = format!("no other strand arrives at barrier `{name}`");
         let diagnostic = Diagnostic::error(codes::LONE_BARRIER, self.span(spot.tree), message);
         let others = self.spots.keys().filter(|it| *it != name);
-        let near = did_you_mean(name, others.map(|it| &**it));
+        let others: Vec<&str> = others.map(|it| &**it).collect();
+        let meant = |diagnostic: Diagnostic| match self.name_span(name, spot.tree) {
+            Some(place) => diagnostic.suggest(name, place, others.iter().copied()),
+            None => diagnostic,
+        };
         let mut blocks = blocks_around(self.tree, spot.tree);
         let Some((block, _)) = blocks.next() else {
             let same = self.spots.get(name).into_iter().flatten();
             let again = same.map(|it| self.span(it.tree));
-            let mut diagnostic = diagnostic
+            let diagnostic = diagnostic
                 .here("no parallel block, loop or matrix is around it")
-                .help("parallel strands meet at a barrier; remove it, or make its block parallel")
-                .help_opt(near);
+                .help("parallel strands meet at a barrier; remove it, or make its block parallel");
+            let mut diagnostic = meant(diagnostic);
             for span in again.filter(|it| *it != self.span(spot.tree)) {
                 diagnostic = diagnostic.label(span, "the same barrier again, one after the other");
             }
@@ -101,11 +130,9 @@ impl<'a> BarrierMessages<'a> {
             SpotKey::Text(_) if self.has_other_keys(name, spot) => diagnostic.help(
                 "each key is a barrier of its own: give the same key to those who are to meet",
             ),
-            SpotKey::Bare | SpotKey::Text(_) | SpotKey::Any => diagnostic
-                .help(
-                    "a barrier is where parallel strands meet: remove it, or let others come to it",
-                )
-                .help_opt(near),
+            SpotKey::Bare | SpotKey::Text(_) | SpotKey::Any => meant(diagnostic.help(
+                "a barrier is where parallel strands meet: remove it, or let others come to it",
+            )),
         }
     }
 

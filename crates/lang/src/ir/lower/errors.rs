@@ -2,7 +2,7 @@
 
 use crate::types::errors::and_list;
 use crate::types::{Parameter, Typed};
-use lockstep_base::diagnostic::{Diagnostic, codes, suggest};
+use lockstep_base::diagnostic::{Diagnostic, codes};
 use lockstep_base::source::{Name, Span};
 use lockstep_base::value::Type;
 use lockstep_syntax::ast::Ident;
@@ -419,7 +419,7 @@ pub fn include_unknown(name: &Ident, axes: &[&Name]) -> Diagnostic {
         format!("the matrix has no axis `{}`", name.name),
     )
     .help(format!("write {}", cell(axes)))
-    .help_opt(suggest::did_you_mean(&name.name, names))
+    .suggest(&name.name, name.span, names)
 }
 
 /// An added cell that leaves out an axis.

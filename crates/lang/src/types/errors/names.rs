@@ -48,10 +48,9 @@ pub fn unknown_name(
     }
     if !places.is_empty() {
         let error = error.help(format!("did you mean {}?", suggest::or_list(&places)));
-        return match places.as_slice() {
-            [one] => error.fix(format!("change to `{one}`"), name.span, one.clone()),
-            _ => error,
-        };
+        return places.into_iter().fold(error, |error, one| {
+            error.fix(format!("change to `{one}`"), name.span, one)
+        });
     }
     let error = error.help(undeclared(&name.name));
     resolve::with_suggestion(error, name, near.iter().map(String::as_str))

@@ -1,0 +1,151 @@
+//! Completions for names that other files declare: with each comes the import that it needs.
+
+use super::context::CompletionContext;
+use super::item::{Completion, CompletionKind};
+use crate::actions::{Export, Exporter, import};
+use crate::checked_file::{CheckedFile, ROOT_FILE};
+use crate::fits;
+use crate::symbol::SymbolKind;
+use lockstep_base::value::Type;
+use lockstep_lang::resolve::DeclKind;
+use lockstep_syntax as syntax;
+
+/// At most so many names are offered.
+const MAX_IMPORTED_NAMES: usize = 200;
+
+/// The names of other files that fit what is expected. `text` is what is edited, `typed` what has
+/// been typed of the name.
+pub fn complete(
+    checked: &CheckedFile,
+    want: &CompletionContext,
+    (text, typed): (&str, &str),
+    exporters: &dyn Fn() -> Vec<Exporter>,
+) -> Vec<Completion> {
+    let kinds = wanted(want);
+    // Where much else could stand, only a name that has been begun is looked for elsewhere.
+    let wide = matches!(
+        want,
+        CompletionContext::Value(..) | CompletionContext::Statement(_)
+    ) && !is_strict(want);
+    if kinds.is_empty() || (wide && typed.is_empty()) {
+        return Vec::new();
+    }
+    let calls = matches!(want, CompletionContext::Statement(_));
+    let tree = syntax::parse(ROOT_FILE, text).file;
+    let known = |name: &str| checked.modules().find(ROOT_FILE, name).is_some();
+    let mut found = Vec::new();
+    for exporter in exporters() {
+        let fitting = exporter.exports.iter().filter(|export| {
+            kinds.contains(&export.kind) && fits(typed, &export.name) && !known(&export.name)
+        });
+        for export in fitting {
+            if found.len() >= MAX_IMPORTED_NAMES {
+                return found;
+            }
+            let mut item = Completion::new(&export.name, shown_as(export.kind))
+                .detail(format!("{} from \"{}\"", export.kind.word(), exporter.path))
+                .doc(export.doc.as_ref())
+                .rank(8);
+            if calls {
+                item = item.snippet(format!("{}($0)", export.name));
+            }
+            if matches!(want, CompletionContext::Type) {
+                found.extend(types(&item, export, &tree, &exporter.path));
+                continue;
+            }
+            item.import = Some(import(&tree, ROOT_FILE, &exporter.path, &export.name));
+            found.push(item);
+        }
+    }
+    found
+}
+
+/// The types that are made of a kind.
+fn types(
+    item: &Completion,
+    export: &Export,
+    tree: &syntax::ast::File,
+    path: &str,
+) -> Vec<Completion> {
+    let of = |thing: &str| Completion {
+        label: format!("{thing}<{}>", export.name),
+        kind: CompletionKind::Type,
+        import: Some(import(tree, ROOT_FILE, path, &export.name)),
+        ..item.clone()
+    };
+    vec![of("service"), of("infrastructure")]
+}
+
+/// Whether only declarations of few sorts fit.
+fn is_strict(want: &CompletionContext) -> bool {
+    let CompletionContext::Value(Some(ty), _) = want else {
+        return false;
+    };
+    let one = match ty {
+        Type::List(of) => of,
+        other => other,
+    };
+    matches!(
+        one,
+        Type::Service(_) | Type::Infrastructure(_) | Type::Environment
+    )
+}
+
+/// The kinds of symbols that fit.
+fn wanted(want: &CompletionContext) -> Vec<SymbolKind> {
+    match want {
+        CompletionContext::Nothing
+        | CompletionContext::Words(_)
+        | CompletionContext::Member(_)
+        | CompletionContext::Export(..)
+        | CompletionContext::Fields(_) => Vec::new(),
+        CompletionContext::Statement(_) => vec![SymbolKind::Workflow, SymbolKind::Action],
+        CompletionContext::Type | CompletionContext::Kind => vec![SymbolKind::Kind],
+        CompletionContext::Declared(sorts) => sorts.iter().map(|sort| of_sort(*sort)).collect(),
+        CompletionContext::Value(ty, _) => match ty {
+            Some(Type::Service(_)) => vec![SymbolKind::Service],
+            Some(Type::Infrastructure(_) | Type::Environment) => vec![SymbolKind::Environment],
+            Some(Type::List(of)) if matches!(**of, Type::Infrastructure(_)) => {
+                vec![SymbolKind::Environment, SymbolKind::Group]
+            }
+            Some(Type::List(of)) if matches!(**of, Type::Service(_)) => {
+                vec![SymbolKind::Service, SymbolKind::Group]
+            }
+            _ => vec![
+                SymbolKind::Let,
+                SymbolKind::Input,
+                SymbolKind::Group,
+                SymbolKind::Secret,
+                SymbolKind::Service,
+                SymbolKind::Environment,
+            ],
+        },
+    }
+}
+
+fn of_sort(sort: DeclKind) -> SymbolKind {
+    match sort {
+        DeclKind::Input => SymbolKind::Input,
+        DeclKind::Secret => SymbolKind::Secret,
+        DeclKind::Let => SymbolKind::Let,
+        DeclKind::Service => SymbolKind::Service,
+        DeclKind::Environment => SymbolKind::Environment,
+        DeclKind::Group => SymbolKind::Group,
+        DeclKind::Kind => SymbolKind::Kind,
+        DeclKind::Workflow => SymbolKind::Workflow,
+        DeclKind::Action => SymbolKind::Action,
+        DeclKind::Pipeline => SymbolKind::Pipeline,
+    }
+}
+
+fn shown_as(kind: SymbolKind) -> CompletionKind {
+    match kind {
+        SymbolKind::Service => CompletionKind::Service,
+        SymbolKind::Environment => CompletionKind::Environment,
+        SymbolKind::Kind => CompletionKind::Kind,
+        SymbolKind::Workflow => CompletionKind::Workflow,
+        SymbolKind::Action => CompletionKind::Action,
+        SymbolKind::Pipeline => CompletionKind::Pipeline,
+        _ => CompletionKind::Value,
+    }
+}
