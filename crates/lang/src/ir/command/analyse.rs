@@ -302,7 +302,14 @@ fn script(
                 continue;
             }
         };
-        let mut whole = String::with_capacity(text.len());
+        // The lines of a text are pieces of their own.
+        let mut whole = match parts.pop() {
+            Some(ScriptPart::Text(before)) => String::from(&*before),
+            other => {
+                parts.extend(other);
+                String::with_capacity(text.len())
+            }
+        };
         let mut from = 0;
         for (_, byte) in dashes.range((at, 0)..(at + 1, 0)) {
             whole.push_str(text.get(from..*byte).unwrap_or_default());

@@ -78,10 +78,8 @@ impl ProgramLowering<'_> {
         for part in &command.parts {
             match part {
                 StringPart::Text { text, span } => {
-                    pieces.push(CommandPiece::Text {
-                        text: text.clone(),
-                        span: *span,
-                    });
+                    let written = self.check.modules.sources.text(*span);
+                    pieces.extend(lines_of(text, written, *span));
                     shown.push(TextPart::Text(text.clone()));
                 }
                 StringPart::Interpolation { expr, span } => {
@@ -243,4 +241,31 @@ fn is_variable(name: &str) -> bool {
         .next()
         .is_some_and(|first| first.is_ascii_alphabetic() || first == '_')
         && chars.all(|other| other.is_ascii_alphanumeric() || other == '_')
+}
+
+/// The lines of a text with their places in the source, where they are written as they are read;
+/// else the text as a whole. A long text is read without the indentation of its lines.
+fn lines_of(text: &Name, written: &str, span: Span) -> Vec<CommandPiece> {
+    let whole = |text: Name, span| CommandPiece::Text { text, span };
+    if written.len() == text.len() {
+        return vec![whole(text.clone(), span)];
+    }
+    let mut pieces = Vec::new();
+    let mut at = span.start as usize;
+    let mut sources = written.split_inclusive('\n');
+    for line in text.split_inclusive('\n') {
+        let source = sources.next().unwrap_or_default();
+        let bare = |line: &'_ str| line.trim_end_matches(['\n', '\r']).len();
+        let indent = bare(source).checked_sub(bare(line));
+        let is_same =
+            indent.and_then(|indent| source.get(indent..bare(source))) == line.get(..bare(line));
+        let (Some(indent), true) = (indent, is_same) else {
+            return vec![whole(text.clone(), span)];
+        };
+        let start = at + indent;
+        let place = Span::new(span.file, start, start + line.len());
+        pieces.push(whole(line.into(), place));
+        at += source.len();
+    }
+    pieces
 }
