@@ -7,6 +7,7 @@ pub mod conformance;
 pub mod deadlock;
 mod every_pipeline;
 mod lock_limits;
+mod missing_files;
 pub mod simulate;
 pub mod testing;
 pub mod what_if;
@@ -32,8 +33,8 @@ pub fn proved(bound: BoundInputs) -> Result<Plan, Vec<Diagnostic>> {
 }
 
 /// Plans every pipeline of a program that needs no inputs, and returns what is wrong with them:
-/// what `check` can say beyond types. What depends on the caller's environment or on files that
-/// are read while planning is left to the run.
+/// what `check` can say beyond types. What depends on the caller's environment or on what is in
+/// files that are read while planning is left to the run; files that are not there are warnings.
 pub fn check(
     program: &Program,
     environment: &dyn EnvironmentVariables,
@@ -46,5 +47,7 @@ pub fn check(
         found.into_iter().for_each(|it| mistakes.add(it));
     };
     each_plan(program, &asked, environment, files, &mut mistakes, see);
-    mistakes.into_list()
+    let mut found = mistakes.into_list();
+    found.extend(missing_files::missing_files(program, files));
+    found
 }
