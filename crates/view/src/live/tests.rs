@@ -2,25 +2,49 @@
 
 use std::sync::{Arc, Mutex};
 
+use crate::cell_counts::CellCounts;
 use crate::deployment_counts::DeploymentCounts;
 use crate::event_script::{self, EventScript};
 use crate::{LiveObserver, RunObserver, Style};
 use lockstep_engine::run_event::{LockQueuePosition, NodeKind, Status, WaitReason};
+use lockstep_outline::PlannedWork;
 
 use super::board::RunBoard;
 use super::frame::{ScreenSize, frame};
 
 /// The run as far as it is written, two seconds later.
 fn played(script: &EventScript, style: Style) -> impl Fn(usize, usize) -> Vec<String> {
+    let work = PlannedWork {
+        path: "release/prod".into(),
+        deployments: 500,
+        cells: 0,
+    };
+    played_with(script, style, &work)
+}
+
+/// The same, where this is to be done.
+fn played_with(
+    script: &EventScript,
+    style: Style,
+    work: &PlannedWork,
+) -> impl Fn(usize, usize) -> Vec<String> {
     let (mut board, mut tally) = (RunBoard::new(style), DeploymentCounts::default());
-    board.expect(&"release/prod".into(), 500);
+    let mut cells = CellCounts::default();
+    board.expect(work);
     for event in &script.events {
         tally.event(event);
+        cells.event(event);
         board.event(event);
     }
     let now = script.now() + 2_000;
     move |width, height| {
-        let frame = frame(&board, &tally, style, ScreenSize { width, height }, now);
+        let frame = frame(
+            &board,
+            (&tally, &cells),
+            style,
+            ScreenSize { width, height },
+            now,
+        );
         assert!(frame.len() <= height.saturating_sub(3).max(1));
         for line in &frame {
             assert!(line.width() <= width, "{line:?}");
@@ -31,6 +55,32 @@ fn played(script: &EventScript, style: Style) -> impl Fn(usize, usize) -> Vec<St
 
 fn shot(script: &EventScript, width: usize, height: usize) -> String {
     played(script, Style::PLAIN)(width, height).join("\n")
+}
+
+#[test]
+fn cells_count_where_nothing_is_deployed() {
+    let mut script = EventScript::default();
+    script
+        .start("loops", NodeKind::Pipeline)
+        .start("loops/hosts", NodeKind::Stage);
+    for (host, status) in [("h1", Status::Succeeded), ("h2", Status::Failed)] {
+        let cell = format!("loops/hosts/parallel[{host}]");
+        script
+            .start(&cell, NodeKind::Cell)
+            .start(&format!("{cell}/parallel[1]"), NodeKind::Cell)
+            .end(&format!("{cell}/parallel[1]"), NodeKind::Cell, status)
+            .end(&cell, NodeKind::Cell, status);
+    }
+    script
+        .start("loops/hosts/parallel[h3]", NodeKind::Cell)
+        .start_with("loops/hosts/parallel[h3]/run", NodeKind::Run, "sleep 1");
+    let work = PlannedWork {
+        path: "loops/hosts".into(),
+        deployments: 0,
+        cells: 5,
+    };
+    let shown = played_with(&script, Style::PLAIN, &work)(60, 24).join("\n");
+    insta::assert_snapshot!(shown);
 }
 
 #[test]
@@ -76,6 +126,8 @@ fn every_kind_of_waiting_is_told() {
             NodeKind::Approve,
             WaitReason::Approval {
                 question: "Ship v2 to production?".into(),
+                choices: vec!["yes".into(), "no".into()],
+                within_ms: Some(3_600_000),
             },
         )
         .wait(
