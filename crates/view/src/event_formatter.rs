@@ -200,13 +200,11 @@ impl EventFormatter {
         let Some(seen) = around.and_then(|around| self.looked_at.get_mut(around)) else {
             return false;
         };
-        if ends && good && kind != NodeKind::Run {
-            return !seen.insert(node.clone());
-        }
-        if ends {
-            seen.insert(node.clone());
-        }
-        good && seen.contains(node)
+        let again = match ends {
+            true => !seen.insert(node.clone()),
+            false => seen.contains(node),
+        };
+        again && good
     }
 
     /// Whether a node is in a handler of something that has failed.

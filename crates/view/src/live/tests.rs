@@ -14,23 +14,22 @@ use super::frame::{ScreenSize, frame};
 
 /// The run as far as it is written, two seconds later.
 fn played(script: &EventScript, style: Style) -> impl Fn(usize, usize) -> Vec<String> {
-    let work = PlannedWork {
-        path: "release/prod".into(),
-        deployments: 500,
-        cells: 0,
-    };
-    played_with(script, style, &work)
+    played_with(script, style, ("release/prod", 500, 0))
 }
 
-/// The same, where this is to be done.
+/// The same, where a stage has so many deployments and cells.
 fn played_with(
     script: &EventScript,
     style: Style,
-    work: &PlannedWork,
+    (stage, deployments, cells): (&'static str, u64, u64),
 ) -> impl Fn(usize, usize) -> Vec<String> {
     let (mut board, mut tally) = (RunBoard::new(style), DeploymentCounts::default());
+    board.expect(&PlannedWork {
+        path: stage.into(),
+        deployments,
+        cells,
+    });
     let mut cells = CellCounts::default();
-    board.expect(work);
     for event in &script.events {
         tally.event(event);
         cells.event(event);
@@ -74,12 +73,7 @@ fn cells_count_where_nothing_is_deployed() {
     script
         .start("loops/hosts/parallel[h3]", NodeKind::Cell)
         .start_with("loops/hosts/parallel[h3]/run", NodeKind::Run, "sleep 1");
-    let work = PlannedWork {
-        path: "loops/hosts".into(),
-        deployments: 0,
-        cells: 5,
-    };
-    let shown = played_with(&script, Style::PLAIN, &work)(60, 24).join("\n");
+    let shown = played_with(&script, Style::PLAIN, ("loops/hosts", 0, 5))(60, 24).join("\n");
     insta::assert_snapshot!(shown);
 }
 
