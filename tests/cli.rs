@@ -7,4 +7,5 @@ mod fmt;
 mod new;
 mod plan;
 mod run;
+mod settings;
 mod usage;

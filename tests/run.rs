@@ -14,6 +14,7 @@ mod fields;
 #[cfg(target_os = "linux")]
 mod kills;
 mod latches;
+mod ledger;
 // What stands behind the output of a command is told by its open files.
 #[cfg(target_os = "linux")]
 mod left;

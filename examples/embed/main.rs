@@ -96,7 +96,7 @@ fn told(event: &RunEvent) -> Option<String> {
         RunEventKind::NodeOutput { text, .. } => format!("  | {text}"),
         RunEventKind::NodeWaiting { node, waiting, .. } => match waiting {
             WaitReason::Time { after_ms } => format!("  {node} waits for {after_ms} ms"),
-            WaitReason::Approval { question } => format!("  {node} asks: {question}"),
+            WaitReason::Approval { question, .. } => format!("  {node} asks: {question}"),
             _ => format!("  {node} waits"),
         },
         RunEventKind::NodeFinished { node, status, .. } => format!("  {node}: {status}"),

@@ -86,7 +86,7 @@ fn a_folder_with_several_files_is_refused() {
         .args(["check"])
         .stderr(
             "error[E0702]: there are 2 `.deploy` files in this folder\n  \
-             help: name one of them: `a.deploy` or `b.deploy`\n",
+             help: name one of them, here or in `lockstep.toml`: `a.deploy` or `b.deploy`\n",
         )
         .exits(2);
 }
@@ -179,14 +179,14 @@ fn a_library_beside_the_only_file_is_no_choice() {
     test(FINE)
         .stderr(
             "error[E0702]: there are 2 `.deploy` files with pipelines in this folder\n  \
-             help: name one of them: `main.deploy` or `more.deploy`\n",
+             help: name one of them, here or in `lockstep.toml`: `main.deploy` or `more.deploy`\n",
         )
         .exits(2);
     // What cannot be read well may have been one.
     test("pipelin q {")
         .stderr(
             "error[E0702]: there are 2 `.deploy` files with pipelines in this folder\n  \
-             help: name one of them: `main.deploy` or `more.deploy`\n",
+             help: name one of them, here or in `lockstep.toml`: `main.deploy` or `more.deploy`\n",
         )
         .exits(2);
     Test::new()
@@ -195,7 +195,7 @@ fn a_library_beside_the_only_file_is_no_choice() {
         .args(["plan"])
         .stderr(
             "error[E0702]: there are 2 `.deploy` files in this folder\n  \
-             help: name one of them: `a.deploy` or `b.deploy`\n",
+             help: name one of them, here or in `lockstep.toml`: `a.deploy` or `b.deploy`\n",
         )
         .exits(2);
 }
@@ -251,4 +251,23 @@ fn tools_are_told_in_their_format() {
         said("github"),
         "::error title=E0703::cannot read `gone.deploy`: no such file\n"
     );
+}
+
+/// What a run would need when it is planned is looked for, whatever the inputs are.
+#[test]
+fn a_file_that_is_not_there_is_a_warning() {
+    let file = "input v: string\nlet notes = file(\"NOTES\")\n\
+                pipeline p { run \"echo ${file(\"x/CHANGES\")} ${v}\" log notes }\n";
+    let said = Test::new().file("main.deploy", file).args(["check"]).said();
+    assert_eq!(said.code, 0, "{}", said.stdout);
+    for path in ["NOTES", "x/CHANGES"] {
+        let words = format!("warning[E0409]: the file `{path}` is not there");
+        assert!(said.stdout.contains(&words), "{}", said.stdout);
+    }
+    let there = Test::new()
+        .file("main.deploy", file)
+        .file("NOTES", "")
+        .file("x/CHANGES", "")
+        .args(["check"]);
+    assert!(there.said().stdout.starts_with("main.deploy is fine"));
 }

@@ -128,7 +128,7 @@ fn a_rollback_that_fails() {
     assert_eq!((said.stderr.as_str(), said.code), ("", 3));
     assert!(
         said.stdout
-            .ends_with("and a rollback failed\n  lockstep retry [RUN]\n"),
+            .ends_with("order by hand, and then\n  lockstep retry [RUN] --force\n"),
         "{}",
         said.stdout
     );
@@ -232,4 +232,51 @@ fn a_file_with_errors_does_not_run() {
         .said();
     assert_eq!((said.stdout.as_str(), said.code), ("", 2));
     assert!(said.stderr.starts_with("error[E0201]: "), "{}", said.stderr);
+}
+
+const PLACES: &str = r#"
+kind app { deploy using start }
+service web: app {}
+environment qa { infrastructure eu: app {} }
+environment prod {
+  infrastructure eu: app {}
+  infrastructure us: app {}
+}
+input targets: [infrastructure] = prod.*
+workflow start(s: service<app>, i: infrastructure<app>) { log "at ${i.name}" }
+pipeline ship { serial i in targets { deploy web to i } }
+"#;
+
+/// Lists of infrastructures are names separated by commas, or JSON.
+#[test]
+fn infrastructures_are_given_by_names_or_as_json() {
+    for (given, places) in [
+        ("qa.eu,prod.us", &["at qa.eu", "at prod.us"][..]),
+        (r#"["prod.us", "qa.*"]"#, &["at prod.us", "at qa.eu"]),
+        (" [ \"qa.eu\" ] ", &["at qa.eu"]),
+    ] {
+        let input = format!("targets={given}");
+        let said = Test::new()
+            .file("shop.deploy", PLACES)
+            .args(["run", "-i", &input])
+            .said();
+        assert_eq!((said.stderr.as_str(), said.code), ("", 0), "{given}");
+        let logged: Vec<&str> = (said.stdout.lines())
+            .filter_map(|line| line.find("at ").map(|at| &line[at..]))
+            .collect();
+        assert_eq!(logged, places, "{given}");
+    }
+    for (given, why) in [
+        (
+            "prod",
+            "`prod` is an environment; its infrastructures are `prod.*`",
+        ),
+        (r#"["prod""#, "this is no list of JSON"),
+    ] {
+        let input = format!("targets={given}");
+        let test = Test::new().file("shop.deploy", PLACES);
+        let said = test.args(["run", "-i", &input]).said();
+        assert_eq!(said.code, 2);
+        assert!(said.stderr.contains(why), "{}", said.stderr);
+    }
 }

@@ -6,6 +6,7 @@ use lockstep_base::value::Type;
 use lockstep_lang::eval::builtins::{ALL, Builtin};
 
 use super::generated;
+use crate::support::program::Test;
 
 /// The type of the result, if it is the same for all arguments.
 fn result(function: &Builtin) -> Option<String> {
@@ -71,4 +72,37 @@ fn the_page_of_functions_is_fresh() {
     }
     part.push('\n');
     generated::check("docs/functions.md", "functions", &part);
+}
+
+/// Every example compiles in a file and gives what the page says.
+#[test]
+fn the_examples_compile_and_give_what_the_page_says() {
+    let mut file = String::from("pipeline examples {\n");
+    let mut wanted = Vec::new();
+    for (call, gives) in ALL.iter().flat_map(|function| function.examples) {
+        let _ = writeln!(file, "  log json({call})\n  log json({gives})");
+        wanted.push(*call);
+    }
+    file.push_str("}\n");
+    let said = Test::new()
+        .file("examples.deploy", file)
+        .file("VERSION", "1.4.2\n")
+        .args(["run", "examples.deploy", "--format", "json"])
+        .said();
+    assert_eq!(
+        (said.stderr.as_str(), said.code),
+        ("", 0),
+        "{}",
+        said.stdout
+    );
+    let lines = said.stdout.lines();
+    let events = lines.map(|line| serde_json::from_str(line).expect("an event"));
+    let values: Vec<String> = events
+        .filter(|event: &serde_json::Value| event["event"] == "node-started")
+        .filter_map(|event| event["text"].as_str().map(String::from))
+        .collect();
+    assert_eq!(values.len(), 2 * wanted.len());
+    for (call, pair) in wanted.iter().zip(values.chunks(2)) {
+        assert_eq!(pair[0], pair[1], "{call}");
+    }
 }

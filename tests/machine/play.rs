@@ -301,6 +301,6 @@ fn waits(waiting: &WaitReason) -> String {
             ..
         } => format!("waits {after_ms} ms for try {attempt} of {of}"),
         WaitReason::Time { after_ms } => format!("waits {after_ms} ms"),
-        WaitReason::Approval { question } => format!("asks: {question}"),
+        WaitReason::Approval { question, .. } => format!("asks: {question}"),
     }
 }

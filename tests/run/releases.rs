@@ -67,3 +67,30 @@ fn a_run_that_is_taken_back_leaves_the_one_before_its_way_back() {
     assert_eq!(text_of(&test.path("srv/shop/current/page")), "a page\n");
     assert_eq!(versions(&test), ["v0"]);
 }
+
+/// Which version is the newest does not depend on the times of folders, which some systems know by
+/// the second only.
+#[test]
+fn the_newest_versions_are_those_that_were_in_use_last() {
+    let test = Test::new()
+        .file("main.deploy", SHIP.replace("keep = 1", "keep = 2"))
+        .file("src/page", "a page\n");
+    for version in ["v9", "v1", "v5", "v3"] {
+        let input = format!("v={version}");
+        let said = says(&test, &["run", "main.deploy", "-i", &input]);
+        assert_eq!(said.code, 0, "{}", said.stdout);
+        let releases = test.path("srv/shop/releases");
+        let same = std::process::Command::new("sh")
+            .args(["-c", "touch -t 202601010000 \"$1\"/*", "sh"])
+            .arg(&releases)
+            .status();
+        assert!(same.is_ok_and(|it| it.success()));
+    }
+    assert_eq!(versions(&test), ["v3", "v5"]);
+    // One that is used again is new again.
+    for version in ["v5", "v2"] {
+        let input = format!("v={version}");
+        says(&test, &["run", "main.deploy", "-i", &input]);
+    }
+    assert_eq!(versions(&test), ["v2", "v5"]);
+}

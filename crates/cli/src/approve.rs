@@ -164,8 +164,21 @@ fn list(arguments: &Approve, output: &mut Output) -> Result<Exit, StoreError> {
         let rows: Vec<Vec<TableCell>> = all.iter().map(|(run, asked)| row(run, asked)).collect();
         let mut text = table(&rows, state::look(output));
         let state = arguments.state.arguments();
+        let mut ways: Vec<String> = Vec::new();
+        for (run, asked) in &all {
+            let which = match all.len() {
+                1 => run.id.to_string(),
+                _ => String::from("RUN [PATH]"),
+            };
+            let answers = answers_to(&asked.question);
+            let way = format!("lockstep approve {which} {answers}{state}");
+            if !ways.contains(&way) {
+                ways.push(way);
+            }
+        }
         text.push_str(&format!(
-            "\nanswer with: lockstep approve RUN [PATH] --yes|--no|--choose WHAT{state}\n"
+            "\nanswer with: {}\n",
+            ways.join("\n          or: ")
         ));
         output.print(&text);
     }
@@ -393,6 +406,14 @@ fn answered(node: &str, who: &str, answer: &Answer) -> Diagnostic {
     let answer = said(answer);
     let message = format!("`{node}` has already been answered: {answer}, by {who}");
     Diagnostic::without_place(codes::NOT_ANSWERED, message)
+}
+
+/// The options that answer a question.
+pub(super) fn answers_to(question: &Question) -> &'static str {
+    match question {
+        Question::Approve { .. } => "--yes|--no",
+        Question::Failed { .. } => "--choose retry|ignore|rollback|abort",
+    }
 }
 
 /// An answer in a word.

@@ -4,6 +4,7 @@
 use std::path::Path;
 
 use super::arguments::as_input;
+use super::settings::{self, SETTINGS_FILE_NAME};
 use lockstep_base::diagnostic::Diagnostic;
 use lockstep_base::diagnostic::codes::{CANNOT_READ, NO_FILE, SEVERAL_FILES};
 use lockstep_base::diagnostic::suggest::{closest, or_list};
@@ -95,9 +96,15 @@ pub fn choose(named: Option<&str>) -> Result<String, Diagnostic> {
     }
 }
 
-/// The only file of a folder. Where there are several, those without pipelines do not count: others
-/// import them.
+/// The file that the settings of a folder name, else its only file. Where there are several, those
+/// without pipelines do not count: others import them.
 fn only_one(folder: &Path) -> Result<String, Diagnostic> {
+    if folder.join(SETTINGS_FILE_NAME).is_file()
+        && let Some((_, settings)) = settings::of_folder(folder)
+        && let Some(file) = settings.file
+    {
+        return Ok(folder.join(file).display().to_string());
+    }
     let mut found: Vec<String> = deploy_files(match folder == Path::new("") {
         true => Path::new("."),
         false => folder,
@@ -135,7 +142,10 @@ fn only_one(folder: &Path) -> Result<String, Diagnostic> {
         0 => String::new(),
         more => format!(" (and {more} more)"),
     };
-    let help = format!("name one of them: {}{more}", or_list(&shown));
+    let help = format!(
+        "name one of them, here or in `{SETTINGS_FILE_NAME}`: {}{more}",
+        or_list(&shown)
+    );
     Err(Diagnostic::without_place(SEVERAL_FILES, message).help(help))
 }
 

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use super::settings;
 use lockstep_base::diagnostic::{Diagnostic, codes};
 use lockstep_runtime::text_file;
 
@@ -18,13 +19,14 @@ pub(super) struct GroupMembers {
 }
 
 impl GroupMembers {
-    /// Reads the named file, else `groups.toml` of the state directory, if it exists.
+    /// Reads the named file, else `groups.toml` of the state directory, if it exists, else the
+    /// groups in the settings of this folder.
     pub(super) fn read(named: Option<&Path>, folder: &Path) -> Result<Self, Diagnostic> {
         let own = folder.join(GROUPS_FILE_NAME);
         let path = match named {
             Some(path) => path,
             None if own.exists() => &own,
-            None => return Ok(Self::default()),
+            None => return Ok(Self::of_settings()),
         };
         let wrong = |why: String| {
             let message = format!("`{}` cannot be read: {why}", path.display());
@@ -37,6 +39,17 @@ impl GroupMembers {
             members,
             file: Some(path.to_path_buf()),
         })
+    }
+
+    fn of_settings() -> Self {
+        let found = settings::of_folder(Path::new(""));
+        match found.filter(|(_, settings)| !settings.groups.is_empty()) {
+            Some((folder, settings)) => Self {
+                members: settings.groups,
+                file: Some(folder.join(settings::SETTINGS_FILE_NAME)),
+            },
+            None => Self::default(),
+        }
     }
 
     /// Whether somebody is in one of these groups. A group can also be the name of a person.

@@ -7,6 +7,7 @@ use super::exit::Exit;
 use super::output::Output;
 use super::prepare;
 use lockstep_base::diagnostic::render::clean;
+use lockstep_base::source::Name;
 use lockstep_lang::ir::{Global, GlobalSource, Program};
 use lockstep_plan as plan;
 use lockstep_view::Style;
@@ -28,6 +29,17 @@ struct InputJson {
     /// Its constraint, in source form as after `where`.
     rule: Option<String>,
     doc: Option<String>,
+    /// The pipelines that use it, each with its stages that do.
+    pipelines: Vec<PipelineUseJson>,
+    /// The services of which a field is made from it.
+    services: Vec<String>,
+}
+
+/// A pipeline that uses an input.
+#[derive(Debug, Serialize)]
+struct PipelineUseJson {
+    name: String,
+    stages: Vec<String>,
 }
 
 pub(super) fn run(arguments: &Inputs, output: &mut Output) -> Exit {
@@ -51,6 +63,7 @@ pub(super) fn run(arguments: &Inputs, output: &mut Output) -> Exit {
                 unicode: style.unicode,
             };
             output.print(&table(&inputs, look, style.width));
+            output.print(&fields(&program, look, style.width));
         }
     }
     Exit::Succeeded
@@ -62,7 +75,20 @@ fn describe(input: &Global, program: &Program) -> InputJson {
         GlobalSource::Let(_) => (None, None),
     };
     let said = |expr: &lockstep_lang::eval::Expr| program.sources.text(expr.span).to_string();
+    let plan::InputUses {
+        pipelines,
+        services,
+    } = plan::input_uses(program, &input.name);
+    let names = |names: Vec<Name>| names.iter().map(ToString::to_string).collect();
     InputJson {
+        pipelines: pipelines
+            .into_iter()
+            .map(|(name, stages)| PipelineUseJson {
+                name: name.to_string(),
+                stages: names(stages),
+            })
+            .collect(),
+        services: names(services),
         name: input.name.to_string(),
         ty: input.ty.to_string(),
         required: default.is_none(),
@@ -98,11 +124,54 @@ fn table(inputs: &[InputJson], style: Style, width: usize) -> String {
         lines.push(line);
         let rule = input.rule.as_ref().map(|rule| format!("where {rule}"));
         let doc = input.doc.iter().flat_map(|doc| doc.lines());
-        for text in doc.map(String::from).chain(rule) {
+        for text in doc.map(String::from).chain(rule).chain([uses(input)]) {
             let mut line = StyledLine::new();
             line.pad(types).add(Tone::Dim, one_line(&text));
             lines.push(line);
         }
+    }
+    let text = |mut line: StyledLine| format!("{}\n", line.fit(width, style).paint(style));
+    lines.into_iter().map(text).collect()
+}
+
+/// `used by ship (stages qa, prod) and service web`
+fn uses(input: &InputJson) -> String {
+    let pipelines = input
+        .pipelines
+        .iter()
+        .map(|used| match used.stages.as_slice() {
+            [] => used.name.clone(),
+            [stage] => format!("{} (stage {stage})", used.name),
+            stages => format!("{} (stages {})", used.name, stages.join(", ")),
+        });
+    let services = match input.services.as_slice() {
+        [] => None,
+        [service] => Some(format!("service {service}")),
+        services => Some(format!("services {}", services.join(", "))),
+    };
+    let all: Vec<String> = pipelines.chain(services).collect();
+    match all.is_empty() {
+        true => String::from("used by no pipeline of this file"),
+        false => format!("used by {}", all.join("; ")),
+    }
+}
+
+/// The fields that `--set` can fix, with their types.
+fn fields(program: &Program, style: Style, width: usize) -> String {
+    let fields = plan::settable_fields(program);
+    if fields.is_empty() {
+        return String::new();
+    }
+    let widest = fields.iter().map(|(path, _)| columns(path)).max();
+    let mut lines = vec![
+        StyledLine::new(),
+        StyledLine::of(Tone::Plain, "fields that --set fixes for a run"),
+    ];
+    for (path, ty) in &fields {
+        let mut line = StyledLine::of(Tone::Bold, format!("  {}", clean(path)));
+        line.pad(widest.unwrap_or(0) + 2 + COLUMN_GAP);
+        line.add(Tone::Note, clean(&ty.to_string()));
+        lines.push(line);
     }
     let text = |mut line: StyledLine| format!("{}\n", line.fit(width, style).paint(style));
     lines.into_iter().map(text).collect()

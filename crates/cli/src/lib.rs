@@ -25,6 +25,7 @@ mod logs;
 mod lsp;
 mod merge;
 mod new;
+mod next_commands;
 mod other_words;
 mod output;
 mod page;

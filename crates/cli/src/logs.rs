@@ -1,5 +1,6 @@
 //! `lockstep logs`: shows what the commands of a run wrote, and follows a run that is active.
 
+use std::collections::VecDeque;
 use std::fs::File;
 use std::io::{Read as _, Seek as _, SeekFrom};
 use std::path::{Path, PathBuf};
@@ -7,6 +8,7 @@ use std::time::Duration;
 
 use clap::Args;
 use indexmap::IndexMap;
+use jiff::Timestamp;
 use serde::Serialize;
 
 use super::exit::Exit;
@@ -18,8 +20,9 @@ use lockstep_base::node_path::NodePath;
 use lockstep_engine::path_pattern::PathPattern;
 use lockstep_engine::run_event::RunEventKind;
 use lockstep_runtime::logs::{LogError, file_name};
-use lockstep_store::{RunStatus, Store, StoreError, StoredRun};
+use lockstep_store::{RunStatus, Store, StoreError, StoredRun, ms_between, time};
 use lockstep_view::output_line;
+use lockstep_view::phrases::timestamp;
 use lockstep_view::style::{StyledLine, Tone};
 use lockstep_view::{Style, path};
 
@@ -42,6 +45,10 @@ pub(super) struct Logs {
     #[arg(short, long)]
     follow: bool,
 
+    /// Only the last N lines of each command.
+    #[arg(short = 'n', long, value_name = "N")]
+    tail: Option<usize>,
+
     #[command(flatten)]
     state: StateArgument,
 
@@ -54,6 +61,8 @@ pub(super) struct Logs {
 #[derive(Debug, Serialize)]
 struct LogLineJson<'a> {
     node: &'a str,
+    /// When its command began; the last time, where it was tried several times.
+    began: Option<String>,
     text: &'a str,
 }
 
@@ -61,6 +70,8 @@ struct LogLineJson<'a> {
 #[derive(Debug, Default)]
 struct LogCursor {
     at: u64,
+    /// When the command began.
+    began: Option<Timestamp>,
     /// A line whose end has not been written yet.
     rest: Vec<u8>,
 }
@@ -75,6 +86,8 @@ struct LogLine<'a> {
     next: u64,
     /// Whether each line is prefixed with its node.
     named: bool,
+    /// How many of the last lines of each node are shown of what is there at first.
+    tail: Option<usize>,
     format: ListFormat,
     style: Style,
 }
@@ -99,6 +112,7 @@ pub(super) fn run(arguments: &Logs, output: &mut Output) -> Exit {
         nodes: IndexMap::new(),
         next: 1,
         named: true,
+        tail: arguments.tail,
         format: arguments.format,
         style: state::look(output),
     };
@@ -122,7 +136,8 @@ impl LogLine<'_> {
             // The output of a single command is shown unchanged.
             self.named = self.nodes.len() > 1;
         }
-        let mut wrote = self.read(true, output)?;
+        let mut wrote = self.read(!follow, output)?;
+        self.tail = None;
         let mut goes_on = follow;
         while goes_on {
             goes_on = self.store.run(self.run.number)?.status == RunStatus::Running;
@@ -160,7 +175,7 @@ impl LogLine<'_> {
             if let RunEventKind::NodeStarted { node, .. } = event.what
                 && self.is_meant(&node)
             {
-                self.nodes.entry(node).or_default();
+                self.nodes.entry(node).or_default().began = Some(event.at);
             }
         }
         self.next = last + 1;
@@ -181,6 +196,7 @@ impl LogLine<'_> {
         let mut failed = None;
         for (node, reading) in &mut nodes {
             let path = self.folder.join(file_name(node));
+            let mut last: VecDeque<String> = VecDeque::new();
             loop {
                 let more = match read_more(&path, reading) {
                     Ok(more) => more,
@@ -194,7 +210,17 @@ impl LogLine<'_> {
                 wrote |= !lines.is_empty();
                 // Where only one wrote, its last line ends as it was written.
                 let is_open = !self.named && !more && to_the_end && !is_ended;
-                self.print(node, &lines, is_open, output);
+                let began = reading.began;
+                match self.tail {
+                    None => self.print((node, began), &lines, is_open, output),
+                    Some(count) => {
+                        last.extend(lines);
+                        last.drain(..last.len().saturating_sub(count));
+                        if !more {
+                            self.print((node, began), last.make_contiguous(), is_open, output);
+                        }
+                    }
+                }
                 if !more {
                     break;
                 }
@@ -207,16 +233,30 @@ impl LogLine<'_> {
         }
     }
 
-    fn print(&self, node: &str, lines: &[String], is_open: bool, output: &mut Output) {
+    fn print(
+        &self,
+        (node, began): (&str, Option<Timestamp>),
+        lines: &[String],
+        is_open: bool,
+        output: &mut Output,
+    ) {
         let mut text = String::new();
+        let since = began.map(|began| ms_between(self.run.started_at, began));
         for line in lines {
             if self.format == ListFormat::Json {
-                let written = LogLineJson { node, text: line };
+                let began = began.map(time);
+                let written = LogLineJson {
+                    node,
+                    began,
+                    text: line,
+                };
                 // Texts can always be serialized.
                 text.push_str(&serde_json::to_string(&written).unwrap_or_default());
             } else if self.named {
                 let label = path::label(node, self.style);
-                let mut shown = StyledLine::of(Tone::Note, clean_line(&label));
+                let since = since.map(timestamp).unwrap_or_default();
+                let mut shown = StyledLine::of(Tone::Dim, format!("{since:>7}  "));
+                shown.add(Tone::Note, clean_line(&label));
                 shown.add(Tone::Dim, format!(" {} ", self.style.bar()));
                 text.push_str(&shown.paint(self.style));
                 text.push(' ');

@@ -105,14 +105,17 @@ const DISK_CACHE_LIFETIME: Duration = Duration::from_secs(5);
 
 /// The user's cache folder.
 fn cache() -> Option<PathBuf> {
-    let folder = |name: &str| std::env::var_os(name).map(PathBuf::from);
+    // An empty or relative one counts as none, as the rules for these variables say.
+    let folder = |name: &str| {
+        let path = PathBuf::from(std::env::var_os(name)?);
+        path.is_absolute().then_some(path)
+    };
     let own = folder("XDG_CACHE_HOME").or_else(|| folder("LOCALAPPDATA"));
-    let own = own.or_else(|| {
+    own.or_else(|| {
         let home = folder("HOME")?;
         Some(match cfg!(target_os = "macos") {
             true => home.join("Library/Caches"),
             false => home.join(".cache"),
         })
-    });
-    own.filter(|folder| folder.is_absolute())
+    })
 }

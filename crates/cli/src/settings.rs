@@ -1,5 +1,6 @@
 //! The settings of a project: `lockstep.toml`, in the folder of a file or in one above it.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use toml::Spanned;
@@ -14,14 +15,20 @@ use lockstep_lint::{self as lint, Config, Level, UnknownLevel, UnknownRule};
 
 /// The name of the file.
 pub(super) const SETTINGS_FILE_NAME: &str = "lockstep.toml";
-/// The tables that it may have.
-const KNOWN_TABLES: &[&str] = &["lint"];
+/// What may be set in it.
+const KNOWN_SETTINGS: &[&str] = &["file", "groups", "lint", "state"];
 
 /// The settings.
 #[derive(Debug, Clone, Default)]
 pub struct ProjectSettings {
     /// The levels of the rules.
     pub lint: Config,
+    /// The file to work on where none is named, relative to the folder of the settings.
+    pub file: Option<String>,
+    /// The state directory, likewise.
+    pub state: Option<String>,
+    /// Who is in which group.
+    pub groups: BTreeMap<String, Vec<String>>,
 }
 
 /// The errors in a settings file, with its text.
@@ -51,6 +58,15 @@ pub fn find(file: &str) -> Option<PathBuf> {
         Some(rest.to_path_buf())
     });
     Some(short.unwrap_or(found))
+}
+
+/// The settings that hold in a folder, with the folder that their paths begin in. Settings with
+/// errors are none: `lint` reports them.
+pub(super) fn of_folder(folder: &Path) -> Option<(PathBuf, ProjectSettings)> {
+    let path = find(&folder.join("").to_string_lossy())?;
+    let settings = read(&path).ok()?;
+    let folder = path.parent().unwrap_or(Path::new("")).to_path_buf();
+    Some((folder, settings))
 }
 
 /// Reads settings; a file with errors is ignored as a whole.
@@ -116,14 +132,41 @@ fn parse(text: &str, file: FileId) -> Result<ProjectSettings, Vec<Diagnostic>> {
                     }
                 }
             }
+            ("file", DeValue::String(path)) => settings.file = Some(path.to_string()),
+            ("state", DeValue::String(path)) => settings.state = Some(path.to_string()),
+            ("file" | "state", _) => {
+                let message = format!("`{name}` is a path, in quotes");
+                mistakes.push(mistake(at(Spanned::span(value)), message));
+            }
+            ("groups", DeValue::Table(groups)) => {
+                for (group, members) in groups {
+                    match texts(members.get_ref()) {
+                        Some(members) => {
+                            let group: &str = group.get_ref();
+                            settings.groups.insert(group.to_owned(), members);
+                        }
+                        None => {
+                            let message = "a group is a list of names";
+                            let help = "write `release-managers = [\"ada\", \"grace\"]`";
+                            mistakes.push(mistake(at(members.span()), message).help(help));
+                        }
+                    }
+                }
+            }
+            ("groups", _) => {
+                let message = "`groups` is a table of groups and their members";
+                let help = "write `[groups]`, and below it `release-managers = [\"ada\"]`";
+                mistakes.push(mistake(at(Spanned::span(value)), message).help(help));
+            }
             ("lint", _) => {
                 let message = "`lint` is a table of rules and their levels";
                 let help = "write `[lint]`, and below it lines such as `unused-import = \"error\"`";
                 mistakes.push(mistake(at(Spanned::span(value)), message).help(help));
             }
             _ => {
-                let help = did_you_mean(name, KNOWN_TABLES.iter().copied());
-                let help = help.unwrap_or_else(|| String::from("the tables are: `lint`"));
+                let help = did_you_mean(name, KNOWN_SETTINGS.iter().copied());
+                let known = "the settings are `file`, `groups`, `lint` and `state`";
+                let help = help.unwrap_or_else(|| String::from(known));
                 let message = format!("there is no setting `{}`", name.escape_debug());
                 mistakes.push(mistake(at(key.span()), message).help(help));
             }
@@ -134,6 +177,18 @@ fn parse(text: &str, file: FileId) -> Result<ProjectSettings, Vec<Diagnostic>> {
         true => Ok(settings),
         false => Err(mistakes),
     }
+}
+
+/// A list of texts.
+fn texts(value: &DeValue<'_>) -> Option<Vec<String>> {
+    let DeValue::Array(items) = value else {
+        return None;
+    };
+    let texts = items.iter().map(|item| match item.get_ref() {
+        DeValue::String(text) => Some(text.to_string()),
+        _ => None,
+    });
+    texts.collect()
 }
 
 /// The error of two levels for a rule: one by its name, one by its code.
@@ -202,6 +257,25 @@ mod tests {
         assert_eq!(level("unused-import"), Level::Error);
         assert_eq!(level("hidden-pipe-failure"), Level::Off);
         assert_eq!(level("unused-value"), Level::Warn);
+    }
+
+    #[test]
+    fn the_file_the_state_and_the_groups_are_read() {
+        let text = "file = \"main.deploy\"\nstate = \"/var/lib/shop\"\n\
+                    [groups]\nmanagers = [\"ada\", \"grace\"]\n";
+        let settings = parse(text, FileId(0)).expect("it is fine");
+        assert_eq!(settings.file.as_deref(), Some("main.deploy"));
+        assert_eq!(settings.state.as_deref(), Some("/var/lib/shop"));
+        assert_eq!(settings.groups["managers"], ["ada", "grace"]);
+        let text = "file = 1\ngroups = 2\n";
+        assert_eq!(
+            wrong(text),
+            [
+                "`file` is a path, in quotes",
+                "`groups` is a table of groups and their members"
+            ]
+        );
+        assert_eq!(wrong("[groups]\na = [1]"), ["a group is a list of names"]);
     }
 
     #[test]

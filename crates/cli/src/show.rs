@@ -4,15 +4,18 @@
 use clap::Args;
 use serde::Serialize;
 
-use super::approve::said;
+use super::approve::{answers_to, said};
 use super::exit::Exit;
+use super::next_commands;
 use super::output::Output;
 use super::run::execute;
 use super::runs::{RunJson, inputs, sign};
+use super::shell_word::shell_word;
 use super::state::{self, ListFormat, StateArgument};
 use super::table::{TableCell, cell, table};
 use lockstep_base::diagnostic::render::{clean, clean_line};
 use lockstep_engine::run_event::{NodeKind, RunEvent, RunEventKind, Status, Stream};
+use lockstep_plan::Plan;
 use lockstep_runtime::logs::read_log;
 use lockstep_store::{
     Approval, RunStatus, Store, StoreError, StoredQuestion, StoredRun, ms_between, now, time,
@@ -120,6 +123,8 @@ struct RunDetails {
     cancelled: Vec<Actor>,
     questions: Vec<StoredQuestion>,
     next: Vec<String>,
+    /// What it was begun with; a run of another version can be shown without it.
+    plan: Option<Plan>,
 }
 
 pub(super) fn run(arguments: &Show, output: &mut Output) -> Exit {
@@ -185,9 +190,17 @@ fn read(store: &Store, run: StoredRun) -> Result<RunDetails, StoreError> {
     if run.status == RunStatus::Running {
         history.until(now().as_millisecond());
     }
+    let plan = store
+        .bound(&run)
+        .ok()
+        .and_then(|bound| Plan::new(bound).ok());
+    if let Some(plan) = &plan {
+        summary.by_plan(&execute::outline_of(plan, &summary));
+    }
     let questions = store.questions(run.number)?;
     Ok(RunDetails {
-        next: next(store, &run, !questions.is_empty()),
+        plan,
+        next: next(store, &run, &questions),
         answers: store.approvals(run.number)?,
         resumed,
         cancelled: (store.cancellations(run.number)?.into_iter())
@@ -207,7 +220,7 @@ fn read(store: &Store, run: StoredRun) -> Result<RunDetails, StoreError> {
 }
 
 /// The commands that can be run next.
-fn next(store: &Store, run: &StoredRun, asks: bool) -> Vec<String> {
+fn next(store: &Store, run: &StoredRun, questions: &[StoredQuestion]) -> Vec<String> {
     let state = state::words(store.folder());
     let id = &run.id;
     match run.status {
@@ -216,14 +229,20 @@ fn next(store: &Store, run: &StoredRun, asks: bool) -> Vec<String> {
                 format!("lockstep logs {id} -f{state}"),
                 format!("lockstep cancel {id}{state}"),
             ];
-            if asks {
-                all.insert(0, format!("lockstep approve {id} --yes{state}"));
+            for (at, it) in questions.iter().enumerate() {
+                // Where several ask, the path says which one is answered.
+                let path = match questions.len() {
+                    1 => String::new(),
+                    _ => format!(" {}", shell_word(&it.node)),
+                };
+                let answer = answers_to(&it.question);
+                let command = format!("lockstep approve {id}{path} {answer}{state}");
+                all.insert(at, command);
             }
             all
         }
-        RunStatus::Stopped => vec![format!("lockstep resume {id}{state}")],
-        RunStatus::Ended(Status::Succeeded | Status::Superseded) => Vec::new(),
-        RunStatus::Ended(_) => vec![format!("lockstep retry {id}{state}")],
+        RunStatus::Stopped => next_commands::resume(id, &state),
+        RunStatus::Ended(status) => next_commands::after(status, id, &state),
     }
 }
 
@@ -280,12 +299,10 @@ fn print(store: &Store, known: &RunDetails, full: bool, output: &mut Output) {
         text.push('\n');
         text.push_str(&table(&people, style));
     }
-    // A run of another version can still be shown: only the positions in its source are missing.
-    let bound = store.bound(&known.run).ok();
     let ledger = LedgerFormat {
         style,
         width: None,
-        sources: bound.as_ref().map(|bound| &bound.program.sources),
+        sources: known.plan.as_ref().map(|plan| &plan.bound.program.sources),
         next: known.next.clone(),
         logs: Some(LogsCommand {
             run: known.run.id.to_string(),

@@ -6,6 +6,7 @@ use clap::Args;
 
 use super::exit::Exit;
 use super::output::Output;
+use super::settings;
 use super::shell_word::shell_word;
 use lockstep_base::diagnostic::{Diagnostic, codes};
 use lockstep_store::{RunStatus, Store, StoreError, StoredRun};
@@ -41,7 +42,8 @@ pub(super) fn look(output: &Output) -> lockstep_view::Style {
 /// Where runs are kept.
 #[derive(Debug, Clone, Default, Args)]
 pub(super) struct StateArgument {
-    /// The state directory; by default `.lockstep` beside the file, or in this folder.
+    /// The state directory; by default what `lockstep.toml` names, else `.lockstep` beside the
+    /// file, or in this folder.
     #[arg(long, value_name = "DIR")]
     pub(super) state: Option<PathBuf>,
 }
@@ -51,7 +53,7 @@ impl StateArgument {
     pub(super) fn default_for(&self, file: &str) -> PathBuf {
         self.state.clone().unwrap_or_else(|| {
             let folder = Path::new(file).parent().unwrap_or(Path::new(""));
-            folder.join(DEFAULT_STATE_DIR)
+            default_in(folder)
         })
     }
 
@@ -59,7 +61,7 @@ impl StateArgument {
     pub(super) fn folder(&self) -> PathBuf {
         self.state
             .clone()
-            .unwrap_or_else(|| PathBuf::from(DEFAULT_STATE_DIR))
+            .unwrap_or_else(|| default_in(Path::new("")))
     }
 
     /// The words `--state DIR`, if they are needed to find it again.
@@ -162,6 +164,15 @@ pub(super) fn is_unfinished(run: &StoredRun) -> bool {
     run.status == RunStatus::Stopped
 }
 
+/// The state directory of a folder: what its settings name, else `.lockstep` in it.
+fn default_in(folder: &Path) -> PathBuf {
+    let named = settings::of_folder(folder);
+    match named.and_then(|(above, settings)| Some(above.join(settings.state?))) {
+        Some(state) => state,
+        None => folder.join(DEFAULT_STATE_DIR),
+    }
+}
+
 /// The words `--state DIR`, if they are needed to find this directory again.
 pub(super) fn words(folder: &Path) -> String {
     let here = std::env::current_dir().and_then(std::fs::canonicalize);
@@ -169,7 +180,12 @@ pub(super) fn words(folder: &Path) -> String {
         Ok(here) => folder.strip_prefix(here).unwrap_or(folder),
         Err(_) => folder,
     };
-    if folder == Path::new(DEFAULT_STATE_DIR) {
+    let default = default_in(Path::new(""));
+    let is_default = match std::fs::canonicalize(&default) {
+        Ok(default) => std::fs::canonicalize(folder).is_ok_and(|folder| folder == default),
+        Err(_) => folder == default,
+    };
+    if is_default {
         return String::new();
     }
     format!(" --state {}", shell_word(&folder.display().to_string()))

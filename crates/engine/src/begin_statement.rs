@@ -334,10 +334,18 @@ impl Machine {
             },
             None => Vec::new(),
         };
+        let plan = self.plan.clone();
+        let limit = &plan.tree.get(self.node(id)?.tree).stmt.modifiers.timeout;
+        let within_ms = match limit {
+            Some(limit) => Some(self.duration_of(id, limit)?),
+            None => None,
+        };
         self.wait(
             id,
             WaitReason::Approval {
                 question: text.clone(),
+                choices: vec!["yes".into(), "no".into()],
+                within_ms,
             },
         )?;
         let ask = self.effect(id);

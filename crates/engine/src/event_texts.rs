@@ -106,7 +106,11 @@ impl WaitReason {
                 failure,
             } => failure.iter_mut().for_each(|it| it.each_text(to)),
             Self::Time { after_ms: _ } => {}
-            Self::Approval { question } => to.text(question),
+            Self::Approval {
+                question,
+                choices: _,
+                within_ms: _,
+            } => to.text(question),
         }
     }
 }

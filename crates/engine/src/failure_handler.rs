@@ -224,6 +224,8 @@ impl Machine {
             id,
             WaitReason::Approval {
                 question: text.clone(),
+                choices: FailureChoice::ALL.map(|it| it.as_str().into()).to_vec(),
+                within_ms: limit_ms,
             },
         )?;
         let asked = Question::Failed { text };

@@ -133,6 +133,12 @@ pub enum WaitReason {
     Approval {
         /// The question.
         question: String,
+        /// What can be answered: `yes` and `no`, or the ways on after a failure.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        choices: Vec<Name>,
+        /// How long it is waited for an answer, in milliseconds, if there is a limit.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        within_ms: Option<i64>,
     },
 }
 

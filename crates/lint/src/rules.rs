@@ -23,6 +23,7 @@ mod missing_undo;
 mod no_cells;
 mod one_at_a_time;
 mod opposite_lock_orders;
+mod option_alone;
 mod place_in_text;
 mod repeated_element;
 mod repeated_name;
@@ -83,6 +84,7 @@ pub const ALL: &[Rule] = &[
     value_in_program::RULE,
     background_output::RULE,
     forgeable_output::RULE,
+    option_alone::RULE,
     approval_under_lock::RULE,
     unbounded_parallel::RULE,
     timeout_too_long::RULE,

@@ -42,6 +42,9 @@ pub struct Outline {
     pub doc: Option<String>,
     /// The inputs and their values.
     pub inputs: Vec<Input>,
+    /// The fields that are set for this run, by their paths, and their values.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub set: Vec<Input>,
     /// How many deployments there are.
     pub deployments: Count,
     /// The most that can run at once.
@@ -134,6 +137,12 @@ impl Outline {
                 value: labels::shown(program, value),
             })
             .collect();
+        let set = (plan.bound.facts.set.iter())
+            .map(|(path, value)| Input {
+                name: path.to_string(),
+                value: labels::shown(program, value),
+            })
+            .collect();
         let pipeline = plan.bound.pipeline();
         let whole = OutlineBuilder::new(plan, cells).whole();
         Self {
@@ -141,6 +150,7 @@ impl Outline {
             pipeline: pipeline.name.to_string(),
             doc: pipeline.doc.as_ref().map(ToString::to_string),
             inputs,
+            set,
             deployments: whole.root.deployments,
             width: whole.root.width,
             longest_ms: whole.root.longest_ms,
@@ -154,41 +164,44 @@ impl Outline {
         }
     }
 
-    /// The stages with the number of their deployments, as far as it is known.
-    pub fn stages(&self) -> Vec<(&NodePath, u64)> {
-        let mut stages = Vec::new();
-        let mut open: Vec<&Item> = self.items.iter().rev().collect();
-        while let Some(item) = open.pop() {
-            match item.kind {
-                ItemKind::Stage => {
-                    let path = item.path.as_ref();
-                    stages.extend(path.map(|path| (path, item.deployments.least)));
-                }
-                ItemKind::Serial
-                | ItemKind::Parallel
-                | ItemKind::Matrix
-                | ItemKind::Axis
-                | ItemKind::Wave
-                | ItemKind::Cell
-                | ItemKind::Deploy
-                | ItemKind::Step
-                | ItemKind::Run
-                | ItemKind::Workflow
-                | ItemKind::Action
-                | ItemKind::If
-                | ItemKind::Barrier
-                | ItemKind::Lock
-                | ItemKind::Approve
-                | ItemKind::Wait
-                | ItemKind::Verify
-                | ItemKind::On
-                | ItemKind::Log
-                | ItemKind::Fail
-                | ItemKind::Undo
-                | ItemKind::OnFailure
-                | ItemKind::Always => open.extend(item.items.iter().rev()),
+    /// How much is to be done in the pipeline and in each of its stages, as far as it is known.
+    pub fn work(&self) -> Vec<PlannedWork> {
+        let mut all = vec![PlannedWork {
+            path: self.pipeline.as_str().into(),
+            deployments: self.deployments.least,
+            cells: 0,
+        }];
+        let mut open: Vec<(&Item, usize)> = self.items.iter().rev().map(|item| (item, 0)).collect();
+        while let Some((item, mut at)) = open.pop() {
+            if let (ItemKind::Stage, Some(path)) = (item.kind, &item.path) {
+                at = all.len();
+                all.push(PlannedWork {
+                    path: path.clone(),
+                    deployments: item.deployments.least,
+                    cells: 0,
+                });
+            }
+            match item.cells {
+                Some(cells) if item.deployments.is_none() => all[at].cells += cells,
+                _ => open.extend(item.items.iter().rev().map(|item| (item, at))),
             }
         }
-        stages
+        all
     }
+
+    /// How many cells the loops have that deploy nothing; of loops in loops the outermost ones.
+    pub fn cells_without_deployments(&self) -> u64 {
+        self.work().iter().map(|work| work.cells).sum()
+    }
+}
+
+/// How much is to be done in a pipeline or a stage.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PlannedWork {
+    /// The path of the pipeline or the stage.
+    pub path: NodePath,
+    /// How many deployments there are at least.
+    pub deployments: u64,
+    /// How many cells its loops have that deploy nothing; for a pipeline those outside of stages.
+    pub cells: u64,
 }

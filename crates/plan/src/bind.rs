@@ -202,23 +202,11 @@ impl Binder<'_> {
     fn convert(&self, raw: &InputValue, ty: &Type) -> Result<Value, String> {
         match ty {
             Type::List(of) if matches!(**of, Type::Infrastructure(_)) => {
-                let names: Vec<String> = match raw {
-                    InputValue::Text(text) => text
-                        .split(',')
-                        .map(|name| name.trim().to_string())
-                        .collect(),
-                    InputValue::Json(data) => names_in(data)?,
-                };
+                let names = names_given(raw)?;
                 self.places(&names, of)
             }
             Type::List(of) if matches!(**of, Type::Service(_)) => {
-                let names: Vec<String> = match raw {
-                    InputValue::Text(text) => text
-                        .split(',')
-                        .map(|name| name.trim().to_string())
-                        .collect(),
-                    InputValue::Json(data) => names_in(data)?,
-                };
+                let names = names_given(raw)?;
                 let mut services = Vec::new();
                 for name in &names {
                     let service = self.one(name, of)?;
@@ -386,6 +374,9 @@ impl Binder<'_> {
             .collect();
         match by_id.as_slice() {
             [_] => Ok(by_id),
+            [] if program.environments.iter().any(|it| *it.name == *name) => Err(format!(
+                "`{name}` is an environment; its infrastructures are `{name}.*`"
+            )),
             [] => {
                 let names = program.infrastructures.iter().map(|it| &*it.name);
                 let names = names.chain(program.groups.iter().map(|it| &*it.name));
@@ -640,6 +631,22 @@ pub fn try_input(
     match broken_rule(program, &finder, id, &program.globals[id.0 as usize]) {
         Some(wrong) => Err(wrong.message),
         None => Ok(()),
+    }
+}
+
+/// Names as they are given: separated by commas, or as a list of JSON.
+fn names_given(raw: &InputValue) -> Result<Vec<String>, String> {
+    match raw {
+        InputValue::Text(text) if text.trim_start().starts_with('[') => {
+            let data = serde_json::from_str(text)
+                .map_err(|error| format!("this is no list of JSON: {error}"))?;
+            names_in(&data)
+        }
+        InputValue::Text(text) => Ok(text
+            .split(',')
+            .map(|name| name.trim().to_string())
+            .collect()),
+        InputValue::Json(data) => names_in(data),
     }
 }
 

@@ -33,6 +33,9 @@ pub struct Facts {
     pub overrides: Vec<IndexMap<ServiceId, FieldValues>>,
     /// Fields fixed for this run on the command line; they beat overrides.
     pub fixed: IndexMap<ServiceId, FieldValues>,
+    /// All fields that are fixed so, by their paths: `web.image`, `prod.eu.host`.
+    #[serde(default, skip_serializing_if = "IndexMap::is_empty")]
+    pub set: IndexMap<Name, Value>,
     /// Variables of the caller's environment that the program reads.
     pub env: IndexMap<Name, Option<Name>>,
     /// Files that the program reads, by folder-giving source and path.
@@ -311,6 +314,22 @@ pub enum FieldOwner {
     Override(InfrastructureId, ServiceId),
 }
 
+impl FieldOwner {
+    /// What it is called on the command line.
+    fn name(self, program: &Program) -> Option<&Name> {
+        match self {
+            Self::Service(id) | Self::Override(_, id) => {
+                program.services.get(id.0 as usize).map(|it| &it.name)
+            }
+            Self::Environment(id) => program.environments.get(id.0 as usize).map(|it| &it.name),
+            Self::Infrastructure(id) => program
+                .infrastructures
+                .get(id.0 as usize)
+                .map(|it| &it.name),
+        }
+    }
+}
+
 #[derive(Debug, Clone)]
 enum GlobalState {
     Untouched,
@@ -345,6 +364,12 @@ impl<'a> FactFinder<'a> {
     pub fn facts(self) -> Result<Facts, Vec<Diagnostic>> {
         let program = self.program;
         let mut facts = Facts::default();
+        for ((owner, field), value) in &self.given.fields {
+            if let Some(owner) = owner.name(program) {
+                let path = format!("{owner}.{field}");
+                facts.set.insert(path.into(), value.clone());
+            }
+        }
         for at in 0..program.globals.len() {
             let value = self.global(GlobalId(at as u32));
             facts.globals.push(value.unwrap_or(Value::None));

@@ -105,7 +105,7 @@ pub(super) fn token_at(text: &str, at: usize) -> Option<Token> {
             (TokenKind::Text, at + if long { 3 } else { 1 })
         }
         b'_' | b'a'..=b'z' | b'A'..=b'Z' => (TokenKind::Word, word_end(text, at)),
-        b'0'..=b'9' => (TokenKind::Number, number_end(bytes, at)),
+        b'0'..=b'9' => (TokenKind::Number, number_end(text, at)),
         0..=31 | 127 => (TokenKind::Strange, at + 1),
         128.. => wide(text, at),
         _ => {
@@ -121,11 +121,11 @@ pub(super) fn token_at(text: &str, at: usize) -> Option<Token> {
     })
 }
 
-/// A token that begins with a character beyond ASCII.
+/// A token that begins with a character beyond ASCII. Only a letter begins a word: a digit of
+/// another script, or `²`, begins nothing.
 fn wide(text: &str, at: usize) -> (TokenKind, usize) {
     match text.get(at..).and_then(|rest| rest.chars().next()) {
         Some(char) if char.is_alphabetic() => (TokenKind::Word, word_end(text, at)),
-        Some(char) if char.is_alphanumeric() => (TokenKind::Sign, at + char.len_utf8()),
         Some(char) => (TokenKind::Strange, at + char.len_utf8()),
         None => (TokenKind::Strange, at + 1),
     }
@@ -155,14 +155,22 @@ pub(super) fn word_end(text: &str, at: usize) -> usize {
     }
 }
 
-fn number_end(bytes: &[u8], at: usize) -> usize {
+/// Where the number ends that begins at `at`, with all letters and digits that stand at it: what
+/// is wrong with them is said of the whole.
+fn number_end(text: &str, at: usize) -> usize {
+    let bytes = text.as_bytes();
     let mut end = at;
     while let Some(byte) = bytes.get(end) {
         let point = *byte == b'.' && bytes.get(end + 1).is_some_and(u8::is_ascii_digit);
-        if !(byte.is_ascii_alphanumeric() || *byte == b'_' || point) {
-            break;
-        }
-        end += 1;
+        end += match byte {
+            b'0'..=b'9' | b'a'..=b'z' | b'A'..=b'Z' | b'_' => 1,
+            b'.' if point => 1,
+            128.. => match text.get(end..).and_then(|rest| rest.chars().next()) {
+                Some(char) if char.is_alphanumeric() => char.len_utf8(),
+                _ => break,
+            },
+            _ => break,
+        };
     }
     end + usize::from(bytes.get(end) == Some(&b'%'))
 }

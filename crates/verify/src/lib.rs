@@ -7,6 +7,7 @@ pub mod conformance;
 pub mod deadlock;
 mod every_pipeline;
 mod lock_limits;
+mod missing_files;
 pub mod simulate;
 pub mod testing;
 pub mod what_if;
@@ -33,7 +34,8 @@ pub fn proved(bound: BoundInputs) -> Result<Plan, Vec<Diagnostic>> {
 
 /// Plans every pipeline of a program that needs no inputs, and returns what is wrong with them, and
 /// with the patterns of its tests: what `check` can say beyond types. What depends on the caller's
-/// environment or on files that are read while planning is left to the run.
+/// environment or on what is in files that are read while planning is left to the run; files that
+/// are not there are warnings.
 pub fn check(
     program: &Program,
     environment: &dyn EnvironmentVariables,
@@ -49,5 +51,7 @@ pub fn check(
     for mistake in testing::stray_patterns(program) {
         mistakes.add(mistake);
     }
-    mistakes.into_list()
+    let mut found = mistakes.into_list();
+    found.extend(missing_files::missing_files(program, files));
+    found
 }

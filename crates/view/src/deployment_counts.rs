@@ -40,7 +40,8 @@ impl StatusCounts {
         self.by_status[status as usize] += 1;
     }
 
-    fn remove(&mut self, status: Status) {
+    /// Takes one back.
+    pub(super) fn remove(&mut self, status: Status) {
         let count = &mut self.by_status[status as usize];
         *count = count.saturating_sub(1);
     }

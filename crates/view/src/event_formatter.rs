@@ -56,6 +56,8 @@ pub(super) struct EventFormatter {
     reported_failures: HashSet<NodePath>,
     /// The barriers at which someone waits.
     barriers: HashSet<String>,
+    /// For each `verify` that is going on what has been looked at in it once.
+    looked_at: HashMap<NodePath, HashSet<NodePath>>,
     lines: Vec<(LineWeight, StyledLine)>,
 }
 
@@ -72,6 +74,7 @@ impl EventFormatter {
             open: HashMap::new(),
             reported_failures: HashSet::new(),
             barriers: HashSet::new(),
+            looked_at: HashMap::new(),
             lines: Vec::new(),
         }
     }
@@ -87,7 +90,7 @@ impl EventFormatter {
     /// How many nodes and failures are stored.
     #[cfg(test)]
     pub(super) fn replayed(&self) -> usize {
-        self.open.len() + self.barriers.len() + self.reported_failures.len()
+        self.open.len() + self.barriers.len() + self.reported_failures.len() + self.looked_at.len()
     }
 
     /// Sets the width in columns; on a narrow screen names take half of them.
@@ -104,6 +107,7 @@ impl EventFormatter {
     ) -> impl Iterator<Item = (LineWeight, StyledLine)> {
         self.now = Some(moment(event));
         self.began = self.began.or(self.now);
+        let again = self.looks_again(&event.what);
         match &event.what {
             RunEventKind::RunStarted { run, pipeline } => {
                 let words = StyledLine::of(Tone::Dim, format!("run {}", text::clean(run)));
@@ -164,7 +168,43 @@ impl EventFormatter {
             }
             RunEventKind::RunFinished { .. } => {}
         }
+        if again {
+            // A `verify` says at its end whether all of its rounds were good.
+            self.lines.clear();
+        }
         self.lines.drain(..)
+    }
+
+    /// Whether an event belongs to a later round of a `verify`, and reports nothing bad.
+    fn looks_again(&mut self, what: &RunEventKind) -> bool {
+        let (node, kind, good) = match what {
+            RunEventKind::NodeStarted { node, kind, .. } => (node, *kind, true),
+            RunEventKind::NodeOutput { node, .. } => (node, NodeKind::Run, true),
+            RunEventKind::NodeFinished {
+                node, kind, status, ..
+            } => (node, *kind, status.is_good()),
+            RunEventKind::NodeWaiting { .. }
+            | RunEventKind::RunStarted { .. }
+            | RunEventKind::RunResumed { .. }
+            | RunEventKind::RunFinished { .. } => return false,
+        };
+        let ends = matches!(what, RunEventKind::NodeFinished { .. });
+        if kind == NodeKind::Verify {
+            match ends {
+                true => drop(self.looked_at.remove(node)),
+                false => drop(self.looked_at.insert(node.clone(), HashSet::new())),
+            }
+            return false;
+        }
+        let around = node_path::ancestors(node).find(|above| self.looked_at.contains_key(*above));
+        let Some(seen) = around.and_then(|around| self.looked_at.get_mut(around)) else {
+            return false;
+        };
+        let again = match ends {
+            true => !seen.insert(node.clone()),
+            false => seen.contains(node),
+        };
+        again && good
     }
 
     /// Whether a node is in a handler of something that has failed.
@@ -321,6 +361,11 @@ impl EventFormatter {
     fn deployed(&mut self, end: &NodeEnd<'_>, deployment: Option<&DeploymentRecord>) {
         let before = deployment.and_then(|deployment| deployment.before.as_deref());
         let after = deployment.and_then(|deployment| deployment.after.as_deref());
+        // An empty one says that nothing is there.
+        let (before, after) = (
+            before.filter(|text| !text.is_empty()),
+            after.filter(|text| !text.is_empty()),
+        );
         let mut words = StyledLine::new();
         match end.status {
             Status::Succeeded => {
@@ -417,11 +462,11 @@ impl EventFormatter {
         let good = match kind {
             NodeKind::Step if succeeded => "done",
             NodeKind::Step if end.status == Status::Cancelled => "cancelled",
-            NodeKind::Run | NodeKind::Action
-                if succeeded && end.took.is_some_and(|took| took >= LONG_COMMAND_MS) =>
-            {
+            NodeKind::Run if succeeded && end.took.is_some_and(|took| took >= LONG_COMMAND_MS) => {
                 &end.what
             }
+            // An action writes nothing that would be seen.
+            NodeKind::Action if succeeded => "done",
             NodeKind::Verify if succeeded => "verified",
             NodeKind::Approve if succeeded => "approved",
             NodeKind::Undo if succeeded || end.status == Status::RolledBack => "undone",

@@ -203,6 +203,8 @@ pub(super) fn success() -> EventScript {
             NodeKind::Approve,
             WaitReason::Approval {
                 question: "Ship v2 to production?".into(),
+                choices: vec!["yes".into(), "no".into()],
+                within_ms: Some(3_600_000),
             },
         )
         .pass(185_000)

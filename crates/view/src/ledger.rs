@@ -14,6 +14,9 @@ use super::deployment_counts::StatusCounts;
 use super::style::{LineSymbol, StyledLine, Tone};
 use super::{RunSummary, Style, path, phrases, text};
 
+/// At most so many deployments are named in a sentence.
+const MAX_NAMED: usize = 3;
+
 /// The command that shows the whole output of a node.
 #[derive(Debug, Clone)]
 pub struct LogsCommand {
@@ -134,6 +137,9 @@ impl LedgerFormat<'_> {
             let comma = if ends.is_empty() { "" } else { ", " };
             ends.push_str(&format!("{comma}{unfinished} unfinished"));
         }
+        if ends.is_empty() {
+            ends = cells_text(summary);
+        }
         if !ends.is_empty() {
             line.add(Tone::Plain, format!(": {ends}"));
         }
@@ -145,6 +151,19 @@ impl LedgerFormat<'_> {
             let why = text::first_line(&failure.message, self.style.ellipsis());
             lines.push(StyledLine::of(Tone::Dim, format!("  {why}")));
         }
+        let broken: Vec<String> = (summary.rows())
+            .filter(|row| row.status == Status::RollbackFailed)
+            .map(|row| format!("{} on {}", row.service, row.target))
+            .collect();
+        if summary.status() == Some(Status::RollbackFailed) && !self.next.is_empty() {
+            let what = match broken.as_slice() {
+                [] => String::from("what was not rolled back"),
+                all if all.len() <= MAX_NAMED => text::clean(&all.join(", ")).into_owned(),
+                all => phrases::count_text(all.len(), "deployment"),
+            };
+            let words = format!("  bring {what} into order by hand, and then");
+            lines.push(StyledLine::of(Tone::Plain, words));
+        }
         for next in &self.next {
             let mut line = StyledLine::of(Tone::Plain, "  ");
             line.add(Tone::Bold, text::clean(next));
@@ -152,4 +171,24 @@ impl LedgerFormat<'_> {
         }
         lines
     }
+}
+
+/// `38 of 40 cells done, 1 failed`
+fn cells_text(summary: &RunSummary) -> String {
+    let (counts, planned) = summary.cells();
+    if planned == 0 {
+        return String::new();
+    }
+    let good = counts.of(Status::Succeeded);
+    let mut words = match good == planned {
+        true => format!("{} done", phrases::count_text(planned, "cell")),
+        false => format!("{good} of {} done", phrases::count_text(planned, "cell")),
+    };
+    for (status, word) in &phrases::STATUS_ORDER[1..] {
+        let count = counts.of(*status);
+        if count > 0 {
+            words.push_str(&format!(", {count} {word}"));
+        }
+    }
+    words
 }

@@ -3,6 +3,7 @@
 
 #![cfg_attr(test, allow(clippy::disallowed_methods, clippy::disallowed_types))]
 
+mod cell_counts;
 mod deployment_counts;
 mod event_formatter;
 #[cfg(test)]
@@ -15,6 +16,7 @@ pub mod path;
 pub mod phrases;
 pub mod plain;
 pub mod plan;
+mod plan_order;
 pub mod style;
 mod summary;
 #[cfg(test)]
@@ -58,6 +60,11 @@ pub trait RunObserver {
     /// Clears the screen area for a question: nothing is drawn until [`RunObserver::proceed`].
     fn pause(&mut self) -> io::Result<()> {
         Ok(())
+    }
+
+    /// The same, but what is drawn stays on the screen, above the question.
+    fn pause_below(&mut self) -> io::Result<()> {
+        self.pause()
     }
 
     /// Resumes drawing after [`RunObserver::pause`].

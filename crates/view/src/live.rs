@@ -10,9 +10,10 @@ use std::io::{self, Write};
 
 use jiff::Timestamp;
 
-use lockstep_base::node_path::NodePath;
 use lockstep_engine::run_event::RunEvent;
+use lockstep_outline::PlannedWork;
 
+use super::cell_counts::CellCounts;
 use super::deployment_counts::DeploymentCounts;
 use super::event_formatter::{EventFormatter, LineWeight};
 use super::style::StyledLine;
@@ -42,6 +43,7 @@ pub struct LiveObserver<W> {
     size: Box<dyn FnMut() -> (u16, u16) + Send>,
     board: RunBoard,
     tally: DeploymentCounts,
+    cells: CellCounts,
     narrator: EventFormatter,
     /// Lasting text since the last drawing.
     lasting: String,
@@ -63,6 +65,7 @@ impl<W: Write> LiveObserver<W> {
             size: Box::new(size),
             board: RunBoard::new(style),
             tally: DeploymentCounts::default(),
+            cells: CellCounts::default(),
             narrator: EventFormatter::new(style),
             lasting: String::new(),
             tree: String::new(),
@@ -73,10 +76,10 @@ impl<W: Write> LiveObserver<W> {
         }
     }
 
-    /// Sets how many deployments a stage will have, by its path; or the pipeline outside of its
-    /// stages. Without it the tree does not show how many are still to come.
-    pub fn expect(&mut self, stage: &NodePath, deployments: usize) {
-        self.board.expect(stage, deployments);
+    /// Sets how much is to be done in the pipeline or in a stage. Without it the tree does not show
+    /// how much is still to come.
+    pub fn expect(&mut self, work: &PlannedWork) {
+        self.board.expect(work);
     }
 
     fn draw(&mut self, now: i64) -> io::Result<()> {
@@ -85,7 +88,13 @@ impl<W: Write> LiveObserver<W> {
             width: usize::from(width),
             height: usize::from(height),
         };
-        let lines = frame::frame(&self.board, &self.tally, self.style, size, now);
+        let lines = frame::frame(
+            &self.board,
+            (&self.tally, &self.cells),
+            self.style,
+            size,
+            now,
+        );
         self.narrator.fit_name(size.width);
         self.show(&lines, size.width)?;
         self.drawn_at = Some(now);
@@ -148,6 +157,7 @@ impl<W: Write> LiveObserver<W> {
 impl<W: Write> RunObserver for LiveObserver<W> {
     fn event(&mut self, event: &RunEvent) -> io::Result<()> {
         self.tally.event(event);
+        self.cells.event(event);
         self.board.event(event);
         for (weight, line) in self.narrator.format_event(event, &self.tally) {
             if weight == LineWeight::Lasting {
@@ -188,6 +198,20 @@ impl<W: Write> RunObserver for LiveObserver<W> {
         }
         self.paused = true;
         self.finish()
+    }
+
+    fn pause_below(&mut self) -> io::Result<()> {
+        if self.paused {
+            return Ok(());
+        }
+        let now = self.drawn_at.unwrap_or(0);
+        self.draw(now)?;
+        self.paused = true;
+        // It is the past: what is drawn next stands below the answer.
+        self.drawn.clear();
+        self.tree.clear();
+        self.out.write_all(b"\n")?;
+        self.out.flush()
     }
 
     fn proceed(&mut self) -> io::Result<()> {

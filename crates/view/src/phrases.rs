@@ -66,7 +66,7 @@ pub fn span(ms: i64) -> String {
 }
 
 /// The time since the run began, as shown in a column: `0:07`, `1:04`, `1:02:03`.
-pub(super) fn timestamp(ms: i64) -> String {
+pub fn timestamp(ms: i64) -> String {
     let seconds = ms.max(0) / SECOND_MS;
     let (hours, minutes, seconds) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
     if hours > 0 {
@@ -98,16 +98,41 @@ pub fn wait_text(waiting: &WaitReason, since: Option<i64>) -> String {
             of,
             after_ms,
             ..
-        } => match left(*after_ms) {
-            left if left < SECOND_MS && since.is_some() => format!("retry {attempt} of {of} now"),
-            left if since.is_some() => format!("retry {attempt} of {of} in {}", elapsed_text(left)),
-            left => format!("retry {attempt} of {of} in {}", span(left)),
-        },
+        } => {
+            // The first try is no retry.
+            let (attempt, of) = (attempt.saturating_sub(1), of.saturating_sub(1));
+            match left(*after_ms) {
+                left if left < SECOND_MS && since.is_some() => {
+                    format!("retry {attempt} of {of} now")
+                }
+                left if since.is_some() => {
+                    format!("retry {attempt} of {of} in {}", elapsed_text(left))
+                }
+                0 => format!("retry {attempt} of {of}"),
+                left => format!("retry {attempt} of {of} in {}", span(left)),
+            }
+        }
         WaitReason::Time { after_ms } if since.is_some() => {
             format!("waits: {} left", elapsed_text(left(*after_ms)))
         }
         WaitReason::Time { after_ms } => format!("waits {}", span(*after_ms)),
-        WaitReason::Approval { question } => format!("waits for approval: {}", clean(question)),
+        WaitReason::Approval {
+            question,
+            choices,
+            within_ms,
+        } => {
+            let asks = choices.iter().any(|choice| &**choice == "retry");
+            let what = match asks {
+                true => "asks what to do",
+                false => "waits for approval",
+            };
+            let limit = match (within_ms, since) {
+                (None, _) => String::new(),
+                (Some(within), None) => format!(" for {} at most", span(*within)),
+                (Some(within), Some(_)) => format!(", {} left", elapsed_text(left(*within))),
+            };
+            format!("{what}{limit}: {}", clean(question))
+        }
     }
 }
 
@@ -317,9 +342,9 @@ mod tests {
             after_ms: 3_000,
             failure: None,
         };
-        assert_eq!(wait_text(&retry, None), "retry 2 of 4 in 3s");
-        assert_eq!(wait_text(&retry, Some(1_000)), "retry 2 of 4 in 2s");
-        assert_eq!(wait_text(&retry, Some(9_000)), "retry 2 of 4 now");
+        assert_eq!(wait_text(&retry, None), "retry 1 of 3 in 3s");
+        assert_eq!(wait_text(&retry, Some(1_000)), "retry 1 of 3 in 2s");
+        assert_eq!(wait_text(&retry, Some(9_000)), "retry 1 of 3 now");
         let pause = WaitReason::Time { after_ms: 300_000 };
         assert_eq!(wait_text(&pause, None), "waits 5m");
         assert_eq!(wait_text(&pause, Some(48_000)), "waits: 4m 12s left");

@@ -13,7 +13,11 @@ use lockstep_engine::run_event::{
     DeploymentRecord, Failure, NodeKind, RunEvent, RunEventKind, Status,
 };
 use lockstep_lang::ir::FailureClass;
+use lockstep_outline::Outline;
 
+use super::cell_counts::CellCounts;
+use super::deployment_counts::StatusCounts;
+use super::plan_order::{PlanOrder, by_number};
 use super::style::MAX_SHOWN_CHARS;
 use super::{RunObserver, moment, path, text};
 
@@ -151,6 +155,8 @@ pub struct RunSummary {
     running: HashMap<NodePath, OutputExcerpt>,
     stopped: VecDeque<OutputExcerpt>,
     skipped_stages: Vec<NodePath>,
+    cells: CellCounts,
+    planned_cells: u64,
     events: u64,
 }
 
@@ -191,7 +197,32 @@ impl RunSummary {
         Some((self.last? - self.began?).max(0))
     }
 
-    /// The deployments, in the order in which they first appeared.
+    /// Puts the deployments into the order of the plan, those of one infrastructure together, and
+    /// notes how many cells the loops have that deploy nothing.
+    pub fn by_plan(&mut self, outline: &Outline) {
+        let order = PlanOrder::of(outline);
+        let mut rows: Vec<(usize, NodePath, LedgerRow)> = std::mem::take(&mut self.rows)
+            .into_iter()
+            .map(|(node, row)| (order.place(&node), node, row))
+            .collect();
+        rows.sort_by(|a, b| a.0.cmp(&b.0).then_with(|| by_number(&a.1, &b.1)));
+        let mut targets: IndexMap<Name, Vec<(NodePath, LedgerRow)>> = IndexMap::new();
+        for (_, node, row) in rows {
+            let of_target = targets.entry(row.target.clone()).or_default();
+            of_target.push((node, row));
+        }
+        self.rows = targets.into_values().flatten().collect();
+        self.planned_cells = outline.cells_without_deployments();
+    }
+
+    /// The cells of loops that deploy nothing, by how they ended, and how many there are in all.
+    pub(super) fn cells(&self) -> (&StatusCounts, usize) {
+        let counts = self.cells.all();
+        let planned = usize::try_from(self.planned_cells).unwrap_or(usize::MAX);
+        (counts, planned.max(counts.total()))
+    }
+
+    /// The deployments, in the order in which they first appeared, or that of the plan.
     pub fn rows(&self) -> impl ExactSizeIterator<Item = &LedgerRow> {
         self.rows.values()
     }
@@ -220,6 +251,7 @@ impl RunSummary {
         let now = Some(moment(event));
         self.began = self.began.or(now);
         self.last = now;
+        self.cells.event(event);
         match &event.what {
             RunEventKind::RunStarted { run, .. } => {
                 self.run = Some(run.clone());
@@ -349,8 +381,8 @@ impl RunSummary {
             row.service = deployment.service.clone();
             row.target = deployment.target.clone();
             // The last report counts, but a missing value does not clear an earlier one.
-            row.before = deployment.before.clone().or(row.before.take());
-            row.after = deployment.after.clone().or(row.after.take());
+            row.before = version(deployment.before.as_ref()).or(row.before.take());
+            row.after = version(deployment.after.as_ref()).or(row.after.take());
         }
         row.failed =
             (row.failed || failed) && !matches!(status, Status::Succeeded | Status::Skipped);
@@ -542,4 +574,9 @@ impl RunSummary {
             .cloned()
             .collect()
     }
+}
+
+/// A version that a workflow has reported. An empty one says that nothing is there.
+fn version(reported: Option<&String>) -> Option<String> {
+    reported.filter(|text| !text.is_empty()).cloned()
 }

@@ -287,3 +287,28 @@ fn deployments_of_two_stages_are_told_apart() {
     script.run_ends(Status::Succeeded, None);
     insta::assert_snapshot!("ledger_twice", plainly(&script));
 }
+
+#[test]
+fn a_verification_shows_its_first_round() {
+    let (verify, run) = ("release/verify", "release/verify/run");
+    let mut script = EventScript::new();
+    script.start(verify, NodeKind::Verify);
+    for round in 0..3 {
+        script
+            .start_with(run, NodeKind::Run, "check")
+            .out(run, &format!("round {round}"))
+            .end(run, NodeKind::Run, Status::Succeeded);
+    }
+    let why = failure(run, FailureClass::Exit, "exited with 1");
+    script
+        .start_with(run, NodeKind::Run, "check")
+        .fail(run, NodeKind::Run, &why)
+        .fail(verify, NodeKind::Verify, &why);
+    let shown = plain(&script, Style::PLAIN);
+    assert_eq!(shown.matches("$ check").count(), 1, "{shown}");
+    assert!(
+        shown.contains("round 0") && !shown.contains("round 1"),
+        "{shown}"
+    );
+    assert!(shown.contains("exited with 1"), "{shown}");
+}

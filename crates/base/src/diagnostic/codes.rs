@@ -475,6 +475,8 @@ codes! {
     BACKGROUND_OUTPUT = "L0404";
     /// A value written to `$LOCKSTEP_OUTPUT` in a way that can be forged.
     FORGEABLE_OUTPUT = "L0405";
+    /// A line of a command begins with an option, and so is a command of its own.
+    OPTION_ALONE = "L0406";
 
     /// An approval while infrastructures are locked.
     APPROVAL_UNDER_LOCK = "L0501";

@@ -5,6 +5,8 @@ use std::io::{ErrorKind, IsTerminal, Write};
 use std::sync::mpsc::{self, TryRecvError};
 use std::time::Duration;
 
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
 use nix::sys::signal::{SigSet, Signal};
 
 use lockstep_base::diagnostic::render::clean_line;
@@ -22,6 +24,8 @@ const FOREGROUND_POLL_INTERVAL: Duration = Duration::from_millis(100);
 pub(super) struct PendingQuestion {
     pub(super) node: NodePath,
     pub(super) question: Question,
+    /// When nobody's answer counts any more.
+    pub(super) until: Option<Timestamp>,
     pub(super) answer: AnswerSender,
 }
 
@@ -103,7 +107,13 @@ impl QuestionPrompt {
     /// Asks the next question. What was typed before is discarded: it cannot be an answer to a
     /// question that had not been shown.
     fn print_question(&mut self) {
-        let Some(PendingQuestion { node, question, .. }) = self.open.front() else {
+        let Some(PendingQuestion {
+            node,
+            question,
+            until,
+            ..
+        }) = self.open.front()
+        else {
             return;
         };
         let typed = rustix::termios::QueueSelector::IFlush;
@@ -118,6 +128,10 @@ impl QuestionPrompt {
             Question::Failed { text } => text.clone(),
         };
         show(&question_text(node, &text));
+        if let Some(until) = until {
+            let until = until.to_zoned(TimeZone::system());
+            show(&format!("  until {}\n", until.strftime("%H:%M:%S")));
+        }
         show(&format!("  {}? ", choices(question)));
     }
 }

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use super::super::arguments::RunFormat;
 use super::super::exit::Exit;
 use super::super::files::CallerEnvironment;
+use super::super::next_commands;
 use super::super::output::Output;
 use super::super::state;
 use super::super::terminal;
@@ -22,6 +23,7 @@ use lockstep_base::diagnostic::{Diagnostic, codes};
 use lockstep_base::source::Sources;
 use lockstep_engine::BrokenInvariant;
 use lockstep_engine::run_event::Status;
+use lockstep_outline::Outline;
 use lockstep_plan::{BoundInputs, Plan, RunFacts};
 use lockstep_runtime::driver::{DriveError, DriverExit, RecordedRun, RunPersistence};
 use lockstep_runtime::journal::JournalError;
@@ -32,6 +34,9 @@ use lockstep_view::{
     JsonObserver, LedgerFormat, LiveObserver, LogsCommand, PlainObserver, RunObserver, RunSummary,
     Style,
 };
+
+/// At least so many cells of each loop have their places in a ledger.
+const LISTED_CELLS: usize = 1_000;
 
 /// A run to execute.
 pub(crate) struct RunJob {
@@ -227,7 +232,8 @@ async fn execute(
     let ended = session.drive(&mut host, controls).await;
     signals.abort();
     let stray = host.plan_violation();
-    let (summary, broken) = host.finish();
+    let (mut summary, broken) = host.finish();
+    summary.by_plan(&outline_of(&job.plan, &summary));
     // If the journal does not match, nothing was done.
     let refused = matches!(&ended, DriverExit::Broken(error) if error.is_before_start());
     let began = !refused && (begun || summary.run().is_some());
@@ -357,18 +363,16 @@ fn broke_its_rules(
     output.complain(&text);
 }
 
-/// The command that resumes or retries.
+/// The commands that resume or retry.
 fn next(job: &RunJob, record: &RunRecord, ended: &DriverExit) -> Vec<String> {
     let Some(recorded) = &record.by else {
         return Vec::new();
     };
-    let command = match ended {
-        DriverExit::Ended(Status::Succeeded) => return Vec::new(),
-        DriverExit::Ended(_) => "retry",
-        DriverExit::Stopped | DriverExit::Broken(_) => "resume",
-    };
     let state = state::words(recorded.store().folder());
-    vec![format!("lockstep {command} {}{state}", job.facts.id)]
+    match ended {
+        DriverExit::Ended(status) => next_commands::after(*status, &job.facts.id, &state),
+        DriverExit::Stopped | DriverExit::Broken(_) => next_commands::resume(&job.facts.id, &state),
+    }
 }
 
 fn ledger(
@@ -395,6 +399,11 @@ fn ledger(
     // Writing to memory does not fail.
     let _ = ledger.print(&mut text, summary);
     output.print(&format!("\n{}", String::from_utf8_lossy(&text)));
+}
+
+/// The outline of a plan with all cells that a run has deployed to.
+pub(crate) fn outline_of(plan: &Plan, summary: &RunSummary) -> Outline {
+    Outline::with(plan, summary.rows().len().max(LISTED_CELLS))
 }
 
 fn style(output: &Output) -> Style {
@@ -429,9 +438,9 @@ fn live(plan: &Plan, style: Style) -> LiveObserver<std::io::Stdout> {
         size.map_or((100, 30), |size| (size.ws_col.max(20), size.ws_row.max(5)))
     };
     let mut live = LiveObserver::new(std::io::stdout(), style, size);
-    let outline = lockstep_outline::Outline::of(plan);
-    for (stage, deployments) in outline.stages() {
-        live.expect(stage, usize::try_from(deployments).unwrap_or(usize::MAX));
+    let outline = Outline::of(plan);
+    for work in outline.work() {
+        live.expect(&work);
     }
     live
 }

@@ -1,10 +1,13 @@
 //! The host of a run for the command line: events go to the report and the ledger, questions to the
 //! person at the terminal.
 
+use std::collections::HashMap;
 use std::io::{self, Write};
 
+use jiff::{SignedDuration, Timestamp};
+
 use super::ask::{PendingQuestion, QuestionPrompt, is_in_foreground};
-use crate::approve::said;
+use crate::approve::{answers_to, said};
 use lockstep_api::session::SessionHost;
 use lockstep_base::diagnostic::render::{clean, clean_line};
 use lockstep_base::node_path::NodePath;
@@ -39,6 +42,8 @@ pub(super) struct TerminalHost {
     /// Whether events from before a resume are shown.
     remembers: bool,
     broken: Option<io::Error>,
+    /// Until when answers are waited for.
+    until: HashMap<NodePath, Timestamp>,
     /// The first deviation from the plan, if there is one.
     plan_violation: Option<Violation>,
     clock: SystemClock,
@@ -58,6 +63,7 @@ impl TerminalHost {
             paused: false,
             remembers: false,
             broken: None,
+            until: HashMap::new(),
             plan_violation: None,
             clock: SystemClock::new(),
         }
@@ -113,6 +119,26 @@ impl TerminalHost {
         }
     }
 
+    /// Remembers until when an answer is waited for.
+    fn note_limit(&mut self, event: &RunEvent) {
+        match &event.what {
+            RunEventKind::NodeWaiting {
+                node,
+                waiting:
+                    WaitReason::Approval {
+                        within_ms: Some(within),
+                        ..
+                    },
+                ..
+            } => {
+                let until = event.at.checked_add(SignedDuration::from_millis(*within));
+                self.until.extend(until.map(|until| (node.clone(), until)));
+            }
+            RunEventKind::NodeFinished { node, .. } => drop(self.until.remove(node)),
+            _ => {}
+        }
+    }
+
     fn proceed(&mut self) {
         if self.paused && self.asker.is_idle() {
             self.paused = false;
@@ -125,6 +151,7 @@ impl TerminalHost {
 impl RunHost for TerminalHost {
     fn observe(&mut self, event: &RunEvent) {
         self.proceed();
+        self.note_limit(event);
         self.summary.take(event);
         if self.broken.is_none() {
             let written = self.shown.event(event);
@@ -177,10 +204,7 @@ impl RunHost for TerminalHost {
             return answer.answer(nobody(question, reason));
         }
         if let (false, Some(command)) = (QuestionPrompt::is_possible(), &self.elsewhere) {
-            let how = match question {
-                Question::Approve { .. } => "--yes",
-                Question::Failed { .. } => "--choose retry",
-            };
+            let how = answers_to(question);
             if !self.quiet {
                 self.print(&format!("answer with: {command} {how}\n"));
             }
@@ -198,12 +222,13 @@ impl RunHost for TerminalHost {
         }
         if !self.paused {
             self.paused = true;
-            let cleared = self.shown.pause();
-            self.note(cleared);
+            let left = self.shown.pause_below();
+            self.note(left);
         }
         self.asker.ask(PendingQuestion {
             node: node.clone(),
             question: question.clone(),
+            until: self.until.get(node).cloned(),
             answer,
         });
     }

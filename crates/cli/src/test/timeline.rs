@@ -149,9 +149,13 @@ fn waits(waiting: &WaitReason) -> String {
             format!("waits at barrier {name}, {arrived} of {expected}")
         }
         WaitReason::Lock { names, .. } => format!("waits for the lock of {}", names.join(", ")),
-        WaitReason::Retry { attempt, of, .. } => format!("waits for retry {attempt} of {of}"),
+        WaitReason::Retry { attempt, of, .. } => format!(
+            "waits for retry {} of {}",
+            attempt.saturating_sub(1),
+            of.saturating_sub(1)
+        ),
         WaitReason::Time { .. } => String::from("waits"),
-        WaitReason::Approval { question } => format!("asks: {question}"),
+        WaitReason::Approval { question, .. } => format!("asks: {question}"),
     }
 }
 

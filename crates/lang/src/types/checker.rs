@@ -7,7 +7,7 @@ use crate::eval::{Expr, ExprKind, Slot};
 use crate::resolve::Modules;
 use lockstep_base::diagnostic::{Diagnostic, Diagnostics};
 use lockstep_base::source::{FileId, Name, Span};
-use lockstep_base::value::Type;
+use lockstep_base::value::{Type, Value};
 use lockstep_syntax::ast;
 
 use super::globals::GlobalProgress;
@@ -41,6 +41,18 @@ impl Typed {
     /// Represents an expression that has been reported: it fits everywhere and is never known.
     pub fn unknown(span: Span) -> Self {
         Self::of(poison(span), Type::Any)
+    }
+
+    /// A whole number that is written where a float is wanted, or beside one, is a float. What is
+    /// computed stays what it is.
+    pub fn written_float(self) -> Self {
+        match self.expr.as_const() {
+            Some(Value::Int(value)) => {
+                let value = Value::Float(*value as f64);
+                Self::new(ExprKind::Const(value), self.expr.span, Type::Float)
+            }
+            _ => self,
+        }
     }
 }
 

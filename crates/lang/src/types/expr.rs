@@ -253,20 +253,28 @@ impl Checker<'_> {
             Some(Type::List(of)) => Some(&**of),
             _ => None,
         };
+        let mut read = Vec::with_capacity(items.len());
+        let mut floats = false;
+        for item in items {
+            let typed = match &item.kind {
+                Form::Star(of) => self.spread(locals, of, item.span),
+                _ => self.expr(locals, item, element),
+            };
+            floats |= is_float(&typed.ty);
+            read.push(typed);
+        }
         let mut found: Vec<ListItem> = Vec::new();
         let mut common = Type::Any;
         let mut first: Option<(Span, Type)> = None;
-        for item in items {
-            let (value, ty, spread) = if let Form::Star(of) = &item.kind {
-                let typed = self.spread(locals, of, item.span);
-                let ty = match typed.ty {
-                    Type::List(of) => *of,
-                    _ => Type::Any,
-                };
-                (typed.expr, ty, true)
-            } else {
-                let typed = self.expr(locals, item, element);
-                (typed.expr, typed.ty, false)
+        for (item, typed) in items.iter().zip(read) {
+            let (value, ty, spread) = match (&item.kind, typed.ty) {
+                (Form::Star(_), Type::List(of)) => (typed.expr, *of, true),
+                (Form::Star(_), _) => (typed.expr, Type::Any, true),
+                (_, ty) => {
+                    let typed = Typed { ty, ..typed };
+                    let typed = if floats { typed.written_float() } else { typed };
+                    (typed.expr, typed.ty, false)
+                }
             };
             if ty == Type::Nothing {
                 self.report(errors::no_value(item.span));
@@ -306,6 +314,11 @@ impl Checker<'_> {
         locals.learn(&facts.fails);
         let otherwise = self.expr(locals, otherwise, want);
         locals.release(mark);
+        let (then, otherwise) = match (is_float(&then.ty), is_float(&otherwise.ty)) {
+            (true, false) => (then, otherwise.written_float()),
+            (false, true) => (then.written_float(), otherwise),
+            _ => (then, otherwise),
+        };
         let Some(ty) = super::unify(&then.ty, &otherwise.ty) else {
             self.report(errors::mixed_branches(&then, &otherwise));
             return Typed::unknown(span);
@@ -403,6 +416,13 @@ impl Checker<'_> {
             }
         });
         late
+    }
+}
+
+fn is_float(ty: &Type) -> bool {
+    match ty {
+        Type::Optional(of) => **of == Type::Float,
+        ty => *ty == Type::Float,
     }
 }
 

@@ -153,7 +153,10 @@ impl Checker<'_> {
                 ..Typed::unknown(span)
             };
         }
-        let left = floating(left, op, &right.ty);
+        let left = match right.ty {
+            Type::Float if is_arithmetic(op) => left.written_float(),
+            _ => left,
+        };
         if op == BinaryOp::Else
             && !matches!(
                 left.ty,
@@ -216,24 +219,14 @@ fn is_equality(op: BinaryOp) -> bool {
     matches!(op, BinaryOp::Eq | BinaryOp::Ne)
 }
 
-/// A whole number that is written next to a float is one itself.
-fn floating(typed: Typed, op: BinaryOp, other: &Type) -> Typed {
+fn is_arithmetic(op: BinaryOp) -> bool {
     use BinaryOp::{Add, Div, Mul, Rem, Sub};
-    let arithmetic = matches!(op, Add | Sub | Mul | Div | Rem);
-    match typed.expr.as_const() {
-        Some(Value::Int(value)) if arithmetic && *other == Type::Float => Typed::new(
-            ExprKind::Const(Value::Float(*value as f64)),
-            typed.expr.span,
-            Type::Float,
-        ),
-        _ => typed,
-    }
+    matches!(op, Add | Sub | Mul | Div | Rem)
 }
 
 /// There is no implicit conversion of a computed int to a float.
 fn mixes_numbers(op: BinaryOp, left: &Type, right: &Type) -> bool {
-    use BinaryOp::{Add, Div, Mul, Rem, Sub};
-    matches!(op, Add | Sub | Mul | Div | Rem)
+    is_arithmetic(op)
         && matches!(
             (left, right),
             (Type::Int, Type::Float) | (Type::Float, Type::Int)

@@ -19,7 +19,7 @@ fn check(context: &Context<'_>, found: &mut Vec<Diagnostic>) {
     };
     if !source
         .text
-        .contains(|char| is_hidden(char) && !matches!(char, '\t' | '\r' | '\n'))
+        .contains(|char| is_hidden(char) && !matches!(char, '\t' | '\n'))
     {
         return;
     }
@@ -34,7 +34,8 @@ fn hidden(text: &str, token: Token) -> Option<Diagnostic> {
     let is_hidden_here = |(at, char): (usize, char)| {
         let allowed = match char {
             '\t' | '\n' => true,
-            '\r' => written[at + 1..].starts_with('\n') || at + 1 == written.len(),
+            // Editors end a line behind a carriage return alone, and the language does not.
+            '\r' => text[token.start + at + 1..].starts_with('\n'),
             // A mark at the beginning says how the file is encoded.
             '\u{feff}' => token.start + at == 0,
             _ => false,

@@ -1,6 +1,6 @@
-//! `stages-take-turns`: parallel stages that deploy several services to the same infrastructure and
-//! so wait for each other's locks. Stages whose services or infrastructures are only known at run
-//! time are not reported.
+//! `stages-take-turns`: parallel stages that deploy several services. On one infrastructure they
+//! wait for each other's locks; on several nobody sees what is deployed where at once. Stages whose
+//! services or infrastructures are only known at run time are not reported.
 
 use super::super::context::Context;
 use super::super::rule::Rule;
@@ -71,7 +71,8 @@ fn pair(plan: &Plan, first: &StageTargets, second: &StageTargets) -> Option<Diag
         .map(|place| place.name.to_string())
         .collect();
     if names.is_empty() {
-        return None;
+        let several = first.sum.services.len().min(second.sum.services.len()) > 1;
+        return several.then(|| side_by_side(first, second));
     }
     let shown = match names.len() {
         0..4 => or_list(&names).replace(" or ", " and "),
@@ -90,4 +91,19 @@ fn pair(plan: &Plan, first: &StageTargets, second: &StageTargets) -> Option<Diag
                  infrastructure, with all its services",
             ),
     )
+}
+
+/// Both deploy several services: nobody sees any more what is deployed where at the same time.
+fn side_by_side(first: &StageTargets, second: &StageTargets) -> Diagnostic {
+    let message = format!(
+        "stages `{}` and `{}` are parallel, and both deploy several services",
+        first.name, second.name
+    );
+    Diagnostic::warning(codes::STAGES_TAKE_TURNS, second.span, message)
+        .here("one of them fails alone, while the other goes on")
+        .label(first.span, "the other one")
+        .help(
+            "make one stage with a matrix of services and infrastructures, whose order is written \
+             down; or put the stages one after the other",
+        )
 }

@@ -616,9 +616,6 @@ impl RecoveryLexer<'_, '_> {
             return at + 1;
         };
         let end = at + c.len_utf8();
-        if c.is_alphanumeric() {
-            return end;
-        }
         let quote = matches!(
             c,
             '\u{201c}' | '\u{201e}' | '\u{201d}' | '\u{2018}' | '\u{201a}' | '\u{2019}' | '\u{ab}'

@@ -54,7 +54,10 @@ pub(super) fn never_ends(world: &TestWorld, pipeline: Span) -> Diagnostic {
 }
 
 /// The `given`s that made nothing happen.
-pub(super) fn of_givens(world: &TestWorld) -> Vec<Diagnostic> {
+pub(super) fn of_givens<'p>(
+    world: &TestWorld,
+    planned: &dyn Fn() -> &'p [NodePath],
+) -> Vec<Diagnostic> {
     let mut found = Vec::new();
     for (rule, used) in world.rules.iter().zip(&world.uses) {
         if let Some(why) = &used.wrong
@@ -77,8 +80,16 @@ pub(super) fn of_givens(world: &TestWorld) -> Vec<Diagnostic> {
                     .here("this changes nothing")
                     .help_opt(commands_near(&glob.text, texts))
             }
+            (GivenTarget::Node(pattern), None)
+                if planned().iter().any(|path| pattern.matches(path)) =>
+            {
+                unused(format!("`{}` is never reached here", pattern.as_str()))
+                    .here("this changes nothing")
+                    .help("no schedule of this test comes to it: give inputs that lead there")
+            }
             (GivenTarget::Node(pattern), None) => {
                 let known = world.nodes.paths().map(|path| &**path);
+                let known = known.chain(planned().iter().map(NodePath::as_str));
                 let help = pattern_suggestions::help(pattern, known);
                 given_without_node(rule.span, pattern, help)
             }

@@ -238,18 +238,18 @@ impl PreparedTest {
 
     /// Collects everything that is wrong, in source order.
     fn conclude(&mut self, verdict: &mut TestVerdict) {
-        for diagnostic in diagnostics::of_givens(&self.world) {
-            verdict.findings.push(TestFinding {
-                diagnostic,
-                schedule: None,
-            });
-        }
         let outline = std::cell::OnceCell::new();
         let paths = || {
             outline
                 .get_or_init(|| pattern_suggestions::paths(&self.plan))
                 .as_slice()
         };
+        for diagnostic in diagnostics::of_givens(&self.world, &paths) {
+            verdict.findings.push(TestFinding {
+                diagnostic,
+                schedule: None,
+            });
+        }
         let mut nowhere = Vec::new();
         for expect in &self.expects {
             nowhere.push(diagnostics::of_expect(expect, &self.world.nodes, &paths));

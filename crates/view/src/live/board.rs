@@ -9,6 +9,7 @@ use crate::{Style, moment, phrases, text};
 use lockstep_base::node_path::{self, NodePath};
 use lockstep_base::source::Name;
 use lockstep_engine::run_event::{Failure, NodeKind, RunEvent, RunEventKind, Status, WaitReason};
+use lockstep_outline::PlannedWork;
 
 /// At most so many failures of a stage are stored for display.
 const MAX_KEPT_FAILURES: usize = 200;
@@ -45,6 +46,8 @@ pub(super) struct StageBoard {
     pub(super) waiting: Option<(WaitReason, Option<i64>)>,
     /// How many deployments it will have, if that is known.
     pub(super) expected: Option<usize>,
+    /// How many cells its loops will have, if it deploys nothing.
+    pub(super) cells: usize,
     pub(super) failed: Vec<BoardFailure>,
     pub(super) failed_more: usize,
     running: BTreeSet<u64>,
@@ -109,7 +112,7 @@ pub(super) enum SharedWait {
 impl SharedWait {
     fn of(waiting: &WaitReason) -> Self {
         match waiting {
-            WaitReason::Approval { question } => Self::Approval(question.clone()),
+            WaitReason::Approval { question, .. } => Self::Approval(question.clone()),
             WaitReason::Lock { names, .. } => Self::Lock(names.clone()),
             WaitReason::Barrier { name, .. } => Self::Barrier(name.clone()),
             WaitReason::Retry { .. } => Self::Retry,
@@ -187,10 +190,16 @@ impl RunBoard {
         }
     }
 
-    /// Sets how many deployments a stage, or the pipeline outside of its stages, will have.
-    pub(super) fn expect(&mut self, stage: &NodePath, deployments: usize) {
-        let at = self.stage(stage);
-        self.stages[at].expected = Some(deployments);
+    /// Sets how much is to be done in a stage, or in a pipeline.
+    pub(super) fn expect(&mut self, work: &PlannedWork) {
+        let number = |count| usize::try_from(count).unwrap_or(usize::MAX);
+        let at = self.stage(&work.path);
+        // What is outside of stages is not expected of the pipeline.
+        self.stages[at].expected = (at > 0).then(|| number(work.deployments));
+        self.stages[at].cells = match work.deployments {
+            0 => number(work.cells),
+            _ => 0,
+        };
     }
 
     /// The stages that have been seen, the pipeline first.

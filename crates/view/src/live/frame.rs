@@ -1,6 +1,7 @@
 //! Layout of the live view: turns the board into lines for a screen of a given size at a given
 //! time.
 
+use crate::cell_counts::CellCounts;
 use crate::deployment_counts::{DeploymentCounts, StatusCounts};
 use crate::style::{LineSymbol, StyledLine, Tone};
 use crate::{Style, path, phrases, text};
@@ -46,7 +47,7 @@ enum FrameColumn {
 /// The lines of a board: at most the screen's height less three, none wider than the screen.
 pub(super) fn frame(
     board: &RunBoard,
-    tally: &DeploymentCounts,
+    (tally, cells): (&DeploymentCounts, &CellCounts),
     style: Style,
     size: ScreenSize,
     now: i64,
@@ -54,6 +55,7 @@ pub(super) fn frame(
     let view = FrameView {
         board,
         tally,
+        cells,
         style,
         now,
     };
@@ -64,6 +66,7 @@ pub(super) fn frame(
 struct FrameView<'a> {
     board: &'a RunBoard,
     tally: &'a DeploymentCounts,
+    cells: &'a CellCounts,
     style: Style,
     now: i64,
 }
@@ -132,15 +135,27 @@ impl FrameView<'_> {
         let mut label = StyledLine::of(Tone::Bold, text::clean(pipeline));
         label.add(Tone::Dim, format!("  {}", self.board.run));
         let (mut running, mut waiting, mut to_come) = (0, 0, 0);
+        let deploys = self.tally.all().total() > 0
+            || self
+                .board
+                .stages()
+                .any(|(_, stage)| stage.expected > Some(0));
         for (name, stage) in self.board.stages() {
             running += stage.running();
             waiting += stage.waiting_units();
-            to_come += self.to_come(name, stage);
+            // Deployments and cells are not added up.
+            if !deploys || stage.cells == 0 {
+                to_come += self.to_come(name, stage);
+            }
         }
         let (words, short) = if stages == 1 {
             (StyledLine::new(), None)
         } else {
-            self.progress(self.tally.all(), running, waiting, to_come)
+            let counts = match deploys {
+                true => self.tally.all(),
+                false => self.cells.all(),
+            };
+            self.progress(counts, running, waiting, to_come)
         };
         FrameLine {
             depth: 0,
@@ -175,7 +190,11 @@ impl FrameView<'_> {
             words.add(Tone::Plain, self.waiting(waiting, *since));
         } else {
             let none = StatusCounts::default();
-            let counts = self.tally.of_stage(name).unwrap_or(&none);
+            let counts = match stage.cells {
+                0 => self.tally.of_stage(name),
+                _ => self.cells.of_stage(name),
+            };
+            let counts = counts.unwrap_or(&none);
             let to_come = self.to_come(name, stage);
             let (running, waiting) = (stage.running(), stage.waiting_units());
             let (full, brief) = self.progress(counts, running, waiting, to_come);
@@ -225,9 +244,14 @@ impl FrameView<'_> {
     }
 
     fn to_come(&self, name: &NodePath, stage: &StageBoard) -> usize {
-        let expected = stage.expected.filter(|_| stage.ended.is_none());
+        if stage.ended.is_some() {
+            return 0;
+        }
+        if stage.cells > 0 {
+            return stage.cells.saturating_sub(self.cells.begun(name));
+        }
         let heard_of = self.tally.of_stage(name).map_or(0, StatusCounts::total);
-        expected.unwrap_or(0).saturating_sub(heard_of)
+        stage.expected.unwrap_or(0).saturating_sub(heard_of)
     }
 
     /// Divides the rows among failures, waiting and running units of all sections.

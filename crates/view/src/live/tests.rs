@@ -2,25 +2,48 @@
 
 use std::sync::{Arc, Mutex};
 
+use crate::cell_counts::CellCounts;
 use crate::deployment_counts::DeploymentCounts;
 use crate::event_script::{self, EventScript};
 use crate::{LiveObserver, RunObserver, Style};
 use lockstep_engine::run_event::{LockQueuePosition, NodeKind, Status, WaitReason};
+use lockstep_outline::PlannedWork;
 
 use super::board::RunBoard;
 use super::frame::{ScreenSize, frame};
 
 /// The run as far as it is written, two seconds later.
 fn played(script: &EventScript, style: Style) -> impl Fn(usize, usize) -> Vec<String> {
+    played_with(script, style, ("release/prod", 500, 0))
+}
+
+/// The same, where a stage has so many deployments and cells.
+fn played_with(
+    script: &EventScript,
+    style: Style,
+    (stage, deployments, cells): (&'static str, u64, u64),
+) -> impl Fn(usize, usize) -> Vec<String> {
     let (mut board, mut tally) = (RunBoard::new(style), DeploymentCounts::default());
-    board.expect(&"release/prod".into(), 500);
+    board.expect(&PlannedWork {
+        path: stage.into(),
+        deployments,
+        cells,
+    });
+    let mut cells = CellCounts::default();
     for event in &script.events {
         tally.event(event);
+        cells.event(event);
         board.event(event);
     }
     let now = script.now() + 2_000;
     move |width, height| {
-        let frame = frame(&board, &tally, style, ScreenSize { width, height }, now);
+        let frame = frame(
+            &board,
+            (&tally, &cells),
+            style,
+            ScreenSize { width, height },
+            now,
+        );
         assert!(frame.len() <= height.saturating_sub(3).max(1));
         for line in &frame {
             assert!(line.width() <= width, "{line:?}");
@@ -31,6 +54,27 @@ fn played(script: &EventScript, style: Style) -> impl Fn(usize, usize) -> Vec<St
 
 fn shot(script: &EventScript, width: usize, height: usize) -> String {
     played(script, Style::PLAIN)(width, height).join("\n")
+}
+
+#[test]
+fn cells_count_where_nothing_is_deployed() {
+    let mut script = EventScript::default();
+    script
+        .start("loops", NodeKind::Pipeline)
+        .start("loops/hosts", NodeKind::Stage);
+    for (host, status) in [("h1", Status::Succeeded), ("h2", Status::Failed)] {
+        let cell = format!("loops/hosts/parallel[{host}]");
+        script
+            .start(&cell, NodeKind::Cell)
+            .start(&format!("{cell}/parallel[1]"), NodeKind::Cell)
+            .end(&format!("{cell}/parallel[1]"), NodeKind::Cell, status)
+            .end(&cell, NodeKind::Cell, status);
+    }
+    script
+        .start("loops/hosts/parallel[h3]", NodeKind::Cell)
+        .start_with("loops/hosts/parallel[h3]/run", NodeKind::Run, "sleep 1");
+    let shown = played_with(&script, Style::PLAIN, ("loops/hosts", 0, 5))(60, 24).join("\n");
+    insta::assert_snapshot!(shown);
 }
 
 #[test]
@@ -76,6 +120,8 @@ fn every_kind_of_waiting_is_told() {
             NodeKind::Approve,
             WaitReason::Approval {
                 question: "Ship v2 to production?".into(),
+                choices: vec!["yes".into(), "no".into()],
+                within_ms: Some(3_600_000),
             },
         )
         .wait(

@@ -15,8 +15,8 @@ pub(super) static FUNCTION: Builtin = Builtin {
     result: |_| Type::Json,
     examples: &[
         (
-            "from-json(\"{\\\"a\\\": [1, 2.5, null]}\")",
-            "{ a: [1, 2.5, none] }",
+            "from-json(\"{\\\"a\\\": [1, null]}\")",
+            "{ a: [1, none] }",
         ),
         ("from-json(\"[1, 2]\")[1]", "2"),
     ],

@@ -12,8 +12,8 @@ pub(super) static FUNCTION: Builtin = Builtin {
     result: gives_string,
     examples: &[
         (
-            "json({ a: [1, 2.5, none], \"b c\": \"ü\\n\" })",
-            "\"{\\\"a\\\":[1,2.5,null],\\\"b c\\\":\\\"ü\\\\n\\\"}\"",
+            "json({ a: [1, none], b: \"ü\\n\" })",
+            "\"{\\\"a\\\":[1,null],\\\"b\\\":\\\"ü\\\\n\\\"}\"",
         ),
         ("json(1h30m)", "\"\\\"1h30m\\\"\""),
     ],

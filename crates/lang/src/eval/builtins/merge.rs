@@ -12,7 +12,8 @@ use lockstep_base::value::{Type, Value};
 pub(super) static FUNCTION: Builtin = Builtin {
     name: "merge",
     doc: "One map with the entries of all; where a key stands in several, the last one counts. \
-          Maps inside are not merged.",
+          Maps inside are not merged. Of records it is a record with the fields of all; where one \
+          is a map, all values must have one type.",
     params: &[required("map", any), rest("more", any)],
     check,
     result,
@@ -21,6 +22,7 @@ pub(super) static FUNCTION: Builtin = Builtin {
             "merge({ a: 1, b: 2 }, { b: 3, c: 4 })",
             "{ a: 1, b: 3, c: 4 }",
         ),
+        ("merge({ a: 1 }, { b: \"x\" }).b", "\"x\""),
         ("merge({ a: 1 })", "{ a: 1 }"),
     ],
     call: BuiltinBody::Pure(call),

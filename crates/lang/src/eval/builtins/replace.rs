@@ -7,7 +7,8 @@ use lockstep_base::value::Value;
 
 pub(super) static FUNCTION: Builtin = Builtin {
     name: "replace",
-    doc: "The text with every place where `from` stands replaced by `to`.",
+    doc: "The text with every place where `from` stands replaced by `to`. An empty `from` stands \
+          nowhere and everywhere: that is an error.",
     params: &[
         required("text", string),
         required("from", string),

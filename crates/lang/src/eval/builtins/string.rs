@@ -6,7 +6,8 @@ use lockstep_base::value::Value;
 
 pub(super) static FUNCTION: Builtin = Builtin {
     name: "string",
-    doc: "The text that the value has inside a string: lists and maps are JSON.",
+    doc: "The text that the value has inside a string: lists and maps are JSON, in which `none` \
+          is `null`. `none` itself has no text.",
     params: &[required("value", any)],
     check: |types| wants_text_forms(types, 0),
     result: gives_string,
@@ -14,7 +15,7 @@ pub(super) static FUNCTION: Builtin = Builtin {
         ("string(42)", "\"42\""),
         ("string(90m)", "\"1h30m\""),
         ("string(2.0)", "\"2\""),
-        ("string([1, \"a\", none])", "\"[1,\\\"a\\\",null]\""),
+        ("string([\"a\", none])", "\"[\\\"a\\\",null]\""),
     ],
     call: BuiltinBody::Pure(call),
 };

@@ -1,6 +1,6 @@
 //! The header of a plan as text: how much there is to do, and the inputs.
 
-use lockstep_outline::{Count, Outline};
+use lockstep_outline::{Count, Input, Outline};
 
 use super::super::title::{names, times};
 use super::PlanTextOptions;
@@ -34,13 +34,21 @@ pub(super) fn head(outline: &Outline, how: PlanTextOptions) -> Vec<StyledLine> {
         let dot = format!(" {} ", how.style.dot());
         lines.push(StyledLine::of(Tone::Dim, text::clean(&notes.join(&dot))));
     }
-    if outline.inputs.is_empty() {
+    // What is set for this run is never cut off.
+    let set = outline.set.iter().map(|set| (set, "  set"));
+    let shown: Vec<(&Input, &str)> = (outline.inputs.iter().take(MAX_INPUTS))
+        .map(|input| (input, ""))
+        .chain(set)
+        .collect();
+    if shown.is_empty() {
         return lines;
     }
     lines.push(StyledLine::new());
-    let shown = outline.inputs.iter().take(MAX_INPUTS);
-    let widest = shown.clone().map(|input| text::width(&input.name)).max();
-    for input in shown {
+    let widest = shown
+        .iter()
+        .map(|(input, _)| text::width(&input.name))
+        .max();
+    for (input, note) in shown {
         let mut line = StyledLine::of(Tone::Plain, format!("  {}", text::clean(&input.name)));
         line.pad(widest.unwrap_or(0) + 4);
         let value = text::first_line(&input.value, how.style.ellipsis());
@@ -48,7 +56,8 @@ pub(super) fn head(outline: &Outline, how: PlanTextOptions) -> Vec<StyledLine> {
             true => String::from("\"\""),
             false => value,
         };
-        lines.push(line.add(Tone::Note, value).clone());
+        line.add(Tone::Note, value).add(Tone::Dim, note);
+        lines.push(line);
     }
     let more = outline.inputs.len().saturating_sub(MAX_INPUTS);
     if more > 0 {
