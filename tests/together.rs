@@ -46,6 +46,7 @@ fn until_it_asks(test: &Test, count: usize) {
 /// Masks what differs between runs.
 fn shown(test: &Test, text: &str) -> String {
     let text = crate::support::redact::redact(text, &test.path(""));
-    let times = regex::Regex::new(r"\b\d+(\.\d)?s\b|\b[0-9a-f]{12}\b").expect("a pattern");
+    let times =
+        regex::Regex::new(r"\b\d+(\.\d)?s\b|\b[0-9a-f]{12}\b|\b\d+:\d\d\b").expect("a pattern");
     times.replace_all(&text, "[_]").into_owned()
 }

@@ -205,6 +205,15 @@ impl<'p> Map<'p> {
     }
 }
 
+/// How a statement ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum End {
+    Good,
+    Failed,
+    /// It has failed, and `rollback pipeline` has been decided: nothing makes a success of it.
+    RollsBack,
+}
+
 /// What runs if nothing is cut short, and whether it ends well.
 pub struct Reference {
     luck: Luck,
@@ -218,8 +227,8 @@ impl Reference {
             luck,
             runs: BTreeSet::new(),
         };
-        let good = reference.statement(root, &Seen::new());
-        (reference, good)
+        let end = reference.statement(root, &Seen::new());
+        (reference, end == End::Good)
     }
 
     fn text(word: char, id: u32, seen: &Seen, names: &[String]) -> String {
@@ -227,62 +236,74 @@ impl Reference {
         format!("{word}{id}{}", values.collect::<String>())
     }
 
-    fn statement(&mut self, node: &Node, seen: &Seen) -> bool {
+    fn statement(&mut self, node: &Node, seen: &Seen) -> End {
         let mut again = node.modifiers.retry;
         let mut handled = 0;
-        let mut good;
+        let mut end;
         loop {
-            good = self.once(node, seen);
-            if good {
+            end = self.once(node, seen);
+            if end == End::Good {
                 break;
             }
-            if again > 0 {
+            if again > 0 && end == End::Failed {
                 again -= 1;
                 continue;
             }
             let Some((body, verdict)) = &node.on_failure else {
                 break;
             };
-            let went_well = self.sequence(body, seen);
-            match verdict {
-                Verdict::Retry(times) if went_well && handled < *times => {
+            match (self.sequence(body, seen), verdict, end) {
+                (End::RollsBack, _, _) | (End::Good, Verdict::RollbackPipeline, _) => {
+                    end = End::RollsBack;
+                }
+                (End::Good, Verdict::Retry(times), End::Failed) if handled < *times => {
                     handled += 1;
                     continue;
                 }
-                Verdict::Ignore | Verdict::Ask if went_well => good = true,
+                (End::Good, Verdict::Ignore | Verdict::Ask, End::Failed) => end = End::Good,
                 _ => {}
             }
             break;
         }
         if let Some(body) = &node.always {
-            good &= self.sequence(body, seen);
+            end = match (end, self.sequence(body, seen)) {
+                (End::Good, always) => always,
+                (_, End::RollsBack) => End::RollsBack,
+                (failed, _) => failed,
+            };
         }
-        good
+        end
     }
 
-    fn sequence(&mut self, body: &[Node], seen: &Seen) -> bool {
-        body.iter().all(|node| self.statement(node, seen))
+    fn sequence(&mut self, body: &[Node], seen: &Seen) -> End {
+        let mut ends = body.iter().map(|node| self.statement(node, seen));
+        ends.find(|end| *end != End::Good).unwrap_or(End::Good)
     }
 
-    fn once(&mut self, node: &Node, seen: &Seen) -> bool {
+    fn once(&mut self, node: &Node, seen: &Seen) -> End {
+        let judged = |is_good| if is_good { End::Good } else { End::Failed };
         match &node.kind {
-            Kind::Run => self.run('w', node.id, seen),
-            Kind::Fail => false,
-            Kind::Log | Kind::Wait(_) | Kind::Barrier(_) => true,
-            Kind::If(Some(false)) => true,
+            Kind::Run => judged(self.run('w', node.id, seen)),
+            Kind::Fail => End::Failed,
+            Kind::Log | Kind::Wait(_) | Kind::Barrier(_) | Kind::If(Some(false)) => End::Good,
             Kind::If(None) => {
                 self.run('c', node.id, seen);
                 let names: Vec<String> = ordered(seen);
                 let text = Self::text('c', node.id, seen, &names);
-                !self.luck.says_yes(&text) || self.sequence(&node.body, seen)
+                match self.luck.says_yes(&text) {
+                    true => self.sequence(&node.body, seen),
+                    false => End::Good,
+                }
             }
             Kind::Parallel => {
                 let all = node.body.iter().map(|child| self.statement(child, seen));
-                all.fold(true, |good, one| good & one)
+                // Each of them runs.
+                let ends: Vec<End> = all.collect();
+                judged(ends.iter().all(|end| *end == End::Good))
             }
             Kind::Grid(grid) => {
                 let failed = self.axis(node, grid, 0, seen);
-                failed <= node.modifiers.tolerate
+                judged(failed <= node.modifiers.tolerate)
             }
             _ => self.sequence(&node.body, seen),
         }
@@ -299,7 +320,7 @@ impl Reference {
             let dropped = grid
                 .dropped
                 .is_some_and(|it| seen[&variable(node.id, 0)] == it);
-            return u32::from(!dropped && !self.sequence(&node.body, seen));
+            return u32::from(!dropped && self.sequence(&node.body, seen) != End::Good);
         };
         let mut failed = 0;
         for value in 0..*count {
@@ -315,7 +336,7 @@ impl Reference {
             for axis in 0..grid.axes.len() {
                 inside.insert(variable(node.id, axis), INCLUDED);
             }
-            failed += u32::from(!self.sequence(&node.body, &inside));
+            failed += u32::from(self.sequence(&node.body, &inside) != End::Good);
         }
         failed
     }

@@ -19,8 +19,8 @@ pub(crate) struct Sessions {
 }
 
 impl Sessions {
-    /// Waits in line for a session. It ends when what is returned is dropped. Only machines that are
-    /// reached by `ssh` have a limit.
+    /// Waits in line for a session. It ends when what is returned is dropped. Only machines that
+    /// are reached by `ssh` have a limit.
     pub(crate) async fn enter(&self, connection: &Connection) -> Option<OwnedSemaphorePermit> {
         if !matches!(connection, Connection::Ssh { .. }) {
             return None;
