@@ -1,5 +1,6 @@
 //! The language server, used over standard input and output like an editor does.
 
+mod changes;
 mod commands;
 mod corpus;
 mod imported;

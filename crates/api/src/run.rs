@@ -13,6 +13,7 @@ use lockstep_plan::RunFacts;
 use lockstep_runtime::driver::{
     AnswerSender, ControlRequest, DriveError, DriverExit, RecordedRun, RunHost,
 };
+use lockstep_runtime::run_id;
 use lockstep_verify::conformance::Violation;
 use tokio::sync::{mpsc, oneshot};
 
@@ -191,7 +192,7 @@ impl Engine {
 }
 
 fn random_id() -> Name {
-    Name::from(format!("r-{:06x}", random() & 0xff_ffff))
+    run_id::from_number(random())
 }
 
 /// A number that no other run has; the standard library seeds its hashers from the system.

@@ -17,6 +17,7 @@ use lockstep_api::state::{file, inputs};
 use lockstep_base::source::Name;
 use lockstep_plan::RunFacts;
 use lockstep_runtime::driver::RecordedRun;
+use lockstep_runtime::run_id;
 use lockstep_runtime::secrets::SecretVault;
 use lockstep_store::{NewRun, RunNumber, Store, StoreError};
 
@@ -92,7 +93,7 @@ pub(super) fn begin(
 
 /// The facts of a run that starts now; its id is unique in the state directory.
 pub(super) fn facts(store: Option<&Store>) -> RunFacts {
-    let id = || Name::from(format!("r-{:06x}", execute::chance() & 0xff_ffff));
+    let id = || run_id::from_number(execute::chance());
     let taken = |id: &str| store.is_some_and(|store| store.runs(id).is_ok_and(|it| !it.is_empty()));
     let mut new = id();
     while taken(&new) {

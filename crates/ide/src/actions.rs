@@ -8,7 +8,7 @@ mod imports;
 use super::checked_file::CheckedFile;
 pub(crate) use imports::import;
 pub use imports::{Export, Exporter, exports};
-use lockstep_base::diagnostic::{Diagnostic, codes};
+use lockstep_base::diagnostic::{Diagnostic, Severity, codes};
 use lockstep_base::source::{FileId, Span};
 
 /// What an action is for.
@@ -30,14 +30,15 @@ pub struct Action {
     /// The texts to put in place of the spans.
     pub edits: Vec<(Span, String)>,
     /// The index of the diagnostic that it fixes.
-    pub mends: Option<usize>,
+    pub diagnostic: Option<usize>,
     /// Whether it is very probably the right one.
     pub preferred: bool,
 }
 
 /// The actions for a range of a file, and for its diagnostics at one of the spans `about`.
 /// `diagnostics` are all known ones of the file, including those of other tools than the compiler;
-/// `exporters` are the files that names can be imported from.
+/// `exporters` are the files that names can be imported from. A refactoring is only to be offered
+/// where [`is_right`] says so.
 pub fn actions(
     checked: &CheckedFile,
     file: FileId,
@@ -66,7 +67,7 @@ pub fn actions(
             own.extend(create::workflow(checked, file, span));
         }
         for mut action in own {
-            action.mends = Some(place);
+            action.diagnostic = Some(place);
             if !found.iter().any(|other| other.edits == action.edits) {
                 found.push(action);
             }
@@ -76,13 +77,41 @@ pub fn actions(
     found
 }
 
+/// Whether a refactoring of `before` leads to `after` without a new error. What was compared before
+/// the statements, for example, is not known in a workflow of their own.
+pub fn is_right(before: &CheckedFile, after: &CheckedFile) -> bool {
+    errors(after) <= errors(before)
+}
+
+fn errors(checked: &CheckedFile) -> usize {
+    let all = checked.diagnostics().iter();
+    all.filter(|it| it.severity == Severity::Error).count()
+}
+
+impl Action {
+    /// A text after the change.
+    pub fn apply(&self, text: &str) -> String {
+        let mut edits: Vec<_> = self.edits.iter().collect();
+        edits.sort_by_key(|(span, _)| (span.start, span.end));
+        let mut after = String::with_capacity(text.len());
+        let mut at = 0;
+        for (span, new) in edits {
+            after.push_str(text.get(at..span.start as usize).unwrap_or_default());
+            after.push_str(new);
+            at = span.end as usize;
+        }
+        after.push_str(text.get(at..).unwrap_or_default());
+        after
+    }
+}
+
 /// A quick fix.
 fn fix(title: impl Into<String>, edits: Vec<(Span, String)>) -> Action {
     Action {
         title: title.into(),
         kind: ActionKind::Fix,
         edits,
-        mends: None,
+        diagnostic: None,
         preferred: false,
     }
 }

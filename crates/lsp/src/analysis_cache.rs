@@ -379,14 +379,7 @@ impl AnalysisCache {
         text: &str,
         watched: u32,
     ) -> CheckedFile {
-        let marked = Document {
-            uri: document.uri.clone(),
-            path: document.path.clone(),
-            real: document.real.clone(),
-            version: document.version,
-            text: text.into(),
-            lines: LineIndex::of(""),
-        };
+        let marked = with_text(document, text);
         let memory = self.looks.entry(document.uri.clone()).or_default();
         let nothing = HashSet::new();
         let known = self.baselines.get(&document.uri);
@@ -398,6 +391,19 @@ impl AnalysisCache {
         };
         let place = (snapshot, &*self.outside, &*self.library);
         check(place, &marked, memory, look).0
+    }
+
+    /// Checks a text in place of a document, all of it.
+    pub(super) fn check_text(
+        &mut self,
+        snapshot: &Snapshot,
+        document: &Document,
+        text: &str,
+    ) -> CheckedFile {
+        let memory = self.looks.entry(document.uri.clone()).or_default();
+        let place = (snapshot, &*self.outside, &*self.library);
+        let changed = with_text(document, text);
+        check(place, &changed, memory, EditorRequest::default()).0
     }
 
     /// The document and its check, for a position in it.
@@ -413,6 +419,18 @@ impl AnalysisCache {
             .lines
             .offset(&document.text, place, snapshot.client.encoding);
         Some((root, u32::try_from(offset).unwrap_or(u32::MAX)))
+    }
+}
+
+/// A document with another text.
+fn with_text(document: &Document, text: &str) -> Document {
+    Document {
+        uri: document.uri.clone(),
+        path: document.path.clone(),
+        real: document.real.clone(),
+        version: document.version,
+        text: text.into(),
+        lines: LineIndex::of(""),
     }
 }
 

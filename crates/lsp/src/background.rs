@@ -35,7 +35,7 @@ pub(super) fn check(
     queue: &Receiver<Arc<Snapshot>>,
     results: &Sender<WorkerJob>,
 ) {
-    let mut desk = AnalysisCache::new(outside);
+    let mut cache = AnalysisCache::new(outside);
     while let Ok(mut snapshot) = queue.recv() {
         loop {
             match queue.recv_timeout(DEBOUNCE_INTERVAL) {
@@ -44,19 +44,19 @@ pub(super) fn check(
                 Err(RecvTimeoutError::Disconnected) => return,
             }
         }
-        desk.forget(&snapshot);
+        cache.forget(&snapshot);
         let mut found = Vec::new();
         for document in snapshot.documents.values() {
             let looked = catch_unwind(AssertUnwindSafe(|| {
-                find_timeouts(&mut desk, &snapshot, document)
+                find_timeouts(&mut cache, &snapshot, document)
             }));
             let diagnostics = looked.unwrap_or_else(|_| {
-                desk = AnalysisCache::new(desk.outside.clone());
+                cache = AnalysisCache::new(cache.outside.clone());
                 Vec::new()
             });
             found.push(BackgroundFindings {
                 document: document.clone(),
-                known: desk.cached(document),
+                known: cache.cached(document),
                 diagnostics,
             });
         }
@@ -68,18 +68,18 @@ pub(super) fn check(
 
 /// The diagnostics of a document beyond those of the compiler.
 fn find_timeouts(
-    desk: &mut AnalysisCache,
+    cache: &mut AnalysisCache,
     snapshot: &Snapshot,
     document: &Arc<Document>,
 ) -> Vec<Diagnostic> {
-    let outside = desk.outside.clone();
+    let outside = cache.outside.clone();
     let name = name_of(document);
     let files = DocumentOverlay::new(snapshot, &*outside.files, document, &name);
     let levels = match &document.path {
         Some(path) => (outside.levels)(path),
         None => lint::Config::default(),
     };
-    let (root, _) = desk.root(snapshot, document);
+    let (root, _) = cache.root(snapshot, document);
     let analysis = root.checked.analysis();
     let mut found = Vec::new();
     if analysis.complete {

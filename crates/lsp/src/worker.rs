@@ -86,7 +86,7 @@ const TARGET: &str = "lockstep::lsp";
 
 /// The worker's state.
 pub(super) struct Worker {
-    desk: AnalysisCache,
+    cache: AnalysisCache,
     replies: Sender<Value>,
     stopped: CancelledRequests,
     /// How many requests were sent to the client.
@@ -103,7 +103,7 @@ impl Worker {
         stopped: CancelledRequests,
     ) -> Self {
         Self {
-            desk: AnalysisCache::new(outside),
+            cache: AnalysisCache::new(outside),
             replies,
             stopped,
             asked: 0,
@@ -157,16 +157,16 @@ impl Worker {
             let why = String::from("the request was cancelled");
             Response::new_err(id, ErrorCode::RequestCanceled as i32, why)
         } else {
-            let desk = &mut self.desk;
+            let cache = &mut self.cache;
             let answered = catch_unwind(AssertUnwindSafe(|| {
-                answer::answer(desk, snapshot, method, params)
+                answer::answer(cache, snapshot, method, params)
             }));
             match answered {
                 Ok(Ok(result)) => Response::new_ok(id, result),
                 Ok(Err((code, why))) => Response::new_err(id, code as i32, why),
                 Err(_) => {
                     // After a panic no partial state is kept.
-                    self.desk = AnalysisCache::new(self.desk.outside.clone());
+                    self.cache = AnalysisCache::new(self.cache.outside.clone());
                     let why = format!("internal error while answering `{method}`");
                     Response::new_err(id, ErrorCode::InternalError as i32, why)
                 }
@@ -177,7 +177,7 @@ impl Worker {
 
     /// Answers a command that has ended, and shows what it has said.
     fn executed(&mut self, executed: Executed) {
-        let (answer, mut message) = executed.shown(&self.desk.outside);
+        let (answer, mut message) = executed.shown(&self.cache.outside);
         let _ = self.replies.send(reply(&answer));
         if message["method"] == "window/showDocument" {
             message["id"] = json!(self.next_id());
@@ -193,12 +193,12 @@ impl Worker {
     /// Adopts the slow findings and publishes them.
     fn proved(&mut self, found: Vec<BackgroundFindings>, snapshot: &Arc<Snapshot>) {
         for proved in found {
-            self.desk
+            self.cache
                 .check_in_background(&proved.document, proved.diagnostics);
             proved
                 .known
                 .into_iter()
-                .for_each(|known| self.desk.store_full_check(known));
+                .for_each(|known| self.cache.store_full_check(known));
         }
         if !snapshot.client.pulls {
             return self.check(snapshot);
@@ -206,8 +206,8 @@ impl Worker {
         if self.stopped.is_past(snapshot) {
             return;
         }
-        let desk = &mut self.desk;
-        let news = catch_unwind(AssertUnwindSafe(|| diagnostics::are_news(desk, snapshot)));
+        let cache = &mut self.cache;
+        let news = catch_unwind(AssertUnwindSafe(|| diagnostics::are_news(cache, snapshot)));
         if news.unwrap_or(true) {
             self.ask("workspace/diagnostic/refresh");
         }
@@ -227,8 +227,8 @@ impl Worker {
         if snapshot.client.pulls {
             return false;
         }
-        let desk = &mut self.desk;
-        let found = catch_unwind(AssertUnwindSafe(|| diagnostics::quick(desk, snapshot)));
+        let cache = &mut self.cache;
+        let found = catch_unwind(AssertUnwindSafe(|| diagnostics::quick(cache, snapshot)));
         match found {
             Ok(Some((uri, params))) => {
                 self.publish(&params);
@@ -237,7 +237,7 @@ impl Worker {
             }
             Ok(None) => false,
             Err(_) => {
-                self.desk = AnalysisCache::new(self.desk.outside.clone());
+                self.cache = AnalysisCache::new(self.cache.outside.clone());
                 false
             }
         }
@@ -248,17 +248,17 @@ impl Worker {
         if self.stopped.is_past(snapshot) {
             return;
         }
-        self.desk.forget(snapshot);
+        self.cache.forget(snapshot);
         if snapshot.client.pulls {
             return;
         }
-        let desk = &mut self.desk;
+        let cache = &mut self.cache;
         let stopped = &self.stopped;
         let found = catch_unwind(AssertUnwindSafe(|| {
-            diagnostics::all(desk, snapshot, &|| stopped.is_past(snapshot))
+            diagnostics::all(cache, snapshot, &|| stopped.is_past(snapshot))
         }));
         let Ok(found) = found else {
-            self.desk = AnalysisCache::new(self.desk.outside.clone());
+            self.cache = AnalysisCache::new(self.cache.outside.clone());
             return;
         };
         let Some(found) = found else {

@@ -15,6 +15,7 @@ pub mod process;
 pub mod processes;
 pub mod redact;
 pub mod replay;
+pub mod run_id;
 pub mod sealed;
 mod secret_files;
 pub mod secrets;

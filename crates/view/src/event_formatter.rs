@@ -425,7 +425,9 @@ impl EventFormatter {
             FailureClass::Barrier | FailureClass::Cancelled
         );
         if is_told {
-            let why = text::first_line(&failure.message, self.style.ellipsis());
+            let why = failure.message.strip_prefix("stopped because ");
+            let why = path::with_labels(why.unwrap_or(&failure.message), end.node, self.style);
+            let why = text::first_line(&why, self.style.ellipsis());
             return format!(": {why}");
         }
         if node_path::is_in(&failure.node, end.node) {

@@ -51,6 +51,20 @@ pub fn label(path: &str, style: Style) -> String {
     label
 }
 
+/// A message in which paths of nodes stand in backquotes, with their labels in place of them. `node`
+/// is any node of the same run: a path begins with its pipeline.
+pub fn with_labels(message: &str, node: &str, style: Style) -> String {
+    let pipeline = parts(node).next().unwrap_or(node);
+    let shown = message.split('`').enumerate().map(|(place, piece)| {
+        let below = piece.strip_prefix(pipeline);
+        match place % 2 == 1 && below.is_some_and(|below| below.starts_with('/')) {
+            true => label(piece, style),
+            false => piece.to_owned(),
+        }
+    });
+    shown.collect::<Vec<_>>().join("`")
+}
+
 /// The statement whose `on failure` or `always` a node is in, the innermost one, and which of them.
 pub fn handled(node: &str) -> Option<(&str, HandlerPart)> {
     ancestors(node).find_map(|path| {
@@ -95,6 +109,12 @@ mod tests {
             label("r/serial[%5Ba%2Fb%5D]/step"),
             "serial[%5Ba%2Fb%5D]/step",
             "as it is typed again"
+        );
+        let message =
+            "`r/p/deploy[web, prod.eu]/smoke-test/run` failed (`r/x`), and `r` and `q/x` too, `";
+        assert_eq!(
+            with_labels(message, "r/p/deploy[api, prod.eu]", style),
+            "`web → prod.eu · smoke-test` failed (`x`), and `r` and `q/x` too, `"
         );
     }
 }

@@ -70,7 +70,7 @@ pub(super) fn workflow(
             (whole, format!("{name}({})", names.join(", "))),
             (end, declared),
         ],
-        mends: None,
+        diagnostic: None,
         preferred: false,
     })
 }

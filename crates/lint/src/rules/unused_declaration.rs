@@ -115,9 +115,10 @@ fn unused(
         _ => "use it, or remove it",
     };
     let finding = finding.help(help);
-    match (sort, context.source()) {
-        // Other declarations are visible from outside: to `--set` and to other files.
-        ("let", Some(source)) => {
+    match (sort, by, context.source()) {
+        // Other declarations are visible from outside: to `--set` and to other files. What another
+        // one uses can only go after that.
+        ("let", None, Some(source)) => {
             let whole = text::whole(&source.text, item.span);
             finding.fix(format!("remove `{}`", name.name), whole, "")
         }

@@ -57,13 +57,15 @@ fn a_glance_says_what_a_whole_check_says() {
             continue;
         };
         let inside = at + whole[at..].find('{').map_or(0, |open| open + 1);
-        let mut desk = AnalysisCache::new(outside());
+        let mut cache = AnalysisCache::new(outside());
         let (snapshot, document) = opened(whole);
-        desk.findings(&snapshot, &document);
+        cache.findings(&snapshot, &document);
         for end in 1..=typed.len() {
             let text = format!("{}{}{}", &whole[..inside], &typed[..end], &whole[inside..]);
             let (snapshot, document) = opened(&text);
-            let glance = desk.check_body(&snapshot, &document).map(|told| told.found);
+            let glance = cache
+                .check_body(&snapshot, &document)
+                .map(|told| told.found);
             let mut fresh = AnalysisCache::new(outside());
             let (_, full) = fresh.findings(&snapshot, &document);
             if let Some(glance) = glance {
@@ -114,9 +116,9 @@ fn a_glance_after_a_change_by_chance_says_what_a_whole_check_says() {
     };
     let mut glances = 0;
     for whole in examples {
-        let mut desk = AnalysisCache::new(outside());
+        let mut cache = AnalysisCache::new(outside());
         let (snapshot, document) = opened(whole);
-        desk.findings(&snapshot, &document);
+        cache.findings(&snapshot, &document);
         for _ in 0..120 {
             let mut at = below(whole.len());
             while !whole.is_char_boundary(at) {
@@ -127,7 +129,9 @@ fn a_glance_after_a_change_by_chance_says_what_a_whole_check_says() {
             let after: String = after.chars().skip(gone).collect();
             let text = format!("{before} {} {after}", pieces[below(pieces.len())]);
             let (snapshot, document) = opened(&text);
-            let glance = desk.check_body(&snapshot, &document).map(|told| told.found);
+            let glance = cache
+                .check_body(&snapshot, &document)
+                .map(|told| told.found);
             let mut fresh = AnalysisCache::new(outside());
             let (_, full) = fresh.findings(&snapshot, &document);
             if let Some(glance) = glance {

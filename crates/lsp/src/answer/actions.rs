@@ -12,12 +12,12 @@ use crate::files::{DocumentOverlay, name_of};
 use crate::session::{Document, Snapshot};
 use lockstep_base::diagnostic::{Diagnostic, codes};
 use lockstep_ide::ROOT_FILE;
-use lockstep_ide::actions::{Action, ActionKind, actions};
+use lockstep_ide::actions::{Action, ActionKind, actions, is_right};
 use lockstep_lint as lint;
 
 /// `textDocument/codeAction`
 pub(super) fn code(
-    desk: &mut AnalysisCache,
+    cache: &mut AnalysisCache,
     snapshot: &Arc<Snapshot>,
     params: lsp::CodeActionParams,
 ) -> Result<Option<Vec<lsp::CodeActionResponse>>, AnswerError> {
@@ -39,13 +39,13 @@ pub(super) fn code(
     let about: Vec<_> = about
         .map(|it| at(it.range.start)..at(it.range.end))
         .collect();
-    let library = desk.library.clone();
+    let library = cache.library.clone();
     let unknown = |it: &Diagnostic| it.code == codes::UNKNOWN;
-    let exporters = match desk.findings(snapshot, document).1.iter().any(unknown) {
-        true => desk.exporters(snapshot, document),
+    let exporters = match cache.findings(snapshot, document).1.iter().any(unknown) {
+        true => cache.exporters(snapshot, document),
         false => Vec::new(),
     };
-    let (root, findings) = desk.findings(snapshot, document);
+    let (root, findings) = cache.findings(snapshot, document);
     let offered = actions(
         &root.checked,
         ROOT_FILE,
@@ -54,12 +54,21 @@ pub(super) fn code(
         &findings,
         &exporters,
     );
+    let (refactorings, mut offered): (Vec<Action>, Vec<Action>) =
+        (offered.into_iter()).partition(|action| action.kind == ActionKind::Extract);
+    for action in refactorings {
+        let after = cache.check_text(snapshot, document, &action.apply(&document.text));
+        if is_right(&cache.root(snapshot, document).0.checked, &after) {
+            offered.push(action);
+        }
+    }
+    let (root, findings) = cache.findings(snapshot, document);
     let only = params.context.only.as_ref();
     let asked = |own: &str| only.map(|only| only.iter().any(|kind| includes(kind, own)));
     let wanted = |action: &Action| asked(&kind(action.kind).to_string()).unwrap_or(true);
     let found = offered.into_iter().filter(wanted).map(|action| {
-        let mended = action.mends.and_then(|place| findings.get(place));
-        let mended = mended.map(|it| vec![convert(root.sites(), snapshot, &library, it)]);
+        let fixed = action.diagnostic.and_then(|place| findings.get(place));
+        let fixed = fixed.map(|it| vec![convert(root.sites(), snapshot, &library, it)]);
         let edits = action.edits.into_iter().filter_map(|(span, text)| {
             let place = root.location(snapshot, &library, span)?;
             let edit = lsp::TextEdit {
@@ -71,7 +80,7 @@ pub(super) fn code(
         let change = lsp::CodeAction {
             title: action.title,
             kind: Some(kind(action.kind)),
-            diagnostics: mended,
+            diagnostics: fixed,
             is_preferred: action.preferred.then_some(true),
             edit: Some(workspace_edit(snapshot, edits)),
             ..lsp::CodeAction::default()
@@ -81,18 +90,18 @@ pub(super) fn code(
     let mut found: Vec<lsp::CodeActionResponse> = found.collect();
     // It takes a while: only where it is asked for, as on saving.
     if asked("source.fixAll") == Some(true) {
-        found.extend(fix_all(desk, snapshot, document));
+        found.extend(fix_all(cache, snapshot, document));
     }
     Ok(Some(found))
 }
 
 /// All fixes that `lockstep lint --fix` would apply.
 fn fix_all(
-    desk: &AnalysisCache,
+    cache: &AnalysisCache,
     snapshot: &Snapshot,
     document: &Document,
 ) -> Option<lsp::CodeActionResponse> {
-    let outside = &desk.outside;
+    let outside = &cache.outside;
     let name = name_of(document);
     let files = DocumentOverlay::new(snapshot, &*outside.files, document, &name);
     let config = match &document.path {

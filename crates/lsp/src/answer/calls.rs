@@ -14,13 +14,13 @@ use lockstep_ide::{ROOT_FILE, Symbol, SymbolKind};
 
 /// `textDocument/prepareCallHierarchy`
 pub(super) fn prepare(
-    desk: &mut AnalysisCache,
+    cache: &mut AnalysisCache,
     snapshot: &Arc<Snapshot>,
     params: lsp::CallHierarchyPrepareParams,
 ) -> Result<Option<Vec<lsp::CallHierarchyItem>>, AnswerError> {
     let at = params.text_document_position_params;
-    let library = desk.library.clone();
-    let Some((root, offset)) = desk.at(snapshot, &at.text_document.uri, at.position) else {
+    let library = cache.library.clone();
+    let Some((root, offset)) = cache.at(snapshot, &at.text_document.uri, at.position) else {
         return Ok(None);
     };
     let own = lsp::Uri(root.document.uri.clone());
@@ -57,7 +57,7 @@ fn item(
 
 /// The root in which an item was resolved, and the item's name in it.
 fn find<'d>(
-    desk: &'d mut AnalysisCache,
+    cache: &'d mut AnalysisCache,
     snapshot: &Arc<Snapshot>,
     item: &lsp::CallHierarchyItem,
 ) -> Option<(&'d CheckedRoot, Span, lsp::Uri)> {
@@ -67,8 +67,8 @@ fn find<'d>(
         .unwrap_or(&item.uri.0)
         .to_owned();
     let document = snapshot.documents.get(&from)?;
-    let library = desk.library.clone();
-    let (root, _) = desk.root(snapshot, document);
+    let library = cache.library.clone();
+    let (root, _) = cache.root(snapshot, document);
     let files = 0..u32::try_from(root.checked.modules().files.len()).ok()?;
     let mut files = files.map(FileId);
     let file =
@@ -81,12 +81,12 @@ fn find<'d>(
 
 /// `callHierarchy/incomingCalls`
 pub(super) fn incoming(
-    desk: &mut AnalysisCache,
+    cache: &mut AnalysisCache,
     snapshot: &Arc<Snapshot>,
     params: lsp::CallHierarchyIncomingCallsParams,
 ) -> Result<Option<Vec<lsp::CallHierarchyIncomingCall>>, AnswerError> {
-    let library = desk.library.clone();
-    let Some((root, at, from)) = find(desk, snapshot, &params.item) else {
+    let library = cache.library.clone();
+    let Some((root, at, from)) = find(cache, snapshot, &params.item) else {
         return Ok(None);
     };
     let Some(symbol) = root.checked.declared(at) else {
@@ -105,12 +105,12 @@ pub(super) fn incoming(
 
 /// `callHierarchy/outgoingCalls`
 pub(super) fn outgoing(
-    desk: &mut AnalysisCache,
+    cache: &mut AnalysisCache,
     snapshot: &Arc<Snapshot>,
     params: lsp::CallHierarchyOutgoingCallsParams,
 ) -> Result<Option<Vec<lsp::CallHierarchyOutgoingCall>>, AnswerError> {
-    let library = desk.library.clone();
-    let Some((root, at, from)) = find(desk, snapshot, &params.item) else {
+    let library = cache.library.clone();
+    let Some((root, at, from)) = find(cache, snapshot, &params.item) else {
         return Ok(None);
     };
     let Some(symbol) = root.checked.declared(at) else {

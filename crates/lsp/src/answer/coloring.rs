@@ -83,28 +83,28 @@ fn modifiers(colored: &HighlightedRange) -> u32 {
 
 /// `textDocument/semanticTokens/full`
 pub(super) fn full(
-    desk: &mut AnalysisCache,
+    cache: &mut AnalysisCache,
     snapshot: &Arc<Snapshot>,
     params: lsp::SemanticTokensParams,
 ) -> Result<Option<lsp::SemanticTokens>, AnswerError> {
     let Some(document) = snapshot.documents.get(&params.text_document.uri.0) else {
         return Ok(None);
     };
-    let (root, _) = desk.root(snapshot, document);
+    let (root, _) = cache.root(snapshot, document);
     let data = tokens(root, snapshot, 0..u32::MAX);
-    Ok(Some(desk.remember_tokens(document, data)))
+    Ok(Some(cache.remember_tokens(document, data)))
 }
 
 /// `textDocument/semanticTokens/range`
 pub(super) fn range(
-    desk: &mut AnalysisCache,
+    cache: &mut AnalysisCache,
     snapshot: &Arc<Snapshot>,
     params: lsp::SemanticTokensRangeParams,
 ) -> Result<Option<lsp::SemanticTokens>, AnswerError> {
     let Some(document) = snapshot.documents.get(&params.text_document.uri.0) else {
         return Ok(None);
     };
-    let (root, _) = desk.root(snapshot, document);
+    let (root, _) = cache.root(snapshot, document);
     let encoding = snapshot.client.encoding;
     let at = |place| {
         let offset = document.lines.offset(&document.text, place, encoding);
@@ -119,17 +119,17 @@ pub(super) fn range(
 
 /// `textDocument/semanticTokens/full/delta`
 pub(super) fn delta(
-    desk: &mut AnalysisCache,
+    cache: &mut AnalysisCache,
     snapshot: &Arc<Snapshot>,
     params: lsp::SemanticTokensDeltaParams,
 ) -> Result<Option<lsp::SemanticTokensDeltaResponse>, AnswerError> {
     let Some(document) = snapshot.documents.get(&params.text_document.uri.0) else {
         return Ok(None);
     };
-    let before = desk.tokens(document, &params.previous_result_id);
-    let (root, _) = desk.root(snapshot, document);
+    let before = cache.tokens(document, &params.previous_result_id);
+    let (root, _) = cache.root(snapshot, document);
     let data = tokens(root, snapshot, 0..u32::MAX);
-    let now = desk.remember_tokens(document, data);
+    let now = cache.remember_tokens(document, data);
     let Some(before) = before else {
         return Ok(Some(now.into()));
     };

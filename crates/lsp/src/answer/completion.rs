@@ -20,7 +20,7 @@ use lockstep_lint as lint;
 
 /// `textDocument/completion`
 pub(super) fn completion(
-    desk: &mut AnalysisCache,
+    cache: &mut AnalysisCache,
     snapshot: &Arc<Snapshot>,
     params: lsp::CompletionParams,
 ) -> Result<Option<lsp::CompletionResponse>, AnswerError> {
@@ -35,15 +35,15 @@ pub(super) fn completion(
     let found = match pattern_at(&document.text, offset) {
         Some(content) => {
             // What a pattern stands for is in other bodies than the one around the cursor.
-            let (root, _) = desk.root(snapshot, document);
+            let (root, _) = cache.root(snapshot, document);
             complete_pattern(&root.checked, &document.text, offset, content)
         }
         None => {
             // The check and the list of exports both change the cache, one after the other.
-            let desk = RefCell::new(desk);
+            let cache = RefCell::new(cache);
             let mut check = |text: &str, watched: u32| {
-                let mut desk = desk.borrow_mut();
-                desk.check_or_cached(snapshot, document, text, watched)
+                let mut cache = cache.borrow_mut();
+                cache.check_or_cached(snapshot, document, text, watched)
             };
             let rules: Vec<_> = lint::rules()
                 .iter()
@@ -52,7 +52,7 @@ pub(super) fn completion(
             let surroundings = Surroundings {
                 sources: &|folder| workspace::sources_beside(document, folder),
                 files: &|folder| workspace::files_beside(document, folder),
-                exporters: &|| desk.borrow_mut().exporters(snapshot, document),
+                exporters: &|| cache.borrow_mut().exporters(snapshot, document),
                 rules: &rules,
             };
             complete(&document.text, offset, &mut check, &surroundings)
@@ -142,12 +142,12 @@ fn kind(kind: CompletionKind) -> lsp::CompletionItemKind {
 
 /// `textDocument/signatureHelp`
 pub(super) fn signature(
-    desk: &mut AnalysisCache,
+    cache: &mut AnalysisCache,
     snapshot: &Arc<Snapshot>,
     params: lsp::SignatureHelpParams,
 ) -> Result<Option<lsp::SignatureHelp>, AnswerError> {
     let at = params.text_document_position_params;
-    let Some((root, offset)) = desk.at(snapshot, &at.text_document.uri, at.position) else {
+    let Some((root, offset)) = cache.at(snapshot, &at.text_document.uri, at.position) else {
         return Ok(None);
     };
     let Some(found) = signature::signature(&root.checked, ROOT_FILE, offset) else {

@@ -19,11 +19,11 @@ type ByFile = HashMap<String, Vec<lsp::Diagnostic>>;
 /// The diagnostics of all open documents and of what they import, by URI: the parameters of
 /// `publishDiagnostics`. `None` if the deadline `past` is exceeded.
 pub(crate) fn all(
-    desk: &mut AnalysisCache,
+    cache: &mut AnalysisCache,
     snapshot: &Arc<Snapshot>,
     past: &dyn Fn() -> bool,
 ) -> Option<HashMap<String, Value>> {
-    let found = by_file(desk, snapshot, past)?.into_iter();
+    let found = by_file(cache, snapshot, past)?.into_iter();
     let found = found.map(|(uri, diagnostics)| {
         let mut params = json!({ "uri": uri, "diagnostics": diagnostics });
         if let Some(document) = snapshot.documents.get(&uri) {
@@ -37,14 +37,14 @@ pub(crate) fn all(
 /// The diagnostics of all open documents and of what they import; `None` if the deadline `past` is
 /// exceeded.
 fn by_file(
-    desk: &mut AnalysisCache,
+    cache: &mut AnalysisCache,
     snapshot: &Arc<Snapshot>,
     past: &dyn Fn() -> bool,
 ) -> Option<ByFile> {
-    let library = desk.library.clone();
+    let library = cache.library.clone();
     let mut found = ByFile::new();
     for document in documents(snapshot) {
-        let told = desk.published(snapshot, document);
+        let told = cache.published(snapshot, document);
         found.entry(document.uri.clone()).or_default();
         add(&mut found, by_address(&told, snapshot, &library));
         if past() {
@@ -73,16 +73,19 @@ fn add(found: &mut ByFile, more: Vec<(String, lsp::Diagnostic)>) {
 
 /// The diagnostics of the one document that changed, if an incremental check of the changed body
 /// suffices.
-pub(crate) fn quick(desk: &mut AnalysisCache, snapshot: &Arc<Snapshot>) -> Option<(String, Value)> {
-    let library = desk.library.clone();
+pub(crate) fn quick(
+    cache: &mut AnalysisCache,
+    snapshot: &Arc<Snapshot>,
+) -> Option<(String, Value)> {
+    let library = cache.library.clone();
     let mut changed = snapshot
         .documents
         .values()
-        .filter(|it| !desk.is_known(snapshot, it));
+        .filter(|it| !cache.is_known(snapshot, it));
     let (document, None) = (changed.next()?.clone(), changed.next()) else {
         return None;
     };
-    let told = desk.check_body(snapshot, &document)?;
+    let told = cache.check_body(snapshot, &document)?;
     let own = own(&told, &document.uri, snapshot, &library);
     let params = json!({
         "uri": document.uri,
@@ -124,18 +127,18 @@ fn own(
 
 /// `textDocument/diagnostic`
 pub(super) fn pull(
-    desk: &mut AnalysisCache,
+    cache: &mut AnalysisCache,
     snapshot: &Arc<Snapshot>,
     params: lsp::DocumentDiagnosticParams,
 ) -> Result<lsp::DocumentDiagnosticReport, AnswerError> {
     let uri = params.text_document.uri.0;
-    let library = desk.library.clone();
+    let library = cache.library.clone();
     let mut found = ByFile::new();
     // What another document reports here counts as far as that is known already.
     for document in documents(snapshot) {
         let told = match document.uri == uri {
-            true => desk.current(snapshot, document),
-            false if desk.is_known(snapshot, document) => desk.published(snapshot, document),
+            true => cache.current(snapshot, document),
+            false if cache.is_known(snapshot, document) => cache.published(snapshot, document),
             false => continue,
         };
         add(&mut found, by_address(&told, snapshot, &library));
@@ -144,8 +147,8 @@ pub(super) fn pull(
     let related_documents = snapshot
         .client
         .related_documents
-        .then(|| related(desk, snapshot, &uri, found));
-    let id = desk.reports.record(&uri, &items);
+        .then(|| related(cache, snapshot, &uri, found));
+    let id = cache.reports.record(&uri, &items);
     Ok(match params.previous_result_id == Some(id.clone()) {
         true => lsp::RelatedUnchangedDocumentDiagnosticReport {
             related_documents,
@@ -162,19 +165,19 @@ pub(super) fn pull(
 
 /// The diagnostics of files that are not open, to be sent with those of the document `uri`.
 fn related(
-    desk: &mut AnalysisCache,
+    cache: &mut AnalysisCache,
     snapshot: &Snapshot,
     uri: &str,
     mut found: ByFile,
 ) -> HashMap<lsp::Uri, lsp::RelatedDocument> {
     found.retain(|file, _| !snapshot.documents.contains_key(file));
-    let gone = desk.reports.relate(uri, found.keys().cloned().collect());
+    let gone = cache.reports.relate(uri, found.keys().cloned().collect());
     // An open document has its diagnostics by itself.
     let gone = gone.into_iter();
     let gone = gone.filter(|file| !snapshot.documents.contains_key(file));
     found.extend(gone.map(|file| (file, Vec::new())));
     let reports = found.into_iter().map(|(file, items)| {
-        let id = desk.reports.record(&file, &items);
+        let id = cache.reports.record(&file, &items);
         (lsp::Uri(file), full(id, items).into())
     });
     reports.collect()
@@ -193,11 +196,11 @@ fn unchanged(result_id: String) -> lsp::UnchangedDocumentDiagnosticReport {
 
 /// `workspace/diagnostic`: the diagnostics of all open documents and of what they import.
 pub(super) fn pull_all(
-    desk: &mut AnalysisCache,
+    cache: &mut AnalysisCache,
     snapshot: &Arc<Snapshot>,
     params: lsp::WorkspaceDiagnosticParams,
 ) -> Result<lsp::WorkspaceDiagnosticReport, AnswerError> {
-    let mut found = by_file(desk, snapshot, &|| false).unwrap_or_default();
+    let mut found = by_file(cache, snapshot, &|| false).unwrap_or_default();
     let known = params.previous_result_ids.into_iter();
     let known: HashMap<String, String> = known.map(|it| (it.uri.0, it.value)).collect();
     // What the client still shows of a file that nothing imports any more.
@@ -208,7 +211,7 @@ pub(super) fn pull_all(
     found.sort_by(|a, b| a.0.cmp(&b.0));
     let reports = found.into_iter().map(|(uri, items)| {
         let version = snapshot.documents.get(&uri).map(|it| it.version);
-        let id = desk.reports.record(&uri, &items);
+        let id = cache.reports.record(&uri, &items);
         let same = known.get(&uri) == Some(&id);
         let uri = lsp::Uri(uri);
         match same {
@@ -232,12 +235,12 @@ pub(super) fn pull_all(
 }
 
 /// Whether a pull would return something new.
-pub(crate) fn are_news(desk: &mut AnalysisCache, snapshot: &Arc<Snapshot>) -> bool {
-    let found = by_file(desk, snapshot, &|| false).unwrap_or_default();
+pub(crate) fn are_news(cache: &mut AnalysisCache, snapshot: &Arc<Snapshot>) -> bool {
+    let found = by_file(cache, snapshot, &|| false).unwrap_or_default();
     // A client that pulls the workspace does so by itself.
     let counts =
         |uri: &String| snapshot.client.related_documents || snapshot.documents.contains_key(uri);
-    let reports = &desk.reports;
+    let reports = &cache.reports;
     let mut now = found.iter().filter(|(uri, _)| counts(uri));
     let mut before = reports.files().filter(|uri| counts(uri));
     now.any(|(uri, items)| !reports.has(uri, items)) || before.any(|uri| !found.contains_key(uri))

@@ -26,17 +26,17 @@ pub(super) type Look<'l> =
 /// others that know it. Returns false where nothing is named there. A document in which none of
 /// the `words` stands is passed over.
 pub(super) fn in_all_checks(
-    desk: &mut AnalysisCache,
+    cache: &mut AnalysisCache,
     snapshot: &Arc<Snapshot>,
     at: &lsp::TextDocumentPositionParams,
     words: &dyn Fn(&NamedPlace) -> Vec<String>,
     look: Look<'_>,
 ) -> Result<bool, AnswerError> {
-    let library = desk.library.clone();
+    let library = cache.library.clone();
     if let Some(document) = snapshot.documents.get(&at.text_document.uri.0) {
-        desk.read_disk_again(snapshot, document);
+        cache.read_disk_again(snapshot, document);
     }
-    let Some((root, offset)) = desk.at(snapshot, &at.text_document.uri, at.position) else {
+    let Some((root, offset)) = cache.at(snapshot, &at.text_document.uri, at.position) else {
         return Ok(false);
     };
     let Some(named) = references::named(&root.checked, ROOT_FILE, offset) else {
@@ -55,7 +55,7 @@ pub(super) fn in_all_checks(
         files: HashMap::new(),
     };
     places.learn(root, &named.thing);
-    let documents = workspace::documents(snapshot, &desk.outside.clone());
+    let documents = workspace::documents(snapshot, &cache.outside.clone());
     let is_barrier = matches!(named.thing, NamedThing::Barrier(_));
     loop {
         let before = places.known.len();
@@ -67,8 +67,8 @@ pub(super) fn in_all_checks(
             if !is_barrier && (is_own || !words.iter().any(has)) {
                 continue;
             }
-            desk.read_disk_again(snapshot, document);
-            desk.with(snapshot, document, |root| {
+            cache.read_disk_again(snapshot, document);
+            cache.with(snapshot, document, |root| {
                 for named in places.in_check(root) {
                     places.learn(root, &named.thing);
                     look(root, &named, false)?;
@@ -187,7 +187,7 @@ fn file_of(address: &lsp::Uri) -> PathBuf {
 /// the workspace.
 pub(super) fn with_one_address<T>(
     snapshot: &Snapshot,
-    desk: &AnalysisCache,
+    cache: &AnalysisCache,
     found: Vec<(lsp::Uri, T)>,
 ) -> Vec<(lsp::Uri, T)> {
     let mut addresses: HashMap<PathBuf, lsp::Uri> = HashMap::new();
@@ -204,7 +204,7 @@ pub(super) fn with_one_address<T>(
             .collect::<HashSet<_>>()
             .len()
     {
-        let mut documents: Vec<Arc<Document>> = workspace::documents(snapshot, &desk.outside);
+        let mut documents: Vec<Arc<Document>> = workspace::documents(snapshot, &cache.outside);
         documents.sort_by_key(|document| !snapshot.documents.contains_key(&document.uri));
         for document in documents {
             let address = lsp::Uri(document.uri.clone());

@@ -14,7 +14,7 @@ use lockstep_ide::{ROOT_FILE, hints};
 
 /// `textDocument/inlayHint`
 pub(super) fn inlay(
-    desk: &mut AnalysisCache,
+    cache: &mut AnalysisCache,
     snapshot: &Arc<Snapshot>,
     params: lsp::InlayHintParams,
 ) -> Result<Option<Vec<lsp::InlayHint>>, AnswerError> {
@@ -22,7 +22,7 @@ pub(super) fn inlay(
         return Ok(None);
     };
     let encoding = snapshot.client.encoding;
-    let (root, _) = desk.root(snapshot, document);
+    let (root, _) = cache.root(snapshot, document);
     let at = |place| {
         let offset = document.lines.offset(&document.text, place, encoding);
         u32::try_from(offset).unwrap_or(u32::MAX)
@@ -49,14 +49,14 @@ pub(super) fn inlay(
 
 /// `textDocument/codeLens`
 pub(super) fn code(
-    desk: &mut AnalysisCache,
+    cache: &mut AnalysisCache,
     snapshot: &Arc<Snapshot>,
     params: lsp::CodeLensParams,
 ) -> Result<Option<Vec<lsp::CodeLens>>, AnswerError> {
     let Some(document) = snapshot.documents.get(&params.text_document.uri.0) else {
         return Ok(None);
     };
-    let (root, _) = desk.root(snapshot, document);
+    let (root, _) = cache.root(snapshot, document);
     let found = lenses(&root.checked, ROOT_FILE).into_iter();
     let found = found.filter_map(|(at, deed, name)| {
         let (title, command) = match deed {

@@ -11,12 +11,12 @@ use lockstep_ide::{ROOT_FILE, hover};
 
 /// `textDocument/hover`
 pub(super) fn hover(
-    desk: &mut AnalysisCache,
+    cache: &mut AnalysisCache,
     snapshot: &Arc<Snapshot>,
     params: lsp::HoverParams,
 ) -> Result<Option<lsp::Hover>, AnswerError> {
     let at = params.text_document_position_params;
-    let Some((root, offset)) = desk.at(snapshot, &at.text_document.uri, at.position) else {
+    let Some((root, offset)) = cache.at(snapshot, &at.text_document.uri, at.position) else {
         return Ok(None);
     };
     let Some(found) = hover::hover(&root.checked, ROOT_FILE, offset) else {

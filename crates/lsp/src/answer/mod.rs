@@ -35,13 +35,13 @@ type RequestHandler<R> = fn(
 
 /// Answers a request.
 pub(super) fn answer(
-    desk: &mut AnalysisCache,
+    cache: &mut AnalysisCache,
     snapshot: &Arc<Snapshot>,
     method: &str,
     params: Value,
 ) -> Result<Value, AnswerError> {
     let mut asked = PendingRequest {
-        desk,
+        cache,
         snapshot,
         method,
         params: Some(params),
@@ -83,7 +83,7 @@ pub(super) fn answer(
 
 /// A request while its handler is being looked up.
 struct PendingRequest<'a> {
-    desk: &'a mut AnalysisCache,
+    cache: &'a mut AnalysisCache,
     snapshot: &'a Arc<Snapshot>,
     method: &'a str,
     params: Option<Value>,
@@ -101,7 +101,7 @@ impl PendingRequest<'_> {
             let why = format!("wrong parameters for `{}`: {error}", self.method);
             (ErrorCode::InvalidParams, why)
         });
-        let result = params.and_then(|params| handler(self.desk, self.snapshot, params));
+        let result = params.and_then(|params| handler(self.cache, self.snapshot, params));
         self.answer = Some(result.and_then(|result| {
             serde_json::to_value(result)
                 .map_err(|error| (ErrorCode::InternalError, error.to_string()))

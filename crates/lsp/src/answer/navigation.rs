@@ -13,13 +13,13 @@ use lockstep_ide::{ROOT_FILE, definition, references};
 
 /// `textDocument/definition`
 pub(super) fn definition(
-    desk: &mut AnalysisCache,
+    cache: &mut AnalysisCache,
     snapshot: &Arc<Snapshot>,
     params: lsp::DefinitionParams,
 ) -> Result<Option<lsp::DefinitionResponse>, AnswerError> {
     let at = params.text_document_position_params;
-    let library = desk.library.clone();
-    let Some((root, offset)) = desk.at(snapshot, &at.text_document.uri, at.position) else {
+    let library = cache.library.clone();
+    let Some((root, offset)) = cache.at(snapshot, &at.text_document.uri, at.position) else {
         return Ok(None);
     };
     let Some(way) = definition::definition(&root.checked, ROOT_FILE, offset) else {
@@ -43,16 +43,16 @@ pub(super) fn definition(
 
 /// `textDocument/references`
 pub(super) fn references(
-    desk: &mut AnalysisCache,
+    cache: &mut AnalysisCache,
     snapshot: &Arc<Snapshot>,
     params: lsp::ReferenceParams,
 ) -> Result<Option<Vec<lsp::Location>>, AnswerError> {
     let at = params.text_document_position_params;
     let declarations = params.context.include_declaration;
-    let library = desk.library.clone();
+    let library = cache.library.clone();
     let mut found: Vec<(lsp::Uri, lsp::Range)> = Vec::new();
     let words = |named: &NamedPlace| vec![named.text.to_string()];
-    let is_named = in_all_checks(desk, snapshot, &at, &words, &mut |root, named, _| {
+    let is_named = in_all_checks(cache, snapshot, &at, &words, &mut |root, named, _| {
         let own = references::references(&root.checked, &named.thing).into_iter();
         let own = own.filter(|it| declarations || !it.declares);
         found.extend(own.filter_map(|it| {
@@ -64,7 +64,7 @@ pub(super) fn references(
     if !is_named {
         return Ok(None);
     }
-    let found = with_one_address(snapshot, desk, found).into_iter();
+    let found = with_one_address(snapshot, cache, found).into_iter();
     let mut found: Vec<lsp::Location> = found
         .map(|(uri, range)| lsp::Location { uri, range })
         .collect();
@@ -75,12 +75,12 @@ pub(super) fn references(
 
 /// `textDocument/documentHighlight`
 pub(super) fn highlight(
-    desk: &mut AnalysisCache,
+    cache: &mut AnalysisCache,
     snapshot: &Arc<Snapshot>,
     params: lsp::DocumentHighlightParams,
 ) -> Result<Option<Vec<lsp::DocumentHighlight>>, AnswerError> {
     let at = params.text_document_position_params;
-    let Some((root, offset)) = desk.at(snapshot, &at.text_document.uri, at.position) else {
+    let Some((root, offset)) = cache.at(snapshot, &at.text_document.uri, at.position) else {
         return Ok(None);
     };
     let named = references::named(&root.checked, ROOT_FILE, offset);

@@ -18,12 +18,12 @@ use lockstep_ide::{ROOT_FILE, moves, rename as renames};
 
 /// `textDocument/prepareRename`
 pub(super) fn prepare(
-    desk: &mut AnalysisCache,
+    cache: &mut AnalysisCache,
     snapshot: &Arc<Snapshot>,
     params: lsp::PrepareRenameParams,
 ) -> Result<Option<lsp::PrepareRenameResult>, AnswerError> {
     let at = params.text_document_position_params;
-    let Some((root, offset)) = desk.at(snapshot, &at.text_document.uri, at.position) else {
+    let Some((root, offset)) = cache.at(snapshot, &at.text_document.uri, at.position) else {
         return Ok(None);
     };
     let named = renames::renamable(&root.checked, ROOT_FILE, offset).map_err(refused)?;
@@ -40,14 +40,14 @@ fn refused(why: impl std::fmt::Display) -> AnswerError {
 
 /// `textDocument/rename`
 pub(super) fn names(
-    desk: &mut AnalysisCache,
+    cache: &mut AnalysisCache,
     snapshot: &Arc<Snapshot>,
     params: lsp::RenameParams,
 ) -> Result<Option<lsp::WorkspaceEdit>, AnswerError> {
     let at = params.text_document_position_params;
     let to = params.new_name;
-    let library = desk.library.clone();
-    let Some((root, offset)) = desk.at(snapshot, &at.text_document.uri, at.position) else {
+    let library = cache.library.clone();
+    let Some((root, offset)) = cache.at(snapshot, &at.text_document.uri, at.position) else {
         return Ok(None);
     };
     renames::renamable(&root.checked, ROOT_FILE, offset).map_err(refused)?;
@@ -55,7 +55,7 @@ pub(super) fn names(
     // A pattern of a test may come to stand for what is renamed, too.
     let words =
         |named: &lockstep_ide::references::NamedPlace| vec![named.text.to_string(), to.clone()];
-    in_all_checks(desk, snapshot, &at, &words, &mut |root, named, is_own| {
+    in_all_checks(cache, snapshot, &at, &words, &mut |root, named, is_own| {
         let edits = renames::rename(&root.checked, named, &to);
         let edits = edits.map_err(|why| match is_own {
             true => refused(why),
@@ -68,7 +68,7 @@ pub(super) fn names(
         }));
         Ok(())
     })?;
-    let mut found = with_one_address(snapshot, desk, found);
+    let mut found = with_one_address(snapshot, cache, found);
     let key = |(uri, edit): &(lsp::Uri, lsp::TextEdit)| (uri.0.clone(), edit.range);
     found.sort_by_key(key);
     found.dedup_by_key(|it| key(it));
@@ -81,7 +81,7 @@ fn name(document: &Document) -> &str {
 
 /// `workspace/willRenameFiles`: the imports of what is moved, and those that lead to it.
 pub(super) fn files(
-    desk: &mut AnalysisCache,
+    cache: &mut AnalysisCache,
     snapshot: &Arc<Snapshot>,
     params: lsp::RenameFilesParams,
 ) -> Result<Option<lsp::WorkspaceEdit>, AnswerError> {
@@ -104,7 +104,7 @@ pub(super) fn files(
     };
     let encoding = snapshot.client.encoding;
     let mut edits = Vec::new();
-    for document in workspace::documents(snapshot, &desk.outside) {
+    for document in workspace::documents(snapshot, &cache.outside) {
         let Some(path) = &document.path else {
             continue;
         };

@@ -13,14 +13,14 @@ use lockstep_ide::structure::{self, FileLink, FoldKind};
 
 /// `textDocument/foldingRange`
 pub(super) fn folds(
-    desk: &mut AnalysisCache,
+    cache: &mut AnalysisCache,
     snapshot: &Arc<Snapshot>,
     params: lsp::FoldingRangeParams,
 ) -> Result<Option<Vec<lsp::FoldingRange>>, AnswerError> {
     let Some(document) = snapshot.documents.get(&params.text_document.uri.0) else {
         return Ok(None);
     };
-    let (root, _) = desk.root(snapshot, document);
+    let (root, _) = cache.root(snapshot, document);
     let lines_only = snapshot.client.folds_lines;
     let found = structure::folds(&root.checked, ROOT_FILE).into_iter();
     let found = found.filter_map(|(span, kind)| {
@@ -46,13 +46,13 @@ pub(super) fn folds(
 
 /// `textDocument/selectionRange`
 pub(super) fn selections(
-    desk: &mut AnalysisCache,
+    cache: &mut AnalysisCache,
     snapshot: &Arc<Snapshot>,
     params: lsp::SelectionRangeParams,
 ) -> Result<Option<Vec<lsp::SelectionRange>>, AnswerError> {
     let mut found = Vec::new();
     for place in params.positions {
-        let Some((root, offset)) = desk.at(snapshot, &params.text_document.uri, place) else {
+        let Some((root, offset)) = cache.at(snapshot, &params.text_document.uri, place) else {
             return Ok(None);
         };
         let spans = structure::selections(&root.checked, ROOT_FILE, offset).into_iter();
@@ -76,15 +76,15 @@ pub(super) fn selections(
 
 /// `textDocument/documentLink`
 pub(super) fn links(
-    desk: &mut AnalysisCache,
+    cache: &mut AnalysisCache,
     snapshot: &Arc<Snapshot>,
     params: lsp::DocumentLinkParams,
 ) -> Result<Option<Vec<lsp::DocumentLink>>, AnswerError> {
     let Some(document) = snapshot.documents.get(&params.text_document.uri.0) else {
         return Ok(None);
     };
-    let library = desk.library.clone();
-    let (root, _) = desk.root(snapshot, document);
+    let library = cache.library.clone();
+    let (root, _) = cache.root(snapshot, document);
     let found = structure::links(&root.checked, ROOT_FILE).into_iter();
     let found = found.filter_map(|(span, link)| {
         let target = match link {

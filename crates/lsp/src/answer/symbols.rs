@@ -17,14 +17,14 @@ const MAX_SYMBOLS: usize = 500;
 
 /// `textDocument/documentSymbol`
 pub(super) fn of_document(
-    desk: &mut AnalysisCache,
+    cache: &mut AnalysisCache,
     snapshot: &Arc<Snapshot>,
     params: lsp::DocumentSymbolParams,
 ) -> Result<Option<lsp::DocumentSymbolResponse>, AnswerError> {
     let Some(document) = snapshot.documents.get(&params.text_document.uri.0) else {
         return Ok(None);
     };
-    let (root, _) = desk.root(snapshot, document);
+    let (root, _) = cache.root(snapshot, document);
     let symbols = root.checked.symbols(ROOT_FILE);
     if !snapshot.client.symbol_tree {
         let flat = listed(symbols).map(|(_, symbol)| {
@@ -141,12 +141,12 @@ fn kind(kind: SymbolKind) -> lsp::SymbolKind {
 
 /// `workspace/symbol`
 pub(super) fn of_workspace(
-    desk: &mut AnalysisCache,
+    cache: &mut AnalysisCache,
     snapshot: &Arc<Snapshot>,
     params: lsp::WorkspaceSymbolParams,
 ) -> Result<Option<lsp::WorkspaceSymbolResponse>, AnswerError> {
     let mut found = Vec::new();
-    for document in workspace::documents(snapshot, &desk.outside) {
+    for document in workspace::documents(snapshot, &cache.outside) {
         let parse = syntax::parse(ROOT_FILE, &document.text);
         let symbols = ide::symbols(&parse.file);
         let lines = LineIndex::of(&document.text);
