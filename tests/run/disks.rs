@@ -48,7 +48,7 @@ fn a_run_stops_when_its_disk_is_full_and_goes_on_when_there_is_room() {
         println!("no disk can be made here: {}{}", said.stdout, said.stderr);
         return;
     }
-    let id = regex::Regex::new("r-[0-9a-f]{6}").expect("a pattern");
+    let id = regex::Regex::new("r-[0-9a-z]{6}").expect("a pattern");
     let time = regex::Regex::new(r"[0-9.]+s\b").expect("a pattern");
     let shown = said
         .stdout

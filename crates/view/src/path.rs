@@ -51,8 +51,8 @@ pub fn label(path: &str, style: Style) -> String {
     label
 }
 
-/// A message in which paths of nodes stand in backquotes, with their labels in place of them. `node`
-/// is any node of the same run: a path begins with its pipeline.
+/// A message in which paths of nodes stand in backquotes, with their labels in place of them.
+/// `node` is any node of the same run: a path begins with its pipeline.
 pub fn with_labels(message: &str, node: &str, style: Style) -> String {
     let pipeline = parts(node).next().unwrap_or(node);
     let shown = message.split('`').enumerate().map(|(place, piece)| {
