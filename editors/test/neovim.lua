@@ -151,7 +151,7 @@ check('fields are completed inside of a command', function()
   assert(labels.host and not labels.retry, vim.inspect(labels))
 end)
 
-check('a mistake is mended from the beginning of its line', function()
+check('a mistake is fixed from the beginning of its line', function()
   open('mend.deploy', (GOOD:gsub('deploy web to', 'deploy webb to')))
   assert(vim.wait(20000, function()
     return #vim.diagnostic.get(0, { severity = vim.diagnostic.severity.ERROR }) > 0

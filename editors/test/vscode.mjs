@@ -4,7 +4,8 @@
 //   node editors/test/vscode.mjs LOCKSTEP EXTENSION.vsix CODE_SERVER WORK
 //
 // LOCKSTEP is the program, CODE_SERVER a folder in which code-server and playwright-core are
-// installed, WORK a folder for what is made. Nothing waits for a time, all for a condition.
+// installed, WORK a folder for what is made. Nothing waits for a time, all for a condition. Where
+// LOCKSTEP_IMAGE names a file, the plan beside its pipeline becomes a picture there.
 
 import assert from 'node:assert/strict';
 import { spawn, spawnSync } from 'node:child_process';
@@ -397,6 +398,9 @@ const tests = {
     await code.open('shop.deploy');
     await code.lens('shop.deploy', 'Plan', 'pipeline ship');
     assert.match(await code.plan(), /12 deployments, up to 6 at once/);
+    if (process.env.LOCKSTEP_IMAGE) {
+      await code.page.screenshot({ path: process.env.LOCKSTEP_IMAGE });
+    }
   },
 
   async 'Escape in the form of the inputs runs nothing'(code) {
