@@ -304,6 +304,7 @@ impl<'p> SourceNodes<'p> {
             nodes: self,
             parts: &parts,
             contexts: HashMap::new(),
+            forms: HashMap::new(),
             waiting: VecDeque::new(),
             steps: Vec::new(),
         }
@@ -332,6 +333,7 @@ struct StepSearch<'s, 'p> {
     nodes: &'s SourceNodes<'p>,
     parts: &'s [&'s str],
     contexts: HashMap<(NodeKey, usize), usize>,
+    forms: HashMap<NodeKey, NodeForms>,
     waiting: VecDeque<(usize, SourceNode<'p>, usize)>,
     /// From which context each step is made, and to which it leads.
     steps: Vec<(Option<usize>, PatternStep<'p>, usize)>,
@@ -383,12 +385,11 @@ impl<'p> StepSearch<'_, 'p> {
     }
 
     fn step(&mut self, from: Option<usize>, node: SourceNode<'p>, used: usize) {
-        let forms = self.nodes.forms(node);
         let mut part = used;
         while let Some(text) = self.parts.get(part) {
             let is_open = *text == "**";
             let after = if is_open { part } else { part + 1 };
-            if is_open || can_be(text, &forms) {
+            if is_open || self.can_be(text, node) {
                 let to = self.context(node, after);
                 let step = PatternStep {
                     node,
@@ -404,6 +405,11 @@ impl<'p> StepSearch<'_, 'p> {
         }
     }
 
+    fn can_be(&mut self, part: &str, node: SourceNode<'p>) -> bool {
+        let forms = self.forms.entry(node.key());
+        can_be(part, forms.or_insert_with(|| self.nodes.forms(node)))
+    }
+
     fn context(&mut self, node: SourceNode<'p>, used: usize) -> usize {
         let next = self.contexts.len();
         let key = (node.key(), used);
@@ -416,6 +422,9 @@ impl<'p> StepSearch<'_, 'p> {
 
 /// Whether a part of a pattern can be a node that may be called so.
 fn can_be(part: &str, forms: &NodeForms) -> bool {
+    if !may_begin_with(part, &forms.name) {
+        return false;
+    }
     let values: Vec<String> = forms
         .values
         .iter()
@@ -438,6 +447,17 @@ fn can_be(part: &str, forms: &NodeForms) -> bool {
     written.iter().any(|it| overlap(part, it)) && values_fit(part, &forms.values)
 }
 
+/// Whether a pattern may match a text that begins with `name`.
+fn may_begin_with(pattern: &str, name: &str) -> bool {
+    let mut pattern = pattern.chars();
+    let mut fits = |c| match pattern.next() {
+        Some('*') => Some(true),
+        Some(next) if next == c => None,
+        Some(_) | None => Some(false),
+    };
+    name.chars().find_map(&mut fits).unwrap_or(true)
+}
+
 /// Whether the values of a part can be these, each for itself where there are as many.
 fn values_fit(part: &str, forms: &[ValueForms]) -> bool {
     let Some((open, close)) = part.find('[').zip(part.rfind(']')) else {
@@ -457,6 +477,19 @@ fn values_fit(part: &str, forms: &[ValueForms]) -> bool {
 
 /// Whether there is a text that both patterns match; a `*` is any text.
 fn overlap(one: &str, other: &str) -> bool {
+    // Most differ in what stands before the first `*`.
+    let (mut one, mut other) = (one, other);
+    loop {
+        match (one.chars().next(), other.chars().next()) {
+            (None, None) => return true,
+            (Some('*'), _) | (_, Some('*')) => break,
+            (Some(c), Some(same)) if c == same => {
+                one = &one[c.len_utf8()..];
+                other = &other[c.len_utf8()..];
+            }
+            (Some(_), _) | (None, _) => return false,
+        }
+    }
     let other: Vec<char> = other.chars().collect();
     // `at[i]`: whether what has been read of the one can be the first `i` characters of the other.
     let mut at = vec![false; other.len() + 1];
@@ -519,6 +552,21 @@ mod tests {
         ] {
             assert_eq!(overlap(one, other), wanted, "{one} {other}");
             assert_eq!(overlap(other, one), wanted, "{other} {one}");
+        }
+    }
+
+    #[test]
+    fn a_name_is_compared_up_to_the_first_star() {
+        for (pattern, name, wanted) in [
+            ("deploy[*]", "deploy", true),
+            ("dep*", "deploy", true),
+            ("*", "deploy", true),
+            ("depot", "deploy", false),
+            ("dep", "deploy", false),
+            ("deploy#2", "deploy", true),
+            ("x", "", true),
+        ] {
+            assert_eq!(may_begin_with(pattern, name), wanted, "{pattern} {name}");
         }
     }
 
