@@ -84,7 +84,10 @@ function settings(more) {
     'editor.minimap.enabled': false,
     ...more,
   };
-  fs.writeFileSync(path.join(home, 'data', 'User', 'settings.json'), JSON.stringify(all));
+  // In one step: a file that is only half written would be read as one without a program.
+  const file = path.join(home, 'data', 'User', 'settings.json');
+  fs.writeFileSync(`${file}.new`, JSON.stringify(all));
+  fs.renameSync(`${file}.new`, file);
 }
 
 /** The line of a file, counted from 1, that has this text. */

@@ -122,14 +122,14 @@ fn active(text: &str, params: &[ParameterInfo], inside: &[Token]) -> Option<usiz
         return params.iter().position(|param| param.name == name);
     }
     let earlier = arguments.len().saturating_sub(1);
-    let given = arguments
-        .iter()
-        .take(earlier)
-        .filter(|it| name(it).is_none())
-        .count();
+    let earlier: Vec<Option<String>> = arguments.iter().take(earlier).map(name).collect();
+    let given = earlier.iter().filter(|name| name.is_none()).count();
     match params.last() {
         Some(last) if last.rest && given >= params.len() => Some(params.len() - 1),
-        _ => (given < params.len()).then_some(given),
+        // The first that is given neither by its place nor by its name.
+        _ => (params.iter().enumerate().skip(given))
+            .find(|(_, param)| !earlier.contains(&Some(param.name.clone())))
+            .map(|(place, _)| place),
     }
 }
 
