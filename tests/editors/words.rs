@@ -17,18 +17,7 @@ type Set = BTreeSet<String>;
 
 /// All keywords of the language.
 fn language_words() -> Set {
-    let lists: [&[&str]; 8] = [
-        &words::RESERVED,
-        &words::DECLARATIONS,
-        &words::STATEMENTS,
-        &words::MODIFIERS,
-        &words::HANDLERS,
-        &words::CLAUSES,
-        &words::TESTS,
-        &words::INNER,
-    ];
-    let all = lists.iter().flat_map(|list| list.iter());
-    all.map(|word| String::from(*word)).collect()
+    words::all().map(String::from).collect()
 }
 
 /// The operators of a grammar rule; lookaheads do not count.

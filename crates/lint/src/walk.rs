@@ -1,11 +1,12 @@
 //! IR traversal for rules: visits the bodies of a program together with the values that are known
 //! there.
 
+use super::context::{Context, ROOT_FILE};
 use super::known_locals::KnownLocals;
 use lockstep_base::source::FileId;
 use lockstep_lang::eval::Scope;
 use lockstep_lang::ir::visit::each_stmt;
-use lockstep_lang::ir::{Program, Stmt};
+use lockstep_lang::ir::{CommandTemplate, Program, Stmt, StmtKind};
 
 /// Calls `see` with the statements of all workflows of a file, and with its pipelines as wholes.
 pub fn bodies<'a>(program: &'a Program, file: FileId, see: &mut dyn FnMut(&'a Stmt)) {
@@ -15,6 +16,20 @@ pub fn bodies<'a>(program: &'a Program, file: FileId, see: &mut dyn FnMut(&'a St
     for pipeline in &program.pipelines {
         see(&pipeline.body);
     }
+}
+
+/// Calls `see` with every command of the file that is looked at, and its statement.
+pub fn commands<'a>(context: &Context<'a>, see: &mut dyn FnMut(&'a Stmt, &'a CommandTemplate)) {
+    let Some(program) = context.program else {
+        return;
+    };
+    bodies(program, ROOT_FILE, &mut |stmt| {
+        each_stmt(stmt, &mut |stmt| {
+            if let StmtKind::Run(command) = &stmt.kind {
+                see(stmt, command);
+            }
+        });
+    });
 }
 
 /// Calls `see` with every statement of a file, each before those inside it, and with the values

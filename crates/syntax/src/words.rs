@@ -78,6 +78,21 @@ pub(super) const BEFORE_NAMES: [&str; 21] = [
 /// else, and is never taken for a part of what stands beside it.
 pub const CURSOR_MARKER: &str = "zqzMarkzqz";
 
+/// All keywords: those of every list here. One may be in several.
+pub fn all() -> impl Iterator<Item = &'static str> {
+    let lists: [&[&str]; 8] = [
+        &RESERVED,
+        &DECLARATIONS,
+        &STATEMENTS,
+        &MODIFIERS,
+        &HANDLERS,
+        &CLAUSES,
+        &TESTS,
+        &INNER,
+    ];
+    lists.into_iter().flatten().copied()
+}
+
 /// The words that stand inside declarations and statements only.
 pub const INNER: [&str; 13] = [
     "as",

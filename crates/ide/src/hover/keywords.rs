@@ -95,17 +95,7 @@ mod tests {
 
     #[test]
     fn every_keyword_is_explained() {
-        let lists: [&[&str]; 8] = [
-            &words::RESERVED,
-            &words::DECLARATIONS,
-            &words::STATEMENTS,
-            &words::MODIFIERS,
-            &words::HANDLERS,
-            &words::CLAUSES,
-            &words::TESTS,
-            &words::INNER,
-        ];
-        let words: Vec<&str> = lists.into_iter().flatten().copied().collect();
+        let words: Vec<&str> = words::all().collect();
         for word in &words {
             assert!(KEYWORDS.iter().any(|entry| entry.0 == *word), "{word}");
         }

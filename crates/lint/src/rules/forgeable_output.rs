@@ -1,29 +1,19 @@
 //! `forgeable-output`: a value that is written to `$LOCKSTEP_OUTPUT` as `key=value`, where a line
 //! end in it begins another output.
 
-use super::super::context::{Context, ROOT_FILE};
+use super::super::context::Context;
 use super::super::rule::Rule;
 use super::super::shell;
 use super::super::walk;
 use lockstep_base::diagnostic::{Diagnostic, codes};
 use lockstep_lang::eval::ExprKind;
+use lockstep_lang::ir::CommandTemplate;
 use lockstep_lang::ir::command::{ShellCommand, ShellWord, TextPart, VALUE};
-use lockstep_lang::ir::visit::each_stmt;
-use lockstep_lang::ir::{CommandTemplate, StmtKind};
 
 pub(super) const RULE: Rule = Rule::new(codes::FORGEABLE_OUTPUT, "forgeable-output", check);
 
 fn check(context: &Context<'_>, found: &mut Vec<Diagnostic>) {
-    let Some(program) = context.program else {
-        return;
-    };
-    walk::bodies(program, ROOT_FILE, &mut |stmt| {
-        each_stmt(stmt, &mut |stmt| {
-            if let StmtKind::Run(command) = &stmt.kind {
-                in_command(command, found);
-            }
-        });
-    });
+    walk::commands(context, &mut |_, command| in_command(command, found));
 }
 
 fn in_command(command: &CommandTemplate, found: &mut Vec<Diagnostic>) {

@@ -1,28 +1,20 @@
 //! `hidden-pipe-failure`: a command inside a pipe whose failure `sh` does not see.
 
-use super::super::context::{Context, ROOT_FILE};
+use super::super::context::Context;
 use super::super::rule::Rule;
 use super::super::shell::{self, cannot_fail};
 use super::super::walk;
 use lockstep_base::diagnostic::{Diagnostic, codes};
 use lockstep_base::source::Span;
 use lockstep_lang::ir::command::{Pipeline, ShellCommand, ShellForm};
-use lockstep_lang::ir::visit::each_stmt;
-use lockstep_lang::ir::{CommandTemplate, Stmt, StmtKind};
+use lockstep_lang::ir::{CommandTemplate, Stmt};
 use lockstep_syntax::ast;
 
 pub(super) const RULE: Rule = Rule::new(codes::HIDDEN_PIPE_FAILURE, "hidden-pipe-failure", check);
 
 fn check(context: &Context<'_>, found: &mut Vec<Diagnostic>) {
-    let Some(program) = context.program else {
-        return;
-    };
-    walk::bodies(program, ROOT_FILE, &mut |stmt| {
-        each_stmt(stmt, &mut |stmt| {
-            if let StmtKind::Run(command) = &stmt.kind {
-                found.extend(in_command(context, stmt, command));
-            }
-        });
+    walk::commands(context, &mut |stmt, command| {
+        found.extend(in_command(context, stmt, command));
     });
 }
 

@@ -1,29 +1,21 @@
 //! `option-alone`: a line of a command that begins with an option, and so is a command of its own:
 //! the line before it ends without a backslash.
 
-use super::super::context::{Context, ROOT_FILE};
+use super::super::context::Context;
 use super::super::rule::Rule;
 use super::super::shell;
 use super::super::walk;
 use lockstep_base::diagnostic::{Diagnostic, codes};
 use lockstep_base::source::Span;
 use lockstep_lang::ir::command::{Form, ShellWord};
-use lockstep_lang::ir::visit::each_stmt;
-use lockstep_lang::ir::{CommandTemplate, Stmt, StmtKind};
+use lockstep_lang::ir::{CommandTemplate, Stmt};
 use lockstep_syntax::ast;
 
 pub(super) const RULE: Rule = Rule::new(codes::OPTION_ALONE, "option-alone", check);
 
 fn check(context: &Context<'_>, found: &mut Vec<Diagnostic>) {
-    let Some(program) = context.program else {
-        return;
-    };
-    walk::bodies(program, ROOT_FILE, &mut |stmt| {
-        each_stmt(stmt, &mut |stmt| {
-            if let StmtKind::Run(command) = &stmt.kind {
-                found.extend(in_command(context, stmt, command));
-            }
-        });
+    walk::commands(context, &mut |stmt, command| {
+        found.extend(in_command(context, stmt, command));
     });
 }
 

@@ -1,29 +1,19 @@
 //! `value-in-program`: a value in the code of a program with a language of its own (`awk`, `sed`,
 //! `jq`, `python`, `psql`), which it could change.
 
-use super::super::context::{Context, ROOT_FILE};
+use super::super::context::Context;
 use super::super::rule::Rule;
 use super::super::walk;
 use lockstep_base::diagnostic::{Diagnostic, codes};
 use lockstep_lang::eval::ExprKind;
+use lockstep_lang::ir::CommandTemplate;
 use lockstep_lang::ir::command::TextPart;
 use lockstep_lang::ir::command::code::{Finding, Language, Reader, Use, findings};
-use lockstep_lang::ir::visit::each_stmt;
-use lockstep_lang::ir::{CommandTemplate, StmtKind};
 
 pub(super) const RULE: Rule = Rule::new(codes::VALUE_IN_PROGRAM, "value-in-program", check);
 
 fn check(context: &Context<'_>, found: &mut Vec<Diagnostic>) {
-    let Some(program) = context.program else {
-        return;
-    };
-    walk::bodies(program, ROOT_FILE, &mut |stmt| {
-        each_stmt(stmt, &mut |stmt| {
-            if let StmtKind::Run(command) = &stmt.kind {
-                in_command(command, found);
-            }
-        });
-    });
+    walk::commands(context, &mut |_, command| in_command(command, found));
 }
 
 fn in_command(command: &CommandTemplate, found: &mut Vec<Diagnostic>) {

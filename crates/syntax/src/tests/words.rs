@@ -38,20 +38,7 @@ fn every_word_of_the_grammar_is_in_a_list_and_the_other_way_round() {
     for rule in &rules {
         literals(&rule.expr, &mut found);
     }
-    let lists: [&[&str]; 8] = [
-        &words::RESERVED,
-        &words::DECLARATIONS,
-        &words::STATEMENTS,
-        &words::MODIFIERS,
-        &words::HANDLERS,
-        &words::CLAUSES,
-        &words::TESTS,
-        &words::INNER,
-    ];
-    let mut listed: BTreeSet<String> = lists
-        .iter()
-        .flat_map(|list| list.iter().map(|word| String::from(*word)))
-        .collect();
+    let mut listed: BTreeSet<String> = words::all().map(String::from).collect();
     // These are read as names and distinguished when they are lowered.
     for literal in ["true", "false", "none"] {
         listed.remove(literal);
