@@ -24,7 +24,8 @@ fmt:
 lint:
     cargo fmt --all --check
     cargo clippy --workspace --all-targets -- -D warnings
-    shellcheck install.sh .ci/run .ci/editors .ci/install .ci/archive .ci/cross fuzz/seed fuzz/run
+    shellcheck --external-sources install.sh .ci/run .ci/editors .ci/install .ci/archive .ci/cross \
+      .ci/need.sh .ci/targets/* fuzz/seed fuzz/run
 
 # Writes changed snapshots, and shows what changed: review it like code.
 bless *FILTER:

@@ -32,4 +32,4 @@ pub use lockstep_api::{
 };
 #[cfg(feature = "store")]
 #[doc(inline)]
-pub use lockstep_api::{StoreError, StoreErrorKind};
+pub use lockstep_api::{StoreError, StoreErrorKind, Unstarted};

@@ -4,6 +4,7 @@ mod check;
 mod completions;
 mod explain;
 mod fmt;
+mod import;
 mod new;
 mod plan;
 mod run;

@@ -12,11 +12,11 @@ use lockstep_format::{apply, edits, format, format_text, range};
 use lockstep_syntax::parse;
 
 use damage::damaged;
-use generate::file;
+pub use generate::file;
 use tokens::Chance;
 
 /// How many random files are formatted: a few hundred, or the value of the variable.
-fn cases(usual: u64) -> u64 {
+pub fn cases(usual: u64) -> u64 {
     let wanted = std::env::var("LOCKSTEP_FORMAT_CASES").ok();
     wanted.and_then(|it| it.parse().ok()).unwrap_or(usual)
 }
@@ -55,6 +55,20 @@ fn random_files_keep_all() {
             panic!("seed {seed}: {why}\n--- of\n{text}");
         }
     }
+}
+
+/// What is new in the language is in the random files too.
+#[test]
+fn random_files_have_every_word_of_the_language() {
+    let files: Vec<String> = (0..400).map(file).collect();
+    let is_part = |c: char| c.is_alphanumeric() || c == '_' || c == '-';
+    let written: std::collections::HashSet<&str> = files
+        .iter()
+        .flat_map(|text| text.split(|c| !is_part(c)))
+        .collect();
+    let words = lockstep_syntax::words::all();
+    let missing: Vec<&str> = words.filter(|word| !written.contains(word)).collect();
+    assert_eq!(missing, [""; 0], "no random file has these");
 }
 
 /// A text without what the formatter may change: white space, and commas at the ends of lists.

@@ -6,6 +6,7 @@ mod corpus;
 mod imported;
 mod protocol;
 mod renames;
+mod settings;
 mod shown;
 mod typing;
 mod workspace;

@@ -4,13 +4,19 @@
 mod broken;
 mod cancel;
 mod cells;
+mod command_inputs;
 mod commands;
+// The processes of a connection are found in `/proc`.
+#[cfg(target_os = "linux")]
+mod connections;
 mod disks;
 mod durable;
 mod events;
 mod examples;
 mod failures;
 mod fields;
+mod handlers;
+mod kept_cells;
 #[cfg(target_os = "linux")]
 mod kills;
 mod latches;
@@ -20,12 +26,14 @@ mod ledger;
 mod left;
 mod library_names;
 mod locks;
+mod made_secrets;
 mod newer;
 mod newer_mixed;
 mod orders;
 // Only Linux lists its processes.
 #[cfg(target_os = "linux")]
 mod orphans;
+mod parts;
 mod questions;
 mod releases;
 mod results;
@@ -37,7 +45,9 @@ mod sessions;
 mod shown_texts;
 mod targets;
 mod terminal;
+mod transfers;
 mod unclear;
+mod undo;
 mod written_options;
 
 use std::collections::BTreeMap;

@@ -4,6 +4,8 @@
 mod approvals;
 mod locks;
 mod looks;
+mod queues;
+mod several_approvers;
 
 use std::process::Command;
 
@@ -28,7 +30,7 @@ fn says(test: &Test, args: &[&str]) -> Said {
 
 /// The output of `lockstep … --format json`.
 #[track_caller]
-fn json(test: &Test, args: &[&str]) -> Value {
+pub fn json(test: &Test, args: &[&str]) -> Value {
     let said = says(test, &[args, &["--format", "json"]].concat());
     assert_eq!((said.code, said.stderr.as_str()), (0, ""), "{args:?}");
     serde_json::from_str(&said.stdout).expect("JSON")

@@ -47,7 +47,7 @@ fn examples_and_library_pass_their_tests() {
     test.args(["test", "examples", "tests/library"]);
     let said = run(test);
     assert_eq!(said.code, 0, "{}{}", said.stdout, said.stderr);
-    for example in ["shop", "orders", "barriers"] {
+    for example in ["shop", "orders", "barriers", "regions"] {
         let file = format!("examples/{example}/{example}.deploy\n✓ ");
         assert!(said.stdout.contains(&file), "{}", said.stdout);
     }

@@ -36,13 +36,13 @@ const RESERVED = ['and', 'or', 'not', 'if', 'then', 'else', 'for', 'in'];
 
 /** The words that begin a statement and may be names. */
 const STATEMENT_WORDS = [
-  'stage', 'step', 'serial', 'parallel', 'matrix', 'deploy', 'run', 'let', 'barrier', 'lock',
+  'stage', 'step', 'serial', 'parallel', 'matrix', 'deploy', 'run', 'query', 'with', 'let', 'barrier', 'lock',
   'approve', 'wait', 'verify', 'log', 'fail', 'return', 'yield', 'on', 'ignore', 'rollback',
-  'abort', 'retry', 'ask',
+  'abort', 'retry', 'ask', 'send', 'fetch',
 ];
 
-/** The clauses of `run`, each of which may stand once. */
-const RUN_CLAUSES = ['using', 'in', 'env', 'on'];
+/** The clauses of `run` and `query`, each of which may stand once. */
+const RUN_CLAUSES = ['using', 'in', 'env', 'stdin', 'on'];
 
 /** Items with commas between them, and one at the end if you like. */
 function commas(rule) {
@@ -218,6 +218,12 @@ module.exports = grammar({
     [$._any_name, $._matrix_effect],
     // `run "x" on eu`, and `run "x"` before `on eu { … }`; likewise `retry`.
     [$.run_statement],
+    [$.query_statement],
+    [$.send_statement],
+    [$.fetch_statement],
+    // `let x = send` before a statement, and a transfer.
+    [$._any_name, $.send_statement],
+    [$._any_name, $.fetch_statement],
     ...Object.keys(runTails()).map((name) => [$[name]]),
   ],
 
@@ -267,7 +273,10 @@ module.exports = grammar({
       ),
     _plain_type: ($) => choice($.named_type, $.one_of_type, $.list_type, $.record_type),
     named_type: ($) =>
-      seq(field('name', $._name), optional(seq('<', field('of', $.path), '>'))),
+      choice(
+        seq(field('name', $._name), optional(seq('<', field('of', $.path), '>'))),
+        seq(field('namespace', $._name), '.', field('name', $._name)),
+      ),
     one_of_type: ($) => seq($.string, repeat(seq('|', $.string))),
     list_type: ($) => seq('[', $.type, ']'),
     record_type: ($) => seq('{', optional(commas($.type_entry)), '}'),
@@ -327,6 +336,7 @@ module.exports = grammar({
         $.duration,
         $.list,
         $.comprehension,
+        $.map_comprehension,
         $.record,
         $.parenthesized_expression,
         $.field_expression,
@@ -341,13 +351,23 @@ module.exports = grammar({
     // `name.name` is a rule of its own, since nothing else with a `.` can be called.
     field_expression: ($) =>
       seq(
-        field('value', choice(alias($._member, $.field_expression), $._compound)),
+        field(
+          'value',
+          choice(alias($._member, $.field_expression), $._compound, $.maybe_expression),
+        ),
         '.',
         $._field_name,
       ),
     star_expression: ($) => seq(field('value', $._atom), '.', '*'),
     index_expression: ($) =>
-      seq(field('value', $._atom), '[', field('index', $._expression), ']'),
+      seq(
+        field('value', choice($._atom, $.maybe_expression)),
+        '[',
+        field('index', $._expression),
+        ']',
+      ),
+    // What may be `none`, before `.name` or `[index]`.
+    maybe_expression: ($) => seq(field('value', $._atom), '?'),
     call_expression: ($) =>
       seq(
         field('function', choice($._any_name, alias($._member, $.field_expression))),
@@ -367,13 +387,20 @@ module.exports = grammar({
       seq(
         '[',
         field('body', $._expression),
+        $._for,
+        ']',
+      ),
+    map_comprehension: ($) => seq('{', $.entry, $._for, '}'),
+    _for: ($) =>
+      seq(
         'for',
         field('variable', $._name),
+        optional($._second),
         'in',
         field('list', $._expression),
         optional(seq('if', field('condition', $._expression))),
-        ']',
       ),
+    _second: ($) => seq(',', field('second', $._name)),
     parenthesized_expression: ($) => seq('(', $._expression, ')'),
     record: ($) => seq('{', optional(commas($.entry)), '}'),
     entry: ($) =>
@@ -394,6 +421,8 @@ module.exports = grammar({
         $.kind,
         $.workflow,
         $.action,
+        $.function,
+        $.type_declaration,
         $.pipeline,
         $.test,
       ),
@@ -420,18 +449,29 @@ module.exports = grammar({
       ),
     _of_type: ($) => seq(':', field('type', $.type)),
     _default: ($) => seq('=', field('value', $._expression)),
-    secret: ($) => seq('secret', field('name', $._name), $._default),
+    secret: ($) =>
+      seq(
+        'secret',
+        field('name', $._name),
+        optional(seq(':', field('type', $.secret_type))),
+        $._default,
+      ),
+    secret_type: () => seq('secret', optional('?')),
     let_declaration: ($) =>
       seq('let', field('name', $._name), optional($._of_type), $._default),
 
     service: ($) =>
       seq(
         'service',
-        field('name', $._name),
-        $._of_kind,
-        optional($.using),
+        // A text is the name of each that is made of the elements of a list.
+        choice(
+          seq(field('name', $._name), $._of_kind, optional($.using)),
+          seq(field('name', $.string), $._of_kind, optional($.using), $.for_each),
+        ),
         field('body', $.fields),
       ),
+    // One is declared for each element of the list.
+    for_each: ($) => $._for,
     _of_kind: ($) => seq(':', field('kind', $.path)),
     using: ($) => seq('using', field('workflow', $.path), optional($.arguments)),
     fields: ($) => seq('{', repeat(seq($.field, optional(','))), '}'),
@@ -459,8 +499,10 @@ module.exports = grammar({
     infrastructure: ($) =>
       seq(
         'infrastructure',
-        field('name', $._name),
-        $._of_kind,
+        choice(
+          seq(field('name', $._name), $._of_kind),
+          seq(field('name', $.string), $._of_kind, $.for_each),
+        ),
         field('body', $.infrastructure_body),
       ),
     infrastructure_body: ($) =>
@@ -477,21 +519,47 @@ module.exports = grammar({
     _odd_override: ($) =>
       seq(field('name', named($, 'override')), '=', field('value', $._expression)),
     override: ($) =>
-      seq('override', field('service', $.path), field('body', $.fields)),
+      seq(
+        'override',
+        field('service', $.path),
+        optional(seq('[', field('index', $._expression), ']')),
+        field('body', $.fields),
+      ),
 
     group: ($) => seq('group', field('name', $._name), $._default),
 
-    kind: ($) => seq('kind', field('name', $._name), field('body', $.kind_body)),
+    kind: ($) =>
+      seq(
+        'kind',
+        field('name', $._name),
+        optional(seq('extends', field('base', $.path))),
+        field('body', $.kind_body),
+      ),
     kind_body: ($) =>
       seq(
         '{',
         repeat(
-          seq(choice($.kind_service, $.kind_infrastructure, $.kind_deploy), optional(',')),
+          seq(choice($.kind_service, $.kind_infrastructure, $.kind_deploy, $.requires), optional(',')),
         ),
         '}',
       ),
     kind_service: ($) => seq('service', $.field_declarations),
     kind_infrastructure: ($) => seq('infrastructure', $.field_declarations),
+    // A program that must be there: its name, its version, and the command that says it.
+    requires: ($) =>
+      prec.right(
+        seq(
+          'requires',
+          field('program', $.string),
+          optional(field('version', $.string)),
+          optional(seq('by', field('by', $.string))),
+        ),
+      ),
+    // Where a run waits for others: the queue's name, and which of those that wait are kept.
+    queue: ($) =>
+      prec.right(
+        seq('queue', field('name', $.string), optional(seq('keep', field('keep', $._name)))),
+      ),
     kind_deploy: ($) => seq('deploy', $.using),
     field_declarations: ($) =>
       seq('{', repeat(seq($.field_declaration, optional(','))), '}'),
@@ -504,9 +572,14 @@ module.exports = grammar({
         field('name', $._name),
         $.parameters,
         optional($._result),
+        repeat($.requires),
         field('body', $.block),
       ),
     action: ($) => seq('action', field('name', $._name), $.parameters, optional($._result)),
+    function: ($) =>
+      seq('function', field('name', $._name), $.parameters, $._result, $._default),
+    type_declaration: ($) =>
+      seq('type', field('name', $._name), '=', field('type', $.type)),
     parameters: ($) => seq('(', optional(commas($.parameter)), ')'),
     parameter: ($) => seq(field('name', $._name), $._of_type, optional($._default)),
     _result: ($) => seq('->', field('result', $.type)),
@@ -515,7 +588,7 @@ module.exports = grammar({
       seq(
         'pipeline',
         field('name', $._name),
-        repeat($._modifier),
+        repeat(choice($.requires, $.queue, $._modifier)),
         field('body', $.block),
         repeat($._handler),
       ),
@@ -533,6 +606,9 @@ module.exports = grammar({
         $.matrix_statement,
         $.deploy_statement,
         $.run_statement,
+        $.query_statement,
+        $.send_statement,
+        $.fetch_statement,
         $.call_statement,
         $.let_statement,
         $.if_statement,
@@ -546,6 +622,7 @@ module.exports = grammar({
         $.return_statement,
         $.yield_statement,
         $.on_statement,
+        $.with_statement,
         $.ignore_statement,
         $.rollback_statement,
         $.abort_statement,
@@ -565,20 +642,28 @@ module.exports = grammar({
     _over: ($) =>
       seq(
         field('variable', choice($._any_name, $._modifier_name)),
+        optional($._second),
         'in',
         field('list', $._expression),
+        optional($._cell_name),
       ),
+    // What the cells of an axis are called.
+    _cell_name: ($) => seq('by', field('name', $._expression)),
     _modifier_name: ($) =>
       named(
         $,
         'timeout',
+        'grace',
         'max',
         'batches',
         'tolerate',
         'atomic',
         'once',
+        'quiet',
         'undo',
         'always',
+        'watch',
+        'between',
       ),
 
     matrix_statement: ($) =>
@@ -624,8 +709,10 @@ module.exports = grammar({
             ),
           ),
         ),
+        optional($._second),
         'in',
         field('list', $._expression),
+        optional($._cell_name),
       ),
     filter: ($) => seq('where', field('condition', $._expression)),
     include: ($) => seq('include', field('cells', $._expression)),
@@ -647,13 +734,49 @@ module.exports = grammar({
       seq(
         'run',
         field('command', $.string),
-        optional($._run_using_in_env_on),
+        optional($._run_using_in_env_stdin_on),
         repeat($._handler),
       ),
+    // A command that changes nothing.
+    query_statement: ($) =>
+      seq(
+        'query',
+        field('command', $.string),
+        optional($._run_using_in_env_stdin_on),
+        repeat($._handler),
+      ),
+    // A file, a folder or a text that goes to the place of the commands around it, or comes from
+    // there. `send text to` sends what is called `text`.
+    send_statement: ($) =>
+      seq(
+        'send',
+        choice(
+          seq(optional('text'), field('source', $._expression)),
+          field('source', named($, 'text')),
+        ),
+        'to',
+        field('path', $._expression),
+        optional($._transfer_tail),
+        repeat($._handler),
+      ),
+    fetch_statement: ($) =>
+      seq(
+        'fetch',
+        field('source', $._expression),
+        'to',
+        field('path', $._expression),
+        optional($._transfer_tail),
+        repeat($._handler),
+      ),
+    _transfer_tail: ($) =>
+      repeat1(choice($._modifier, $.replacing, $.file_mode, $.run_on)),
+    replacing: (_) => 'replacing',
+    file_mode: ($) => seq('mode', field('mode', $.integer)),
     ...runTails(),
     run_using: ($) => seq('using', field('shell', $._name)),
     run_in: ($) => seq('in', field('directory', $._expression_without_in)),
     run_env: ($) => seq('env', field('variables', $.record)),
+    run_stdin: ($) => seq('stdin', field('text', $._expression_without_in)),
     run_on: ($) => seq('on', field('target', $._expression_without_in)),
 
     call_statement: ($) =>
@@ -680,9 +803,13 @@ module.exports = grammar({
             choice(
               $._expression,
               $.run_statement,
+              $.query_statement,
+              $.send_statement,
+              $.fetch_statement,
               alias($._serial_effect, $.serial_statement),
               alias($._parallel_effect, $.parallel_statement),
               alias($._matrix_effect, $.matrix_statement),
+              alias($._approve_effect, $.approve_statement),
             ),
           ),
           repeat($._modifier),
@@ -690,7 +817,17 @@ module.exports = grammar({
         ),
       ),
 
-    // Behind `let x =` a loop begins with its body or its variable, and a matrix with an axis.
+    // Behind `let x =` a loop begins with its body or its variable, a matrix with an axis, and an
+    // approval with a text.
+    _approve_effect: ($) =>
+      prec.right(
+        seq(
+          'approve',
+          field('question', $.string),
+          repeat(choice($.by, $.count, $.except, $._modifier)),
+          repeat($._handler),
+        ),
+      ),
     _serial_effect: ($) => seq('serial', $._effect),
     _parallel_effect: ($) => seq('parallel', $._effect),
     _effect: ($) =>
@@ -755,12 +892,13 @@ module.exports = grammar({
         seq(
           'approve',
           field('question', $._expression),
-          repeat($._modifier),
-          optional(seq($.by, repeat($._modifier))),
+          repeat(choice($.by, $.count, $.except, $._modifier)),
           repeat($._handler),
         ),
       ),
     by: ($) => seq('by', field('groups', $._expression)),
+    count: ($) => seq('count', field('people', $._expression_without_in)),
+    except: ($) => seq('except', field('people', $._expression)),
     wait_statement: ($) => plain($, 'wait', 'time'),
     verify_statement: ($) =>
       prec.right(
@@ -788,7 +926,16 @@ module.exports = grammar({
     during: ($) => seq('for', field('time', $._expression_without_in)),
     every: ($) => seq('every', field('time', $._expression_without_in)),
     log_statement: ($) => plain($, 'log', 'text'),
-    fail_statement: ($) => plain($, 'fail', 'message'),
+    fail_statement: ($) =>
+      prec.right(
+        seq(
+          'fail',
+          field('message', $._expression),
+          optional(seq('as', field('class', $._name))),
+          repeat($._plain_modifier),
+          repeat($._handler),
+        ),
+      ),
     // Whether a value follows is seen by the words behind `return`.
     return_statement: ($) =>
       seq('return', choice($._nothing, field('value', $._expression))),
@@ -807,6 +954,16 @@ module.exports = grammar({
         ),
         $._body,
       ),
+    // A place, a folder and variables for the commands in its body.
+    with_statement: ($) =>
+      prec.right(
+        seq(
+          'with',
+          repeat(choice($.run_on, $.run_in, $.run_env, $._modifier)),
+          field('body', $.block),
+          repeat($._handler),
+        ),
+      ),
     _call_of_failure: ($) => seq(field('function', named($, 'failure')), $.arguments),
     _of_failure: ($) => seq(field('value', named($, 'failure')), '.', $._field_name),
 
@@ -824,8 +981,19 @@ module.exports = grammar({
     // Modifiers.
     _modifier: ($) => choice($._plain_modifier, $.retry),
     _plain_modifier: ($) =>
-      choice($.timeout, $.max, $.batches, $.tolerate, $.fail_fast, $.atomic, $.once),
+      choice(
+        $.timeout,
+        $.grace,
+        $.max,
+        $.batches,
+        $.tolerate,
+        $.fail_fast,
+        $.atomic,
+        $.once,
+        $.quiet,
+      ),
     timeout: ($) => seq('timeout', field('time', $._expression_without_in)),
+    grace: ($) => seq('grace', field('time', $._expression_without_in)),
     // Behind a statement that may be tried again it is a modifier, not a statement.
     retry: ($) =>
       prec.dynamic(
@@ -845,16 +1013,27 @@ module.exports = grammar({
         ),
       ),
     max: ($) => seq('max', field('places', $._expression_without_in)),
-    batches: ($) => seq('batches', field('sizes', $._expression_without_in)),
+    batches: ($) =>
+      prec.right(seq('batches', field('sizes', $._expression_without_in), optional($.between))),
+    between: ($) => seq('between', field('body', $.block)),
     tolerate: ($) => seq('tolerate', field('failures', $._expression_without_in)),
     fail_fast: ($) => alias($._fail_fast, 'fail fast'),
     atomic: (_) => 'atomic',
     once: (_) => 'once',
+    quiet: (_) => 'quiet',
 
     // Handlers.
-    _handler: ($) => choice($.undo, $.always, $.on_failure),
-    undo: ($) => seq('undo', field('body', $.block)),
+    _handler: ($) => choice($.undo, $.always, $.on_failure, $.watch),
+    undo: ($) =>
+      seq(
+        'undo',
+        choice(
+          field('body', $.block),
+          seq($.none, field('reason', $._expression_without_in)),
+        ),
+      ),
     always: ($) => seq('always', field('body', $.block)),
+    watch: ($) => seq('watch', $.every, field('body', $.block)),
     on_failure: ($) =>
       seq(
         alias($._on_failure, 'on failure'),
@@ -872,26 +1051,45 @@ module.exports = grammar({
         repeat(
           choice(
             $.given_run,
+            $.given_deployed,
             $.given_node,
             $.given_input,
             $.start,
             $.expect_status,
             $.expect_order,
+            $.expect_condition,
           ),
         ),
         '}',
       ),
     given_run: ($) => seq('given', 'run', field('pattern', $.string), $._then),
+    given_deployed: ($) =>
+      prec(
+        1,
+        seq(
+          'given',
+          'deployed',
+          '(',
+          field('service', $._expression),
+          ',',
+          field('infrastructure', $._expression),
+          ')',
+          '=',
+          field('value', $._expression),
+        ),
+      ),
     given_node: ($) => seq('given', field('node', $.string), $._then),
     given_input: ($) =>
       seq('given', field('name', choice($._name, named($, 'run'))), $._default),
-    _then: ($) => choice($.returns, $.fails, $.refused),
+    _then: ($) => choice($.returns, $.fails, $.refused, $.approved),
     returns: ($) => seq('returns', field('value', $._expression)),
     fails: ($) => prec.right(seq('fails', optional(field('class', $._name)))),
     refused: (_) => 'refused',
-    start: ($) => seq('start', field('pipeline', $._name)),
+    approved: ($) =>
+      prec.right(seq('approved', optional(seq('by', field('people', $._expression))))),
+    start: ($) => seq('start', field('pipeline', $._any_name)),
     expect_status: ($) =>
-      seq('expect', field('node', choice($.string, $._name)), field('status', $._name)),
+      seq('expect', field('node', choice($.string, $._any_name)), field('status', $._name)),
     expect_order: ($) =>
       seq(
         'expect',
@@ -899,5 +1097,7 @@ module.exports = grammar({
         'before',
         field('other', choice($.string, $._name)),
       ),
+    // Any other expression than a text or a name.
+    expect_condition: ($) => seq('expect', field('condition', $._expression)),
   },
 });

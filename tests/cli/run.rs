@@ -127,8 +127,9 @@ fn a_rollback_that_fails() {
     let said = shop("keeps-something").said();
     assert_eq!((said.stderr.as_str(), said.code), ("", 3));
     assert!(
-        said.stdout
-            .ends_with("order by hand, and then\n  lockstep retry [RUN] --force\n"),
+        said.stdout.ends_with(
+            "order by hand, and then\n  lockstep undo [RUN]\n  lockstep retry [RUN] --force\n"
+        ),
         "{}",
         said.stdout
     );

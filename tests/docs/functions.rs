@@ -19,11 +19,20 @@ fn result(function: &Builtin) -> Option<String> {
 }
 
 fn section(function: &Builtin) -> String {
-    let mut text = format!("## {}\n\n`{}`", function.name, function.signature());
+    let mut signature = format!("`{}`", function.signature());
+    if signature.len() > 100 {
+        // A line end in code is a blank.
+        signature = folded(&signature);
+    }
     // Writing to a string does not fail.
     if let Some(result) = result(function) {
-        let _ = write!(text, " gives {result}");
+        let gap = match signature.len() + result.len() > 100 {
+            true => "\n",
+            false => " ",
+        };
+        let _ = write!(signature, "{gap}gives {result}");
     }
+    let mut text = format!("## {}\n\n{signature}", function.name);
     let _ = write!(text, "\n\n{}\n", folded(function.doc));
     if !function.examples.is_empty() {
         text.push_str("\n```text\n");

@@ -1,9 +1,10 @@
-//! `docs/library.md` is generated from the standard library's sources and their documentation.
+//! The pages in `docs/library` are generated from the standard library's sources and their
+//! documentation.
 
 use std::fmt::Write;
 
 use lockstep_base::source::{Name, Sources, Span};
-use lockstep_syntax::ast::{FieldDecl, ItemKind, Kind, Param};
+use lockstep_syntax::ast::{FieldDecl, Item, ItemKind, Kind, Param};
 use lockstep_syntax::parse;
 
 use super::functions::folded;
@@ -76,20 +77,23 @@ impl Library {
         format!("{}\n", folded(&line).replace('\n', "\n  "))
     }
 
+    /// What is written as it is in the file.
+    fn plain(&self, word: &str, name: &str, item: &Item) -> String {
+        let written = self.at(item.span).trim_end();
+        let doc = said(item.doc.as_ref());
+        format!("### {word} {name}\n\n```text\n{written}\n```\n\n{doc}\n")
+    }
+
     fn workflow(&self, name: &str, params: &[Param], head: Span, doc: Option<&Name>) -> String {
-        let head = self.at(head);
-        let head = head.split_once(" {").map_or(head, |(head, _)| head);
+        let head = self.at(head).trim_end();
         let mut text = format!(
             "### workflow {name}\n\n```text\n{head}\n```\n\n{}\n",
             said(doc)
         );
         for param in params.iter().filter(|param| param.doc.is_some()) {
-            let _ = write!(
-                text,
-                "\n- `{}`: {}\n",
-                param.name.name,
-                said(param.doc.as_ref())
-            );
+            let doc = param.doc.as_deref().unwrap_or_default();
+            let line = format!("- `{}`: {doc}", param.name.name);
+            let _ = write!(text, "\n{}\n", folded(&line).replace('\n', "\n  "));
         }
         text
     }
@@ -114,9 +118,22 @@ fn part(name: &str, text: &str) -> String {
                 let section = library.kind(kind, item.doc.as_ref());
                 (&kind.name.name, section)
             }
-            ItemKind::Workflow { name, params, .. } => {
-                let section = library.workflow(&name.name, params, item.span, item.doc.as_ref());
+            ItemKind::Workflow {
+                name, params, body, ..
+            } => {
+                let head = Span {
+                    end: body.span.start,
+                    ..item.span
+                };
+                let section = library.workflow(&name.name, params, head, item.doc.as_ref());
                 (&name.name, section)
+            }
+            // Functions and types that are for others are described.
+            ItemKind::Function { name, .. } if item.doc.is_some() => {
+                (&name.name, library.plain("function", &name.name, item))
+            }
+            ItemKind::Type { name, .. } if item.doc.is_some() => {
+                (&name.name, library.plain("type", &name.name, item))
             }
             _ => continue,
         };
@@ -132,12 +149,16 @@ fn part(name: &str, text: &str) -> String {
 }
 
 #[test]
-fn the_page_of_the_library_is_fresh() {
+fn the_pages_of_the_library_are_fresh() {
+    let index = std::fs::read_to_string("docs/library.md").expect("a readable page");
     for file in files(&["stdlib"], "deploy") {
         let name = file
             .path
             .trim_end_matches(".deploy")
             .replace("stdlib/", "std/");
-        generated::check("docs/library.md", &name, &part(&name, &file.text));
+        let page = format!("docs/{}.md", name.replace("std/", "library/"));
+        generated::check(&page, &name, &part(&name, &file.text));
+        let listed = format!("]({})", page.trim_start_matches("docs/"));
+        assert!(index.contains(&listed), "docs/library.md lacks {name}");
     }
 }

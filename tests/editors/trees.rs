@@ -5,6 +5,7 @@ use lockstep_base::source::FileId;
 use lockstep_syntax as syntax;
 use tree_sitter::Parser;
 
+use crate::format::{cases, file};
 use crate::tidy::{files, none};
 
 /// A parser of the committed grammar.
@@ -16,10 +17,21 @@ pub fn parser() -> Parser {
     parser
 }
 
+/// What tree-sitter lets pass: it has no way to say that a clause stands once in any order, and
+/// that a condition is any expression but a name alone.
+const BEYOND_A_GRAMMAR: [&str; 2] = [
+    "is given twice",
+    "expected a status, or `before` and a node",
+];
+
 /// How the two disagree about a text, if they do.
 fn disagreement(parser: &mut Parser, text: &str) -> Option<String> {
     let tree = parser.parse(text, None).expect("a tree");
     let mistakes = syntax::parse(FileId(0), text).diagnostics;
+    let is_beyond = |text: &str| BEYOND_A_GRAMMAR.iter().any(|it| text.ends_with(it));
+    if mistakes.iter().any(|it| is_beyond(&it.message)) {
+        return None;
+    }
     match (tree.root_node().has_error(), mistakes.first()) {
         (true, None) => Some(String::from("an error for tree-sitter alone")),
         (false, Some(mistake)) => Some(format!(
@@ -40,6 +52,37 @@ fn files_have_errors_in_the_tree_where_the_program_reports_some() {
     });
     none(complaints.collect());
 }
+/// The text without what it need not have for the two to disagree in the same way.
+fn smallest(parser: &mut Parser, mut text: String, why: &str) -> String {
+    let mut at_once = text.len() / 2;
+    while at_once > 0 {
+        let mut start = 0;
+        while start < text.len() {
+            let end = text.ceil_char_boundary(start + at_once);
+            let shorter = format!("{}{}", &text[..start], &text[end..]);
+            if disagreement(parser, &shorter).as_deref() == Some(why) {
+                text = shorter;
+            } else {
+                start = end;
+            }
+        }
+        at_once /= 2;
+    }
+    text
+}
+
+#[test]
+fn random_files_have_no_errors_in_the_tree() {
+    let mut parser = parser();
+    let wrong = (0..cases(400)).filter_map(|seed| {
+        let text = file(seed);
+        let why = disagreement(&mut parser, &text)?;
+        let text = smallest(&mut parser, text, &why);
+        Some(format!("seed {seed}: {why}\n{text}"))
+    });
+    none(wrong.take(20).collect());
+}
+
 /// The spans of the tokens of a text.
 fn tokens(text: &str) -> Vec<(usize, usize)> {
     let mut tokens: Vec<(usize, usize)> = Vec::new();
@@ -156,8 +199,4 @@ fn the_differences_are_these() {
         let wanted = format!("an error for the program alone: {code}");
         assert!(found.starts_with(&wanted), "{found}\n{text}");
     }
-    // A call of something that is named `failure`, which never is an infrastructure.
-    let call = "pipeline p { step s {} on failure(x) fail fast {} }";
-    let found = disagreement(&mut parser, call).unwrap_or_default();
-    assert_eq!(found, "an error for tree-sitter alone");
 }

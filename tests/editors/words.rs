@@ -72,7 +72,7 @@ fn language_signs() -> Set {
             signs_of(&rule.expr, &mut found);
         }
     }
-    found.retain(|sign| !sign.is_empty() && sign != "\"");
+    found.retain(|sign| !sign.is_empty() && !sign.starts_with(['"', '\'']));
     found
 }
 
@@ -102,6 +102,8 @@ fn tree_sitter_has_the_words_and_signs_of_the_language() {
     let grammar: Value = serde_json::from_str(TREE_SITTER).expect("valid JSON");
     let mut found = Set::new();
     literals(&grammar["rules"], &mut found);
+    // In `given deployed(…)` it is the name of the function.
+    found.remove("deployed");
     let (words, signs): (Set, Set) = found.into_iter().partition(|text| is_word(text));
     assert_eq!(words, language_words());
     // The delimiters of strings are tokens of the scanner.

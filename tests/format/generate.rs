@@ -1,6 +1,9 @@
 //! A generator of random valid files, with white space and comments at every place where they are
 //! allowed.
 
+mod declarations;
+mod texts;
+
 use super::tokens::{Chance, Token, text};
 
 /// Writes a file token by token.
@@ -67,53 +70,20 @@ impl Generator {
         self.put(close);
     }
 
-    fn string(&mut self) {
-        let text = match self.chance.below(9) {
-            0 => String::from("\"\""),
-            1 => String::from("\"${a.b} and ${ f(x,  \"y\") }\""),
-            2 => String::from("\"# no comment, { [ (\""),
-            3 => String::from("\"\\\"quoted\\\" \\u{1F680} ${\"${a}\"}\""),
-            4 => String::from("\"a text that is so long that hardly anything has room beside it\""),
-            5 => self.long_string(),
-            6 => String::from("\"\"\"on one line\"\"\""),
-            _ => format!("\"text {}\"", self.chance.below(100)),
-        };
-        self.put(text);
-    }
-
-    fn long_string(&mut self) -> String {
-        let margin = self.chance.pick(&["", "  ", "      ", "\t"]);
-        let end = self.chance.pick(&["\n", "\n", "\r\n"]);
-        let lines = [
-            "first ${a}",
-            "  deeper # no comment",
-            "",
-            "   ",
-            "trailing  ",
-            "${x} \"quoted\" \"\"",
-        ];
-        let mut text = String::from("\"\"\"");
-        text.push_str(end);
-        for _ in 0..self.chance.below(5) {
-            let line = self.chance.pick(&lines);
-            if !line.trim().is_empty() || self.chance.one_in(2) {
-                text.push_str(margin);
-            }
-            text.push_str(line);
-            text.push_str(end);
+    /// `for k, v in e if e`
+    fn for_in(&mut self, depth: usize) {
+        self.put("for");
+        self.name();
+        if self.chance.one_in(2) {
+            self.put(",");
+            self.name();
         }
-        if self.chance.one_in(8) {
-            text.push_str(margin);
-            text.push_str("${a +\n b}");
-            text.push_str(end);
+        self.put("in");
+        self.expr(depth);
+        if self.chance.one_in(3) {
+            self.put("if");
+            self.expr(depth);
         }
-        match self.chance.one_in(8) {
-            // The quotes follow text: nothing is removed from the lines.
-            true => text.push_str("the end"),
-            false => text.push_str(margin),
-        }
-        text.push_str("\"\"\"");
-        text
     }
 
     fn atom(&mut self, depth: usize) {
@@ -130,7 +100,31 @@ impl Generator {
             };
         }
         let deeper = depth - 1;
-        match self.chance.below(12) {
+        match self.chance.below(16) {
+            14 => {
+                // In one piece with what is before it, as tree-sitter wants it.
+                let name = self.chance.pick(NAMES);
+                self.put(format!("{name}?."));
+                self.name();
+            }
+            15 => {
+                let name = self.chance.pick(NAMES);
+                self.put(format!("{name}?["));
+                self.expr(deeper);
+                self.put("]");
+            }
+            12 => {
+                self.words("{ \"${a}\" :");
+                self.expr(deeper);
+                self.for_in(deeper);
+                self.put("}");
+            }
+            13 => {
+                self.put("[");
+                self.expr(deeper);
+                self.for_in(deeper);
+                self.put("]");
+            }
             0 => self.exprs("[", "]", deeper),
             1 => self.record(deeper),
             2 => {
@@ -241,7 +235,8 @@ impl Generator {
     fn ty(&mut self, depth: usize) {
         match self.chance.below(if depth == 0 { 2 } else { 7 }) {
             0 => {
-                self.words("service <");
+                let what = self.chance.pick(&["service <", "infrastructure <"]);
+                self.words(what);
                 self.path();
                 self.put(">");
             }
@@ -278,8 +273,10 @@ impl Generator {
 
     fn modifiers(&mut self) {
         for _ in 0..self.chance.below(4) {
-            match self.chance.below(8) {
+            match self.chance.below(10) {
                 0 => self.word_and_value("timeout"),
+                8 => self.word_and_value("grace"),
+                9 => self.put("quiet"),
                 1 => {
                     self.word_and_value("retry");
                     if self.chance.one_in(2) {
@@ -290,7 +287,13 @@ impl Generator {
                     }
                 }
                 2 => self.word_and_value("max"),
-                3 => self.word_and_value("batches"),
+                3 => {
+                    self.word_and_value("batches");
+                    if self.chance.one_in(3) {
+                        self.put("between");
+                        self.block(1);
+                    }
+                }
                 4 => self.word_and_value("tolerate"),
                 5 => self.words("fail fast"),
                 6 => self.put("atomic"),
@@ -300,8 +303,9 @@ impl Generator {
         self.keyword = true;
     }
 
-    fn word_and_value(&mut self, word: &str) {
-        self.word(word);
+    fn word_and_value(&mut self, words: &str) {
+        self.words(words);
+        self.keyword = true;
         self.value(1);
     }
 
@@ -312,14 +316,19 @@ impl Generator {
 
     fn handlers(&mut self, depth: usize) {
         for _ in 0..self.chance.below(5).saturating_sub(2) {
-            match self.chance.below(3) {
+            match self.chance.below(5) {
                 0 => self.put("undo"),
                 1 => self.put("always"),
+                2 => self.word_and_value("watch every"),
+                3 => {
+                    self.word_and_value("undo none");
+                    continue;
+                }
                 _ => {
                     self.words("on failure");
                     if self.chance.one_in(2) {
                         let count = self.chance.below(4);
-                        self.list("(", ")", count, |all| all.put("timeout"));
+                        self.list("(", ")", count, |all| all.class());
                     }
                 }
             }
@@ -335,13 +344,31 @@ impl Generator {
                 self.stmt(depth - 1);
             }
         }
-        if self.chance.one_in(12) {
-            let end = self
-                .chance
-                .pick(&["ignore", "abort", "rollback stage", "return"]);
-            self.words(end);
+        if self.chance.one_in(8) {
+            self.end();
         }
         self.put("}");
+    }
+
+    /// The last statement of a handler or a workflow.
+    fn end(&mut self) {
+        match self.chance.below(8) {
+            0 => self.put("ignore"),
+            1 => self.put("abort"),
+            2 => self.words("rollback stage"),
+            3 => self.words("rollback pipeline"),
+            4 => self.put("rollback"),
+            5 => self.put("return"),
+            6 => self.word_and_expr("return"),
+            _ => self.word_and_value("retry"),
+        }
+    }
+
+    fn class(&mut self) {
+        let class = self
+            .chance
+            .pick(&["exit", "timeout", "verification", "superseded", "failed"]);
+        self.put(class);
     }
 
     /// Modifiers, a block and handlers.
@@ -357,12 +384,20 @@ impl Generator {
             self.put(order);
         }
         self.name();
+        if self.chance.one_in(4) {
+            self.put(",");
+            self.name();
+        }
         self.put("in");
         self.value(1);
+        if self.chance.one_in(3) {
+            self.put("by");
+            self.value(1);
+        }
     }
 
     fn stmt(&mut self, depth: usize) {
-        match self.chance.below(22) {
+        match self.chance.below(24) {
             0 => {
                 self.word("stage");
                 self.name();
@@ -394,6 +429,7 @@ impl Generator {
                 self.handlers(depth);
             }
             5 | 6 => self.run(depth),
+            22 => self.transfer(depth, true),
             7 => {
                 self.call(2);
                 self.modifiers();
@@ -407,9 +443,15 @@ impl Generator {
                     self.ty(1);
                 }
                 self.put("=");
-                match self.chance.below(3) {
+                match self.chance.below(5) {
                     0 => self.run(depth),
+                    3 => self.transfer(depth, false),
                     1 => self.matrix(depth),
+                    2 => {
+                        self.word("approve");
+                        self.string();
+                        self.approve_rest(depth);
+                    }
                     _ => self.expr(2),
                 }
             }
@@ -444,7 +486,11 @@ impl Generator {
                 }
             }
             12 => {
-                self.word_and_expr("lock");
+                self.word("lock");
+                match self.chance.one_in(2) {
+                    true => self.exprs("[", "]", 1),
+                    false => self.expr(2),
+                }
                 if self.chance.one_in(2) {
                     self.word_and_value("limit");
                 }
@@ -452,10 +498,11 @@ impl Generator {
             }
             13 => {
                 self.word_and_expr("approve");
-                if self.chance.one_in(2) {
-                    self.word_and_expr("by");
-                }
-                self.modifiers();
+                self.approve_rest(depth);
+            }
+            20 => {
+                self.words("on prod . eu");
+                self.rest(depth);
             }
             14 => self.word_and_expr("wait"),
             15 => {
@@ -464,11 +511,32 @@ impl Generator {
                 self.word_and_value("every");
                 self.rest(depth);
             }
-            16 => self.word_and_expr("fail"),
+            16 => {
+                self.word_and_expr("fail");
+                if self.chance.one_in(3) {
+                    self.put("as");
+                    self.class();
+                }
+            }
             17 => self.word_and_expr("yield"),
-            18 => {
+            18 if self.chance.one_in(2) => {
                 self.word("on");
                 self.name();
+                self.rest(depth);
+            }
+            18 => {
+                self.word("with");
+                if self.chance.one_in(2) {
+                    self.words("on prod . eu");
+                }
+                if self.chance.one_in(2) {
+                    self.word_and_value("in");
+                }
+                if self.chance.one_in(2) {
+                    self.words("env { KEY :");
+                    self.expr(1);
+                    self.put("}");
+                }
                 self.rest(depth);
             }
             19 => {
@@ -482,6 +550,20 @@ impl Generator {
         }
     }
 
+    fn approve_rest(&mut self, depth: usize) {
+        if self.chance.one_in(2) {
+            self.word_and_expr("by");
+        }
+        if self.chance.one_in(2) {
+            self.word_and_value("count");
+        }
+        if self.chance.one_in(2) {
+            self.word_and_expr("except");
+        }
+        self.modifiers();
+        self.handlers(depth);
+    }
+
     fn using(&mut self) {
         self.word("using");
         self.path();
@@ -492,15 +574,17 @@ impl Generator {
     }
 
     fn run(&mut self, depth: usize) {
-        self.word("run");
+        let asks = self.chance.one_in(4);
+        self.word(if asks { "query" } else { "run" });
         self.string();
-        for part in 0..4 {
+        for part in 0..5 {
             if !self.chance.one_in(4) {
                 continue;
             }
             match part {
                 0 => self.words("using bash"),
                 1 => self.word_and_value("in"),
+                3 => self.word_and_value("stdin"),
                 2 => {
                     self.words("env { KEY :");
                     self.expr(1);
@@ -510,6 +594,33 @@ impl Generator {
             }
         }
         self.modifiers();
+        self.handlers(depth);
+    }
+
+    /// Behind `let x =` a word on the next line would be the next statement.
+    fn transfer(&mut self, depth: usize, alone: bool) {
+        let is_fetch = self.chance.one_in(3);
+        let is_text = alone && !is_fetch && self.chance.one_in(2);
+        self.word(if is_fetch { "fetch" } else { "send" });
+        match is_text {
+            true => self.words("text \"a\" to"),
+            false => {
+                self.string();
+                self.word("to");
+            }
+        }
+        self.expr(2);
+        for part in 0..3 {
+            if !self.chance.one_in(3) {
+                continue;
+            }
+            match part {
+                0 if is_text => self.words("mode 0640"),
+                0 => self.word("replacing"),
+                1 => self.words("on prod . eu"),
+                _ => self.words("timeout 5m"),
+            }
+        }
         self.handlers(depth);
     }
 
@@ -526,197 +637,6 @@ impl Generator {
             self.record(1);
         }
         self.rest(depth);
-    }
-
-    fn fields(&mut self) {
-        self.put("{");
-        for _ in 0..self.chance.below(5) {
-            self.name();
-            self.put("=");
-            self.expr(2);
-            if self.chance.one_in(3) {
-                self.put(",");
-            }
-        }
-        self.put("}");
-    }
-
-    fn decls(&mut self, open: &str, close: &str, commas: bool) {
-        self.put(open);
-        let count = self.chance.below(4);
-        for place in 0..count {
-            self.name();
-            self.put(":");
-            self.ty(2);
-            if self.chance.one_in(3) {
-                self.put("=");
-                self.expr(1);
-            }
-            if (commas && place + 1 < count) || self.chance.one_in(4) {
-                self.put(",");
-            }
-        }
-        self.put(close);
-    }
-
-    fn overrides(&mut self) {
-        for _ in 0..self.chance.below(3) {
-            self.word("override");
-            self.path();
-            self.fields();
-        }
-    }
-
-    fn item(&mut self) {
-        match self.chance.below(16) {
-            0 => {
-                self.words("import \"./hooks.deploy\" as");
-                self.name();
-            }
-            1 => {
-                self.words("from \"std/release\" import");
-                self.name();
-                for _ in 0..self.chance.below(9) {
-                    self.put(",");
-                    self.name();
-                    if self.chance.one_in(3) {
-                        self.put("as");
-                        self.name();
-                    }
-                }
-            }
-            2 => {
-                self.put("input");
-                self.name();
-                self.put(":");
-                self.ty(2);
-                if self.chance.one_in(2) {
-                    self.put("=");
-                    self.expr(2);
-                }
-                if self.chance.one_in(2) {
-                    self.word_and_expr("where");
-                }
-            }
-            3 => {
-                self.put("secret");
-                self.name();
-                self.put("=");
-                self.call(1);
-            }
-            4 => {
-                self.put("let");
-                self.name();
-                self.put("=");
-                self.expr(3);
-            }
-            5 | 6 => {
-                self.put("service");
-                self.name();
-                self.put(":");
-                self.path();
-                if self.chance.one_in(3) {
-                    self.using();
-                }
-                self.fields();
-            }
-            7 => self.environment(),
-            8 => {
-                self.put("group");
-                self.name();
-                self.put("=");
-                self.exprs("[", "]", 1);
-            }
-            9 => {
-                self.put("kind");
-                self.name();
-                self.put("{");
-                if self.chance.one_in(2) {
-                    self.put("service");
-                    self.decls("{", "}", false);
-                }
-                if self.chance.one_in(2) {
-                    self.put("infrastructure");
-                    self.decls("{", "}", false);
-                }
-                if self.chance.one_in(2) {
-                    self.put("deploy");
-                    self.using();
-                }
-                self.put("}");
-            }
-            10 => {
-                self.put("workflow");
-                self.name();
-                self.decls("(", ")", true);
-                if self.chance.one_in(3) {
-                    self.put("->");
-                    self.ty(2);
-                }
-                self.block(3);
-            }
-            11 => {
-                self.put("action");
-                self.name();
-                self.decls("(", ")", true);
-            }
-            12 => self.test(),
-            _ => {
-                self.put("pipeline");
-                self.name();
-                self.rest(3);
-            }
-        }
-    }
-
-    fn environment(&mut self) {
-        self.put("environment");
-        self.name();
-        self.put("{");
-        for _ in 0..self.chance.below(2) {
-            self.name();
-            self.put("=");
-            self.expr(1);
-        }
-        self.overrides();
-        for _ in 0..self.chance.below(3) {
-            self.put("infrastructure");
-            self.name();
-            self.put(":");
-            self.path();
-            match self.chance.one_in(3) {
-                true => {
-                    self.put("{");
-                    self.overrides();
-                    self.put("}");
-                }
-                false => self.fields(),
-            }
-        }
-        self.put("}");
-    }
-
-    fn test(&mut self) {
-        self.words("test \"it\" {");
-        for _ in 0..self.chance.below(6) {
-            match self.chance.below(6) {
-                0 => {
-                    self.put("given");
-                    self.name();
-                    self.put("=");
-                    self.expr(2);
-                }
-                1 => {
-                    self.words("given run \"a*\" returns");
-                    self.record(1);
-                }
-                2 => self.words("given \"**\" fails timeout"),
-                3 => self.words("given \"**\" refused"),
-                4 => self.words("expect \"a\" before release"),
-                _ => self.words("start release expect release failed"),
-            }
-        }
-        self.put("}");
     }
 }
 

@@ -58,3 +58,24 @@ fn tools_get_mistakes_in_the_settings_in_their_format() {
         said.stdout
     );
 }
+
+/// Only the settings say how many people a group has.
+#[test]
+fn groups_say_how_many_people_may_approve() {
+    let ship = "pipeline ship { approve \"Ship it?\" by [\"ops\"] count 3 except [\"ada\"] }\n";
+    let test = Test::new()
+        .file("ship.deploy", ship)
+        .file(
+            "lockstep.toml",
+            "[groups]\nops = [\"ada\", \"grace\", \"linus\"]\n",
+        )
+        .args(["lint"]);
+    let said = test.said();
+    insta::assert_snapshot!(said.stdout);
+    let enough = test.file("ship.deploy", ship.replace("3", "2"));
+    let said = enough.said();
+    assert_eq!(
+        (said.code, said.stdout.as_str()),
+        (0, "ship.deploy is fine\n")
+    );
+}

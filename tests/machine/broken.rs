@@ -50,6 +50,7 @@ fn an_event_answers_what_it_names() {
     let answered = || Event::Answered {
         id,
         answer: ApprovalAnswer::Yes.into(),
+        from: None,
     };
     let programs = [
         ("pipeline p { run \"x\" }", "Ended"),
@@ -101,7 +102,11 @@ fn an_event_answers_what_it_names() {
 fn an_answer_is_one_to_the_kind_of_question() {
     let id = EffectId(1);
     for answer in [FailureChoice::Retry.into(), Answer::Nobody] {
-        let event = Event::Answered { id, answer };
+        let event = Event::Answered {
+            id,
+            answer,
+            from: None,
+        };
         let broken = breaks(begun("pipeline p { approve \"x\" }"), event);
         assert_eq!(broken.breach, Breach::WrongAnswer(id));
     }
@@ -114,7 +119,14 @@ fn an_answer_is_one_to_the_kind_of_question() {
     });
     let id = asked.expect("a question");
     let answer = ApprovalAnswer::Yes.into();
-    let broken = breaks(machine, Event::Answered { id, answer });
+    let broken = breaks(
+        machine,
+        Event::Answered {
+            id,
+            answer,
+            from: None,
+        },
+    );
     assert_eq!(broken.breach, Breach::WrongAnswer(id));
 }
 

@@ -201,6 +201,7 @@ impl Direction {
         EffectOutcome {
             value,
             failure: failure.map(said),
+            ending: Default::default(),
         }
     }
 }

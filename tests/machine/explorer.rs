@@ -135,7 +135,11 @@ impl World {
                     let answer = answer.clone();
                     (
                         format!("{id:?} is answered"),
-                        Event::Answered { id, answer },
+                        Event::Answered {
+                            id,
+                            answer,
+                            from: None,
+                        },
                     )
                 }
                 None => (format!("{id:?} fires"), Event::Fired { id }),

@@ -13,6 +13,12 @@ pub struct Node {
     pub modifiers: Modifiers,
     pub on_failure: Option<(Vec<Node>, Verdict)>,
     pub always: Option<Vec<Node>>,
+    /// How long its `watch` waits between two looks, each of which is one command.
+    pub watch: Option<u32>,
+    /// What is done between two batches of a loop.
+    pub between: Vec<Node>,
+    /// In which of several ways it is written that mean the same here.
+    pub form: u32,
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -23,14 +29,25 @@ pub enum Kind {
     Wait(u32),
     /// A step, and whether it can be undone.
     Step(bool),
+    /// `let r7 = run …`, and whether it is the result of the step around it, which its undo reads.
+    Let(bool),
+    /// `if r7 != none`, of the statement with this number.
+    IfBound(u32),
     Serial,
+    /// `with env { … }`
+    With,
+    /// `return`, which ends the pipeline.
+    Return,
+    /// A command of a handler that says whether `outcome` is good.
+    Outcome,
     Parallel,
     Grid(Grid),
     /// A deployment to this infrastructure, with a workflow of its own.
     Deploy(u32),
     Stage,
     /// `lock "l0"`
-    Lock(u32),
+    /// The first, and how many are taken together.
+    Lock(u32, u32),
     /// Known before the run, or the result of a command; without `else`.
     If(Option<bool>),
     /// `barrier b0`
@@ -74,6 +91,21 @@ pub enum Verdict {
     Ask,
 }
 
+/// Whether nothing stands in it.
+fn is_bodiless(kind: &Kind) -> bool {
+    matches!(
+        kind,
+        Kind::Run
+            | Kind::Fail
+            | Kind::Log
+            | Kind::Wait(_)
+            | Kind::Barrier(_)
+            | Kind::Let(_)
+            | Kind::Return
+            | Kind::Outcome
+    )
+}
+
 /// The features that a program may use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Flavour {
@@ -84,6 +116,8 @@ pub struct Flavour {
     pub timeouts: bool,
     /// Barriers.
     pub barriers: bool,
+    /// `watch`.
+    pub watches: bool,
 }
 
 /// A program: its pipeline and its text.
@@ -111,6 +145,8 @@ struct Place {
     /// The locks with lower numbers are taken already.
     lock: u32,
     handler: bool,
+    /// `outcome` is known.
+    outcome: bool,
 }
 
 /// Generates a program.
@@ -128,9 +164,13 @@ pub fn program(bytes: &[u8], flavour: Flavour) -> Program {
         locks: true,
         lock: 0,
         handler: false,
+        outcome: false,
     };
     let mut root = growth.node(Kind::Serial);
     root.body = growth.body(place);
+    if growth.pick(8) == 7 {
+        growth.ends_early(&mut root.body, place);
+    }
     growth.trim(&mut root, place);
     root.modifiers.atomic = flavour.lucky && growth.pick(5) == 4;
     let text = write(&root);
@@ -156,7 +196,31 @@ impl Growth<'_> {
             modifiers: Modifiers::default(),
             on_failure: None,
             always: None,
+            watch: None,
+            between: Vec::new(),
+            form: 0,
         }
+    }
+
+    /// Somewhere in the pipeline's body there is an `if` that ends with `return`.
+    fn ends_early(&mut self, body: &mut Vec<Node>, place: Place) {
+        let condition = [None, Some(true)][self.pick(2) as usize];
+        let mut branch = self.node(Kind::If(condition));
+        branch
+            .body
+            .extend(self.statement(Place { depth: 5, ..place }));
+        branch.body.push(self.node(Kind::Return));
+        let at = self.pick(body.len() as u32 + 1) as usize;
+        body.insert(at, branch);
+    }
+
+    /// A value that may be missing, and what is done where it is there.
+    fn optional(&mut self, inner: Place) -> Vec<Node> {
+        let mut value = self.node(Kind::Let(false));
+        value.on_failure = Some((Vec::new(), Verdict::Ignore));
+        let mut branch = self.node(Kind::IfBound(value.id));
+        branch.body = self.body(inner);
+        vec![value, branch]
     }
 
     fn body(&mut self, place: Place) -> Vec<Node> {
@@ -167,7 +231,7 @@ impl Growth<'_> {
     fn statement(&mut self, place: Place) -> Option<Node> {
         self.budget = self.budget.checked_sub(1)?;
         let leaf = place.depth >= 5;
-        let kind = match self.pick(if leaf { 3 } else { 16 }) {
+        let kind = match self.pick(if leaf { 3 } else { 18 }) {
             0 | 1 => Kind::Run,
             2 => [Kind::Log, Kind::Fail, Kind::Wait(7)][self.pick(3) as usize].clone(),
             3 | 4 => Kind::Step(self.pick(3) > 0),
@@ -177,9 +241,13 @@ impl Growth<'_> {
             11 | 12 if place.deploys => Kind::Deploy(self.pick(3)),
             13 if place.top => Kind::Stage,
             14 if place.locks && place.lock < 3 => {
-                Kind::Lock(place.lock + self.pick(3 - place.lock))
+                let first = place.lock + self.pick(3 - place.lock);
+                Kind::Lock(first, 1 + self.pick(3 - first) * self.pick(2))
             }
             15 if self.flavour.barriers && !place.handler => Kind::Barrier(self.pick(2)),
+            16 => Kind::With,
+            17 if place.outcome => Kind::Outcome,
+            17 => Kind::Serial,
             15 => [
                 Kind::If(None),
                 Kind::If(Some(true)),
@@ -200,27 +268,43 @@ impl Growth<'_> {
             },
             // Nothing else is waited for while a lock is held, so that there is no deadlock.
             Kind::Deploy(_) | Kind::Stage => Place {
+                outcome: false,
                 top: false,
                 locks: false,
                 deploys: kind == Kind::Stage,
                 ..inner
             },
-            Kind::Lock(lock) => Place {
+            Kind::Lock(first, count) => Place {
                 top: false,
                 deploys: false,
-                lock: lock + 1,
+                lock: first + count,
                 ..inner
             },
             _ => inner,
         };
         let mut node = self.node(kind);
-        if !matches!(
-            node.kind,
-            Kind::Run | Kind::Log | Kind::Fail | Kind::Wait(_) | Kind::Barrier(_)
-        ) {
+        if node.kind == Kind::Serial && self.pick(4) == 3 {
+            node.body = self.optional(inner);
+        } else if !is_bodiless(&node.kind) {
             node.body = self.body(inner);
         }
+        if node.kind == Kind::Step(true) && self.pick(3) == 2 {
+            let result = self.node(Kind::Let(true));
+            node.body.insert(0, result);
+        }
+        node.form = self.pick(64);
         self.trim(&mut node, place);
+        if node.modifiers.batches && self.pick(2) == 1 {
+            node.between = self.body(Place {
+                depth: place.depth + 3,
+                top: false,
+                deploys: false,
+                locks: false,
+                handler: true,
+                outcome: false,
+                ..place
+            });
+        }
         Some(node)
     }
 
@@ -245,7 +329,13 @@ impl Growth<'_> {
         );
         if matches!(
             node.kind,
-            Kind::Log | Kind::Fail | Kind::If(_) | Kind::Barrier(_) | Kind::Wait(_)
+            Kind::Log
+                | Kind::Fail
+                | Kind::If(_)
+                | Kind::Barrier(_)
+                | Kind::Wait(_)
+                | Kind::With
+                | Kind::Outcome
         ) {
             return;
         }
@@ -270,6 +360,7 @@ impl Growth<'_> {
             depth: place.depth + 3,
             top: false,
             handler: true,
+            outcome: true,
             // A handler runs while the stage's locks are held.
             locks: false,
             ..place
@@ -290,6 +381,19 @@ impl Growth<'_> {
         if self.pick(7) == 6 {
             node.always = Some(self.body(inner));
         }
+        // A lock is held until what looks at it has ended, which the reference does not know.
+        let can_be_watched = !matches!(node.kind, Kind::Run | Kind::Lock(..));
+        if self.flavour.watches && can_be_watched && self.pick(4) == 3 {
+            node.watch = Some(5 + 10 * self.pick(4));
+        }
+    }
+}
+
+/// How many axes a statement has.
+fn grid_axes(kind: &Kind) -> usize {
+    match kind {
+        Kind::Grid(grid) => grid.axes.len(),
+        _ => 0,
     }
 }
 
@@ -302,15 +406,46 @@ pub fn variable(grid: u32, axis: usize) -> String {
 fn write(root: &Node) -> String {
     let mut writer = Writer::default();
     let mut pipeline = String::from("pipeline p");
+    if root.id.is_multiple_of(2) || root.body.len().is_multiple_of(2) {
+        pipeline.push_str(" queue \"q\" keep latest");
+    }
     writer.rest(&mut pipeline, root, &[], 0);
-    let mut text = String::from(
-        "kind app {}\nenvironment e {\n  infrastructure i0: app {}\n  \
-         infrastructure i1: app {}\n  infrastructure i2: app { exclusive = false }\n}\n",
-    );
+    let mut text = String::from(DECLARATIONS);
     for service in &writer.services {
         writeln!(text, "service s{service}: app {{}}").expect("text takes text");
     }
     text + &writer.workflows + "\n" + &pipeline + "\n"
+}
+
+/// What every program has before its pipeline.
+const DECLARATIONS: &str = r#"kind base { infrastructure { zone: string = "of ${name}" } }
+kind app extends base { service { tag: string = "${name}-1" } }
+function same(n: int) -> int = n
+environment e {
+  infrastructure i0: app {}
+  infrastructure "${name}": app for name in ["i1"] {}
+  infrastructure i2: app { exclusive = false }
+}
+"#;
+
+/// A command that names a statement and the loop variables that it sees.
+fn command(word: &str, id: u32, seen: &[String]) -> String {
+    let values: Vec<String> = seen.iter().map(|it| format!(" {it}=${{{it}}}")).collect();
+    format!("run \"{word}{id}{}\"", values.concat())
+}
+
+/// The same, in one of the ways that mean the same here.
+fn command_in_form(word: &str, id: u32, seen: &[String], form: u32) -> String {
+    let plain = command(word, id, seen);
+    match form % 8 {
+        1 => plain.replacen("run", "query", 1),
+        2 => format!("{plain} quiet"),
+        3 => format!("{plain} stdin \"a text\""),
+        4 => format!("{plain} env {{ WHERE: \"here\" }}"),
+        5 if seen.is_empty() => plain.replace('"', "'"),
+        5 => plain.replace("=${", "=${same(").replace('}', ")}"),
+        _ => plain,
+    }
 }
 
 #[derive(Default)]
@@ -332,22 +467,51 @@ impl Writer {
     fn statement(&mut self, out: &mut String, node: &Node, seen: &[String], depth: usize) {
         let indent = "  ".repeat(depth);
         let id = node.id;
-        let say = |word: &str| {
-            let values: Vec<String> = seen.iter().map(|it| format!(" {it}=${{{it}}}")).collect();
-            format!("run \"{word}{id}{}\"", values.concat())
-        };
+        let say = |word: &str| command(word, id, seen);
         out.push_str(&indent);
         let mut inside = seen.to_vec();
         match &node.kind {
-            Kind::Run => out.push_str(&say("w")),
+            Kind::Run => out.push_str(&command_in_form("w", id, seen, node.form)),
+            Kind::Let(_) => out.push_str(&format!("let r{id} = {}", say("w"))),
+            Kind::IfBound(value) => out.push_str(&format!("if r{value} != none")),
+            Kind::With => out.push_str("with in \".\" env { WITH: \"${1 + 1}\" }"),
+            Kind::Return => out.push_str("return"),
+            Kind::Outcome => {
+                let bad = "if outcome.failure == none then 0 else 1";
+                let ask = say("o");
+                let ask = ask.trim_end_matches('"');
+                out.push_str(&format!("{ask} bad=${{{bad}}}\""));
+            }
+            Kind::Fail if node.form % 4 == 3 => {
+                out.push_str("fail \"by itself\" as verification");
+            }
             Kind::Fail => out.push_str("fail \"by itself\""),
             Kind::Log => out.push_str(&format!("log \"l{id}\"")),
             Kind::Wait(ms) => out.push_str(&format!("wait {ms}ms")),
             Kind::Step(_) => out.push_str(&format!("step s{id}")),
             Kind::Serial => out.push_str("serial"),
             Kind::Parallel => out.push_str("parallel"),
+            Kind::Stage if node.form % 2 == 1 => {
+                // The same in a workflow that is called here.
+                let params: Vec<String> = seen.iter().map(|it| format!("{it}: int")).collect();
+                let plain = Node {
+                    form: 0,
+                    ..node.clone()
+                };
+                let mut workflow = format!("workflow call{id}({}) {{\n", params.join(", "));
+                self.statement(&mut workflow, &plain, seen, 1);
+                self.workflows += &(workflow + "}\n");
+                out.push_str(&format!("call{id}({})\n", seen.join(", ")));
+                return;
+            }
             Kind::Stage => out.push_str(&format!("stage g{id}")),
-            Kind::Lock(lock) => out.push_str(&format!("lock \"l{lock}\"")),
+            Kind::Lock(lock, 1) => out.push_str(&format!("lock \"l{lock}\"")),
+            Kind::Lock(first, count) => {
+                // In any order.
+                let names = (*first..first + count).rev();
+                let names: Vec<String> = names.map(|it| format!("\"l{it}\"")).collect();
+                out.push_str(&format!("lock [{}]", names.join(", ")));
+            }
             Kind::Barrier(barrier) => out.push_str(&format!("barrier b{barrier}")),
             Kind::Verify => out.push_str("verify for 1ms every 1ms"),
             Kind::If(Some(known)) => out.push_str(&format!("if {known}")),
@@ -363,6 +527,11 @@ impl Writer {
                     let order = if *serial { "serial" } else { "parallel" };
                     let name = variable(id, at);
                     out.push_str(&format!(" {order} {name} in range(0, {count})"));
+                    match node.form % 8 {
+                        6 => out.push_str(&format!(" by \"n ${{{name}}}\"")),
+                        7 => out.push_str(" by \"same\""),
+                        _ => {}
+                    }
                     inside.push(name);
                 }
                 if let Some(dropped) = grid.dropped {
@@ -385,12 +554,29 @@ impl Writer {
                 self.block(&mut workflow, &node.body, seen, 0);
                 self.workflows += &(workflow + "\n");
                 let args = seen.join(", ");
-                out.push_str(&format!("deploy s{id} to e.i{target} using d{id}({args})"));
+                let place = match target {
+                    1 => String::from("e[\"i1\"]"),
+                    target => format!("e.i{target}"),
+                };
+                out.push_str(&format!("deploy s{id} to {place} using d{id}({args})"));
             }
         }
         self.rest(out, node, &inside, depth);
-        if node.kind == Kind::Step(true) {
-            out.push_str(&format!(" undo {{ {} }}", say("u")));
+        match (&node.kind, node.body.first()) {
+            (Kind::Step(true), Some(first)) if first.kind == Kind::Let(true) => {
+                let result = format!("r{}", first.id);
+                let value = format!(
+                    "if {result} == none then 0 else if {result}.stdout == \"yes\" then 1 else 2"
+                );
+                let undo = say("u");
+                let undo = undo.trim_end_matches('"');
+                out.push_str(&format!(" undo {{ {undo} {result}=${{{value}}}\" }}"));
+            }
+            (Kind::Step(true), _) => out.push_str(&format!(" undo {{ {} }}", say("u"))),
+            (Kind::Step(false), _) if node.form % 2 == 1 => {
+                out.push_str(" undo none \"it stays\"");
+            }
+            _ => {}
         }
         self.handlers(out, node, seen, depth);
         if node.kind == Kind::If(None) {
@@ -421,6 +607,15 @@ impl Writer {
         }
         if *batches {
             out.push_str(" batches [1, 2]");
+            if !node.between.is_empty() {
+                out.push_str(" between");
+                let outside = &inside[..inside.len() - grid_axes(&node.kind)];
+                self.block(out, &node.between, outside, depth);
+            }
+        }
+        let is_plain = matches!(node.kind, Kind::With | Kind::If(_) | Kind::IfBound(_));
+        if node.form >= 48 && !is_bodiless(&node.kind) && !is_plain {
+            out.push_str(" grace 20ms");
         }
         if *tolerate > 0 {
             out.push_str(&format!(" tolerate {tolerate}"));
@@ -431,11 +626,7 @@ impl Writer {
         if *atomic {
             out.push_str(" atomic");
         }
-        let bodiless = matches!(
-            node.kind,
-            Kind::Run | Kind::Fail | Kind::Log | Kind::Wait(_) | Kind::Deploy(_) | Kind::Barrier(_)
-        );
-        if !bodiless {
+        if !is_bodiless(&node.kind) && !matches!(node.kind, Kind::Deploy(_)) {
             self.block(out, &node.body, inside, depth);
         }
         if depth == 0 {
@@ -464,6 +655,10 @@ impl Writer {
         if let Some(body) = &node.always {
             out.push_str(" always");
             self.block(out, body, seen, depth);
+        }
+        if let Some(every) = node.watch {
+            let look = command("v", node.id, seen);
+            out.push_str(&format!(" watch every {every}ms {{ {look} }}"));
         }
     }
 }

@@ -129,6 +129,8 @@ impl Record {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Part {
     Body,
+    /// What is done between the batches of a loop.
+    Between,
     Handler,
     Always,
 }
@@ -138,6 +140,8 @@ pub struct Map<'p> {
     ways: HashMap<u32, Vec<(&'p Node, Part, usize)>>,
     /// The steps that can be undone.
     undoable: BTreeSet<u32>,
+    /// Those among them whose undo reads a result, which may be another in each try.
+    reads_result: BTreeSet<u32>,
 }
 
 impl<'p> Map<'p> {
@@ -145,6 +149,7 @@ impl<'p> Map<'p> {
         let mut map = Self {
             ways: HashMap::new(),
             undoable: BTreeSet::new(),
+            reads_result: BTreeSet::new(),
         };
         map.add(root, &mut Vec::new());
         map
@@ -154,10 +159,15 @@ impl<'p> Map<'p> {
         self.ways.insert(node.id, way.clone());
         if node.kind == Kind::Step(true) {
             self.undoable.insert(node.id);
+            let first = node.body.first();
+            if first.is_some_and(|first| first.kind == Kind::Let(true)) {
+                self.reads_result.insert(node.id);
+            }
         }
         let handler = node.on_failure.as_ref().map(|(body, _)| body);
         let parts = [
             (Part::Body, Some(&node.body)),
+            (Part::Between, Some(&node.between)),
             (Part::Handler, handler),
             (Part::Always, node.always.as_ref()),
         ];
@@ -193,6 +203,14 @@ impl<'p> Map<'p> {
                     }
                 }
             }
+            let one_is_between = [part_a, part_b].contains(&Part::Between);
+            if one_is_between && [part_a, part_b].contains(&Part::Body) {
+                return None;
+            }
+            // It runs again and again.
+            if part_a == Part::Between && part_b == Part::Between {
+                return None;
+            }
             if part_a != part_b {
                 return Some(part_a.cmp(&part_b));
             }
@@ -209,6 +227,8 @@ impl<'p> Map<'p> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum End {
     Good,
+    /// The pipeline has ended with `return`.
+    Returned,
     Failed,
     /// It has failed, and `rollback pipeline` has been decided: nothing makes a success of it.
     RollsBack,
@@ -219,6 +239,8 @@ pub struct Reference {
     luck: Luck,
     /// Everything that may run.
     pub runs: BTreeSet<(u32, Seen)>,
+    /// The values that are there.
+    bound: BTreeSet<(u32, Seen)>,
 }
 
 impl Reference {
@@ -226,9 +248,10 @@ impl Reference {
         let mut reference = Self {
             luck,
             runs: BTreeSet::new(),
+            bound: BTreeSet::new(),
         };
         let end = reference.statement(root, &Seen::new());
-        (reference, end == End::Good)
+        (reference, matches!(end, End::Good | End::Returned))
     }
 
     fn text(word: char, id: u32, seen: &Seen, names: &[String]) -> String {
@@ -242,7 +265,7 @@ impl Reference {
         let mut end;
         loop {
             end = self.once(node, seen);
-            if end == End::Good {
+            if matches!(end, End::Good | End::Returned) {
                 break;
             }
             if again > 0 && end == End::Failed {
@@ -268,6 +291,8 @@ impl Reference {
         if let Some(body) = &node.always {
             end = match (end, self.sequence(body, seen)) {
                 (End::Good, always) => always,
+                (End::Returned, End::Good) => End::Returned,
+                (End::Returned, always) => always,
                 (_, End::RollsBack) => End::RollsBack,
                 (failed, _) => failed,
             };
@@ -284,6 +309,15 @@ impl Reference {
         let judged = |is_good| if is_good { End::Good } else { End::Failed };
         match &node.kind {
             Kind::Run => judged(self.run('w', node.id, seen)),
+            Kind::Let(_) => {
+                self.bound.insert((node.id, seen.clone()));
+                judged(self.run('w', node.id, seen))
+            }
+            Kind::IfBound(value) => match self.bound.contains(&(*value, seen.clone())) {
+                true => self.sequence(&node.body, seen),
+                false => End::Good,
+            },
+            Kind::Return => End::Returned,
             Kind::Fail => End::Failed,
             Kind::Log | Kind::Wait(_) | Kind::Barrier(_) | Kind::If(Some(false)) => End::Good,
             Kind::If(None) => {
@@ -355,7 +389,14 @@ fn ordered(seen: &Seen) -> Vec<String> {
 }
 
 /// Serial parts never overlap; if nothing is retried, the earlier ones come first.
-pub fn check_order(map: &Map<'_>, record: &Record, tries_again: bool) {
+///
+/// `rollback pipeline` comes before every `always` on its way, so where a program has one, what
+/// stands in an `always` may run behind what follows it in the source.
+pub fn check_order(map: &Map<'_>, record: &Record, tries_again: bool, defers_always: bool) {
+    let may_be_late = |ran: &Ran| {
+        let is_always = |(_, part, _): &(&Node, Part, usize)| *part == Part::Always;
+        defers_always && map.ways[&ran.id].iter().any(is_always)
+    };
     let ran: Vec<&Ran> = record.ran.iter().filter(|ran| ran.word != 'u').collect();
     for (at, a) in ran.iter().enumerate() {
         for b in &ran[at + 1..] {
@@ -364,7 +405,8 @@ pub fn check_order(map: &Map<'_>, record: &Record, tries_again: bool) {
             };
             let apart = a.end < b.start || b.end < a.start;
             assert!(apart, "serial parts overlap: {a:?} and {b:?}");
-            if !tries_again {
+            let first = if order.is_lt() { a } else { b };
+            if !tries_again && !may_be_late(first) {
                 let first_is_first = (a.start < b.start) == order.is_lt();
                 assert!(first_is_first, "in the wrong order: {a:?} and {b:?}");
             }
@@ -513,8 +555,14 @@ fn deployments(record: &Record) -> Vec<(String, String, usize, usize)> {
     found
 }
 
+/// The number of a step, by its path.
+fn step_id(path: &str) -> Option<u32> {
+    let name = path.rsplit('/').next().unwrap_or_default();
+    name.strip_prefix('s').and_then(|id| id.parse().ok())
+}
+
 /// Inside a rollback every step that started is undone once, in reverse order, and nothing else is
-/// undone.
+/// undone. What reads a result may be undone once for each try.
 pub fn check_undo(map: &Map<'_>, record: &Record, hidden_scopes: bool) {
     #[derive(Clone, Copy, PartialEq)]
     enum State {
@@ -522,6 +570,8 @@ pub fn check_undo(map: &Map<'_>, record: &Record, hidden_scopes: bool) {
         Undone,
     }
     let mut steps: HashMap<&str, State> = HashMap::new();
+    // How often a step started, less how often it was undone.
+    let mut tries: HashMap<&str, usize> = HashMap::new();
     // The index at which a step first started; a retry may start in another order.
     let mut began: HashMap<&str, usize> = HashMap::new();
     // The rollbacks in flight, with the indices at which they began.
@@ -530,23 +580,24 @@ pub fn check_undo(map: &Map<'_>, record: &Record, hidden_scopes: bool) {
     for (at, happened) in &record.told {
         match happened {
             RunEventKind::NodeStarted { node, kind, .. } if *kind == NodeKind::Step => {
-                let name = node.rsplit('/').next().unwrap_or_default();
-                let id: Option<u32> = name.strip_prefix('s').and_then(|id| id.parse().ok());
-                let can_be_undone = id.is_some_and(|id| map.undoable.contains(&id));
-                if can_be_undone
-                    && !node.contains("/undo")
-                    && steps.insert(node, State::Started) != Some(State::Started)
-                {
-                    began.insert(node, *at);
+                let can_be_undone = step_id(node).is_some_and(|id| map.undoable.contains(&id));
+                if can_be_undone && !node.contains("/undo") {
+                    *tries.entry(node).or_default() += 1;
+                    if steps.insert(node, State::Started) != Some(State::Started) {
+                        began.insert(node, *at);
+                    }
                 }
             }
             RunEventKind::NodeStarted { node, kind, .. } if *kind == NodeKind::Undo => {
                 let step = node.strip_suffix("/undo").expect("the path of an undo");
                 let before = steps.insert(step, State::Undone);
+                let left = tries.entry(step).or_default();
                 if before == Some(State::Undone) {
-                    // What another try made is undone as well; all texts are the same here.
-                    panic!("`{step}` is undone twice");
+                    // What another try made is undone as well; other texts are the same in all.
+                    let reads = step_id(step).is_some_and(|id| map.reads_result.contains(&id));
+                    assert!(reads && *left > 0, "`{step}` is undone twice");
                 }
+                *left = left.saturating_sub(1);
                 assert_eq!(before.map(|_| ()), Some(()), "`{step}` had not started");
                 let within = rolling.keys().any(|scope| is_within(step, scope));
                 assert!(
@@ -559,11 +610,19 @@ pub fn check_undo(map: &Map<'_>, record: &Record, hidden_scopes: bool) {
                     rolling.insert(node, *at);
                 }
                 Status::RolledBack | Status::RollbackFailed => {
-                    if let Some(start) = rolling.remove(&**node) {
+                    let start = rolling.remove(&**node);
+                    if let Some(start) = start {
                         rollbacks.push((node, start, *at));
                     }
+                    // An `always` that a verdict has gone past runs when its scope is taken back.
+                    let came_later = |step: &str| {
+                        step[node.len()..].contains("/always/")
+                            && start.is_some_and(|start| began[step] > start)
+                    };
                     let left = steps.iter().find(|(step, state)| {
-                        **state == State::Started && is_before_its_end(step, node)
+                        **state == State::Started
+                            && is_before_its_end(step, node)
+                            && !came_later(step)
                     });
                     assert_eq!(left.map(|(step, _)| *step), None, "left in `{node}`");
                 }

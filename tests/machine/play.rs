@@ -256,11 +256,16 @@ fn line(happened: &RunEventKind) -> Option<(&str, String)> {
     Some(match happened {
         RunEventKind::RunStarted { pipeline, .. } => (pipeline, String::from("is run")),
         RunEventKind::RunResumed { run, .. } => (run, String::from("is resumed")),
-        RunEventKind::NodeStarted { node, text, .. } => match text {
-            Some(text) => (node, format!("starts: {text}")),
-            None => (node, String::from("starts")),
-        },
+        RunEventKind::NodeStarted {
+            node, text, place, ..
+        } => {
+            let text = text.iter().map(|text| format!(": {text}"));
+            let place = place.iter().map(|place| format!(" on {place}"));
+            let told: String = text.chain(place).collect();
+            (node, format!("starts{told}"))
+        }
         RunEventKind::NodeWaiting { node, waiting, .. } => (node, waits(waiting)),
+        RunEventKind::NoWayBack { node, reason } => (node, format!("has no way back: {reason}")),
         RunEventKind::NodeOutput { .. } => return None,
         RunEventKind::NodeFinished {
             node,
@@ -293,6 +298,7 @@ fn waits(waiting: &WaitReason) -> String {
             arrived,
             expected,
         } => format!("waits at {name}, {arrived} of {expected}"),
+        WaitReason::Queue { name, .. } => format!("waits in queue {name}"),
         WaitReason::Lock { names, .. } => format!("waits for {}", names.join(", ")),
         WaitReason::Retry {
             attempt,

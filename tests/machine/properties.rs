@@ -40,7 +40,14 @@ impl SimulationScript for World {
         let stops_ms = self.luck.number(&started.text, salt + 50) % 4;
         EffectCourse {
             stops_ms: stops_ms as i64,
-            ..EffectCourse::new(takes_ms as i64, EffectOutcome { value, failure })
+            ..EffectCourse::new(
+                takes_ms as i64,
+                EffectOutcome {
+                    value,
+                    failure,
+                    ending: Default::default(),
+                },
+            )
         }
     }
 
@@ -87,7 +94,8 @@ fn has(node: &Node, is_so: &dyn Fn(&Node) -> bool) -> bool {
         .body
         .iter()
         .chain(handler)
-        .chain(node.always.iter().flatten());
+        .chain(node.always.iter().flatten())
+        .chain(&node.between);
     is_so(node) || inside.into_iter().any(|child| has(child, is_so))
 }
 
@@ -137,7 +145,11 @@ fn hold(program: &Program, play: &Play, luck: Luck, cancelled: bool) {
     let map = Map::of(root);
     let record = Record::of(&play.trace);
     let again = has(root, &tries_again) || has(root, &|node| node.kind == Kind::Verify);
-    check_order(&map, &record, again);
+    let goes_past_always = |node: &Node| {
+        let verdict = node.on_failure.as_ref().map(|(_, verdict)| *verdict);
+        verdict == Some(Verdict::RollbackPipeline)
+    };
+    check_order(&map, &record, again, has(root, &goes_past_always));
     check_width(&map, &record, again);
     check_locks(&record);
     let hidden = |node: &Node| {
@@ -171,7 +183,8 @@ fn hold(program: &Program, play: &Play, luck: Luck, cancelled: bool) {
         let splits = |it: &Node| matches!(it.kind, Kind::Grid(_) | Kind::Parallel);
         let in_doubt = (matches!(node.kind, Kind::Deploy(_)) && has(node, &splits))
             || (verdict == Some(Verdict::RollbackPipeline) && has(root, &splits));
-        *batches
+        node.kind == Kind::Outcome
+            || *batches
             || *tolerate > 0
             || *fail_fast
             || *atomic
@@ -223,13 +236,13 @@ proptest! {
     /// program finds the same commands and the same end.
     #[test]
     fn plain_programs_run_as_they_are_written(bytes in bytes(), luck in luck()) {
-        let flavour = Flavour { lucky: false, timeouts: false, barriers: false };
+        let flavour = Flavour { lucky: false, timeouts: false, barriers: false, watches: false };
         check(&program(&bytes, flavour), luck, None)?;
     }
 
     #[test]
     fn programs_with_everything_keep_order_width_and_undo(bytes in bytes(), luck in luck()) {
-        let flavour = Flavour { lucky: true, timeouts: false, barriers: false };
+        let flavour = Flavour { lucky: true, timeouts: false, barriers: false, watches: false };
         check(&program(&bytes, flavour), luck, None)?;
     }
 }
@@ -241,7 +254,7 @@ proptest! {
     fn programs_that_run_out_of_time_or_are_cancelled_end_cleanly(
         bytes in bytes(), luck in luck(), at in 0..200_i64
     ) {
-        let flavour = Flavour { lucky: true, timeouts: true, barriers: false };
+        let flavour = Flavour { lucky: true, timeouts: true, barriers: false, watches: false };
         let program = program(&bytes, flavour);
         check(&program, luck, None)?;
         check(&program, luck, Some(at))?;
@@ -249,7 +262,7 @@ proptest! {
 
     #[test]
     fn programs_with_barriers_end(bytes in bytes(), luck in luck(), at in 0..200_i64) {
-        let flavour = Flavour { lucky: true, timeouts: true, barriers: true };
+        let flavour = Flavour { lucky: true, timeouts: true, barriers: true, watches: false };
         let program = program(&bytes, flavour);
         check(&program, luck, None)?;
         check(&program, luck, Some(at))?;

@@ -373,6 +373,14 @@ impl Growth {
             };
             name = next;
         }
+        if self.dice.chance(3)
+            && let Some(other) = self.taken_with(name)
+        {
+            self.write(&format!("lock [\"{other}\", \"{name}\"] {{"));
+            let lock = inside.lock + 2 + self.dice.below(2) as usize;
+            self.statements(Place { lock, ..inside });
+            return self.write("}");
+        }
         let inside = Place {
             lock: inside.lock + 1 + self.dice.below(2) as usize,
             ..inside
@@ -382,6 +390,21 @@ impl Growth {
         self.write(&format!("lock \"{name}\"{limit} {{"));
         self.statements(inside);
         self.write("}");
+    }
+
+    /// The lock that is taken together with this one, where both have no limit.
+    fn taken_with(&mut self, name: &'static str) -> Option<&'static str> {
+        let other = match name {
+            "x" => "y",
+            "y" => "z",
+            _ => return None,
+        };
+        let are_alone = [name, other].map(|it| self.limits.get(it).is_none_or(|it| it.is_empty()));
+        if are_alone != [true, true] {
+            return None;
+        }
+        self.limits.extend([(name, ""), (other, "")]);
+        Some(other)
     }
 
     fn workflow(&mut self, place: Place) {

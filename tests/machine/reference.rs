@@ -7,12 +7,14 @@
 //!
 //! `LOCKSTEP_REFERENCE=100000` judges so many programs, `LOCKSTEP_REFERENCE_SEED=7` that one.
 
+mod board;
 mod clock;
 mod driver;
 mod frames;
 mod interpreter;
 mod places;
 mod real;
+mod watch;
 mod way_back;
 
 use std::collections::BTreeMap;
@@ -27,6 +29,9 @@ use interpreter::{Interpreter, SCALE};
 
 /// So many programs are shown that are wrong, the shortest first.
 const MAX_SHOWN: usize = 3;
+
+/// Seeds that have found something.
+const TELLING: [u64; 1] = [9_810];
 
 /// Splitmix64.
 struct Chance(u64);
@@ -64,6 +69,7 @@ impl Case {
             lucky: true,
             timeouts: chance.below(2) == 0,
             barriers: false,
+            watches: seed.is_multiple_of(3),
         };
         let program = program(&bytes, flavour);
         let luck = Luck {
@@ -75,6 +81,7 @@ impl Case {
         let mut text = scaled(&program.text.replace(" every 3ms..5ms", " every 1ms"));
         // Who gets an infrastructure when, `places` judges.
         text = text.replace(": app {}\n  infra", ": app { exclusive = false }\n  infra");
+        text = text.replace("] {}\n  infra", "] { exclusive = false }\n  infra");
         if reach == Reach::Stage {
             text = text.replace("rollback pipeline", "rollback stage");
         }
@@ -173,7 +180,9 @@ fn the_machine_does_what_the_pages_say() {
         Some(seed) => seed..seed + 1,
         None => 0..number("LOCKSTEP_REFERENCE").unwrap_or(600),
     };
-    let count = seeds.end - seeds.start;
+    let beyond = TELLING.into_iter().filter(|it| !seeds.contains(it));
+    let seeds: Vec<u64> = seeds.clone().chain(beyond).collect();
+    let count = seeds.len() as u64;
     let mut judged = 0;
     let mut wrong = Vec::new();
     for seed in seeds {
@@ -204,7 +213,7 @@ fn the_machine_does_what_the_pages_say() {
         shown.join("\n")
     );
     assert!(
-        judged * 2 >= count || count == 1,
+        judged * 2 >= count || count < 3,
         "only {judged} of {count} were judged"
     );
 }

@@ -44,6 +44,7 @@ impl Chance {
         EffectOutcome {
             value: command_value(said, i64::from(failure), []),
             failure: failure.then(|| (FailureClass::Exit, String::from("bad luck"))),
+            ending: Default::default(),
         }
     }
 
@@ -167,7 +168,11 @@ fn goes_on(mut stand: Stand, mut now: i64, mut chance: Chance) {
                     Event::Fired { id }
                 } else if left.questions.contains_key(&id) {
                     let answer = chance.answer(&left.questions[&id].1);
-                    Event::Answered { id, answer }
+                    Event::Answered {
+                        id,
+                        answer,
+                        from: None,
+                    }
                 } else if left.stopped.contains(&id) {
                     let outcome = EffectOutcome::failed(FailureClass::Cancelled, "stopped");
                     Event::Ended { id, outcome }
@@ -206,6 +211,7 @@ fn check(number: u64, places: usize) -> bool {
         lucky: chance.below(2) == 0,
         timeouts: chance.below(2) == 0,
         barriers: chance.below(2) == 0,
+        watches: number.is_multiple_of(3),
     };
     let program = program(&bytes, flavour);
     // A barrier may be one that nobody else arrives at.

@@ -139,6 +139,7 @@ fn a_run_whose_machine_breaks_a_rule_ends_broken_and_goes_on_where_it_was() {
     };
     let folder = test.path("");
     let settings = RunSettings {
+        found_programs: Default::default(),
         run: run.facts(),
         seed: run.seed,
         max: 8,

@@ -265,9 +265,10 @@ fn a_rollback_goes_on_when_the_run_is_cancelled() {
 /// While secrets are read nothing runs yet: one signal is enough.
 #[test]
 fn a_secret_that_does_not_come_can_be_interrupted() {
-    let test =
-        super::file("secret s = command(\"sh\", \"ask.sh\")\npipeline p { run \"touch ran\" }\n")
-            .file("ask.sh", "echo $$ > asking\nsleep 300\n");
+    let test = super::file(
+        "secret s = command(\"sh\", \"ask.sh\")\npipeline p { run \"touch ran\" env { S: s } }\n",
+    )
+    .file("ask.sh", "echo $$ > asking\nsleep 300\n");
     let running = Running::start(test.command());
     let id = text_of(&test.path("asking"));
     running.signal("INT");

@@ -208,6 +208,76 @@ fn values_are_never_code() {
     assert!(!test.path("owned").exists());
 }
 
+/// The same by every other way on which a value comes to a command.
+#[test]
+fn values_are_never_code_by_any_other_way() {
+    let nasty = [
+        "a b",
+        "$(touch owned)",
+        "`touch owned`",
+        "; touch owned",
+        "*",
+        "-n",
+        "'\"",
+        "${HOME}",
+        "\\n",
+        "# no comment",
+        "it's\n'''\nraw",
+        "%s",
+        "~",
+    ];
+    let data = serde_json::json!(nasty.map(|text| serde_json::json!({ "text": text })));
+    let test = file(
+        r#"
+        let data: [{ text: string }] = from-json(file("data.json"))
+        function same(text: string) -> string = text
+        kind app {
+          service { text: string, late: string = "${text}" }
+          deploy using put
+        }
+        environment e { infrastructure i: app {} }
+        service "s${i}": app for i, it in data { text = it.text }
+        workflow put(s: service<app>, i: infrastructure<app>) {
+          query "sh show.sh ${s.late}"
+          run 'sh show.sh "$VALUE"; true' env { VALUE: s.late }
+          with env { VALUE: s.late } { run "sh -c 'sh show.sh \"$VALUE\"'" }
+          run "sh -c 'sh show.sh \"$(cat)\"'" stdin s.text
+          run "sh show.sh ${same(s.text)}; true" quiet
+          let made: string? = s.text
+          if made != none { run "sh show.sh ${made}" }
+          step kept {
+            let kept = run "sh show.sh ${s.text}" quiet
+          } undo {
+            run "sh show.sh ${kept?.stdout ?? "none"}"
+          }
+          fail s.text
+        }
+        pipeline p {
+          serial s in app.* by s.text {
+            serial {
+              deploy s to e.i on failure { run "sh show.sh ${failure.message}" }
+            } on failure { ignore }
+          }
+        }"#,
+    )
+    .file("data.json", data.to_string())
+    .file(
+        "show.sh",
+        "for word; do printf '[%s]' \"$word\"; done; echo\n",
+    );
+    let told = succeeds(&test);
+    let output = told.output().join("\n");
+    for text in nasty {
+        // What a query and quiet commands write is not shown; the undo shows what one has written.
+        let all = [(format!("\n[{text}]"), 5), (format!("[[{text}]]"), 1)];
+        for (shown, most) in all {
+            let count = format!("\n{output}").matches(&shown).count();
+            assert_eq!(count, most, "{shown}: {output}");
+        }
+    }
+    assert!(!test.path("owned").exists());
+}
+
 #[test]
 fn failures_have_plain_messages() {
     let fails = |command: &str| {

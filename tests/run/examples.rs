@@ -4,6 +4,7 @@ use std::path::Path;
 
 use super::Told;
 use crate::support::Test;
+use crate::support::running::{Running, until};
 
 /// An example in a fresh folder: its files, without what runs have left there.
 fn example(name: &str) -> Test {
@@ -202,4 +203,98 @@ fn the_backend_goes_when_the_frontend_fails() {
         assert!(!folder.join("installed.txt").exists(), "it was taken back");
     }
     insta::assert_snapshot!("barriers_fail", without_times(ledger(&said.stdout)));
+}
+
+/// What a region of the example `regions` holds: its machines, and those that serve it, with their
+/// images.
+fn region(test: &Test, name: &str) -> (Vec<String>, Vec<String>) {
+    let folder = test.path(&format!("site/{name}"));
+    let read = |file: &str| std::fs::read_to_string(folder.join(file)).expect("a file");
+    let mut machines: Vec<String> = std::fs::read_dir(&folder)
+        .expect("a folder")
+        .map(|entry| entry.expect("an entry").file_name().display().to_string())
+        .filter(|file| file != "serving")
+        .collect();
+    machines.sort();
+    let mut serving: Vec<String> = read("serving").lines().map(String::from).collect();
+    serving.sort();
+    for machine in &machines {
+        assert!(read(machine).contains("exec serve --port \"${PORT:-8080}\""));
+    }
+    (machines, serving)
+}
+
+/// What all regions hold; nothing but the machines that serve is left in any.
+fn regions(test: &Test) -> Vec<Vec<String>> {
+    let all = ["eu-1", "us-1", "ap-1"].map(|name| {
+        let (machines, serving) = region(test, name);
+        assert_eq!(machines, serving, "{name}");
+        serving
+    });
+    assert_eq!(all.each_ref().map(Vec::len), [2, 2, 1]);
+    assert!(!test.path("site/sa-1").exists(), "it is closed");
+    all.to_vec()
+}
+
+#[test]
+fn regions_are_upgraded_and_taken_back_by_the_ids_of_their_machines() {
+    let test = example("regions");
+    let first = shop(&test, &[]);
+    assert_eq!((first.stderr.as_str(), first.code), ("", 0));
+    let v1 = regions(&test);
+    let second = shop(&test, &["-i", "version=v2"]);
+    assert_eq!((second.stderr.as_str(), second.code), ("", 0));
+    let v2 = regions(&test);
+    assert!(v1.iter().flatten().all(|id| !v2.concat().contains(id)));
+    insta::assert_snapshot!("regions_second", without_times(ledger(&second.stdout)));
+
+    let third = shop(&test, &["-i", "version=v3-bad-us-1"]);
+    assert_eq!((third.stderr.as_str(), third.code), ("", 1));
+    assert_eq!(regions(&test), v2);
+    let ids = regex::Regex::new(r"m-\w{6}").expect("a pattern");
+    // How far the third region has come when the second one fails is not determined.
+    let told = without_times(ledger(&third.stdout));
+    let told = told.lines().filter(|line| !line.contains("prod.ap-1"));
+    let told: Vec<&str> = told.collect();
+    let told = ids.replace_all(&told.join("\n"), "[ID]").into_owned();
+    let blanks = regex::Regex::new(" {3,}").expect("a pattern");
+    insta::assert_snapshot!("regions_third", blanks.replace_all(&told, "  "));
+
+    let token = std::fs::read_to_string(test.path("site/token")).expect("the token");
+    for said in [first, second, third] {
+        assert!(!said.stdout.contains(token.trim()), "{}", said.stdout);
+    }
+    let news = std::fs::read_to_string(test.path("site/news.txt")).expect("the news");
+    assert_eq!(
+        news,
+        "v1 succeeded: prod.eu-1, prod.us-1, prod.ap-1\n\
+         v2 succeeded: prod.eu-1, prod.us-1, prod.ap-1\n\
+         v3-bad-us-1 rolled-back: nowhere\n"
+    );
+}
+
+#[test]
+fn two_others_agree_that_the_other_regions_follow() {
+    let test = example("regions")
+        .file(
+            ".lockstep/groups.toml",
+            "release-managers = [\"ada\", \"grace\"]\n",
+        )
+        .env("USER", "linus");
+    let answers = Test::new().args(["approve", "--yes", "--state"]);
+    let approve = |who: &str| {
+        let mut command = answers.command();
+        command.arg(test.path(".lockstep")).args(["--as", who]);
+        crate::support::program::run(command).code
+    };
+    let mut command = test.command();
+    command.args(["-i", "ask=true", "--format", "plain"]);
+    let running = Running::start(command);
+    until("ada agrees", || approve("ada") == 0);
+    assert!(test.path("site/eu-1").exists() && !test.path("site/us-1").exists());
+    assert_eq!(approve("linus"), 2, "who ships does not count");
+    until("grace agrees", || approve("grace") == 0);
+    let said = running.end();
+    assert_eq!(said.code, 0, "{}{}", said.stdout, said.stderr);
+    regions(&test);
 }

@@ -4,6 +4,7 @@
 use super::durable::says;
 use crate::support::Test;
 use crate::support::running::{Running, text_of, until};
+use crate::together::json;
 
 const SHIP: &str = r#"
 from "std/release" import release, place, activate, prune
@@ -93,4 +94,111 @@ fn the_newest_versions_are_those_that_were_in_use_last() {
         says(&test, &["run", "main.deploy", "-i", &input]);
     }
     assert_eq!(versions(&test), ["v2", "v5"]);
+}
+
+/// The same over runs that all have deployed before the first of them ends. Each says when it waits.
+const OVERLAP: &str = r#"
+from "std/release" import release
+input v: string
+service shop: release { source = "src", version = v, keep = 1 }
+environment prod { infrastructure eu: release { root = "srv" } }
+pipeline ship {
+  stage place { deploy shop to prod.eu }
+  stage look {
+    run "sh hold.sh ${v}"
+  } on failure { rollback pipeline }
+}
+"#;
+
+const HOLD: &str = "touch waits-$1; until [ -e go-$1 ]; do sleep 0.02; done; test ! -e fails-$1\n";
+
+const ORDERS: [[usize; 3]; 6] = [
+    [0, 1, 2],
+    [0, 2, 1],
+    [1, 0, 2],
+    [1, 2, 0],
+    [2, 0, 1],
+    [2, 1, 0],
+];
+
+/// What is there when runs have ended in this order, of which those with their bit fail: each takes
+/// its version back where it is the latest that is left, and else leaves it.
+fn overlap(order: [usize; 3], failing: u32) {
+    let test = Test::new()
+        .file("main.deploy", OVERLAP)
+        .file("hold.sh", HOLD)
+        .file("src/page", "a page\n")
+        .file("go-v0", "")
+        .args(["run", "main.deploy"]);
+    let case = format!("{order:?}, {failing:03b} fail");
+    let first = says(&test, &["run", "main.deploy", "-i", "v=v0"]);
+    assert_eq!(first.code, 0, "{case}: {}", first.stdout);
+    let mut running: Vec<Option<Running>> = (1..=3)
+        .map(|number| {
+            let mut command = test.command();
+            command.args(["-i", &format!("v=v{number}")]);
+            let running = Running::start(command);
+            until("it waits", || {
+                test.path(&format!("waits-v{number}")).exists()
+            });
+            Some(running)
+        })
+        .collect();
+    let mut there: Vec<usize> = vec![0, 1, 2, 3];
+    let mut expected = [""; 3];
+    for run in order {
+        let (version, fails) = (run + 1, failing & (1 << run) != 0);
+        let is_latest = there.last() == Some(&version);
+        expected[run] = match fails {
+            true if is_latest => "rolled-back",
+            true => "superseded",
+            false => "succeeded",
+        };
+        if fails && is_latest {
+            there.pop();
+        }
+        if fails {
+            std::fs::write(test.path(&format!("fails-v{version}")), "").expect("a file");
+        }
+        std::fs::write(test.path(&format!("go-v{version}")), "").expect("a file");
+        let said = running[run].take().expect("it runs").end();
+        let code = i32::from(fails);
+        assert_eq!(said.code, code, "{case}: {}{}", said.stdout, said.stderr);
+    }
+    let live = there.last().expect("the first one stays");
+    let link = std::fs::read_link(test.path("srv/shop/current")).expect("a link");
+    let live_path = format!("releases/v{live}");
+    assert_eq!(link, std::path::Path::new(&live_path), "{case}");
+    let page = text_of(&test.path("srv/shop/current/page"));
+    assert_eq!(page, "a page\n", "{case}");
+    let ledger = json(&test, &["ledger"]);
+    assert_eq!(ledger[0]["after"], format!("v{live}"), "{case}: {ledger}");
+    let runs = json(&test, &["runs"]);
+    let mut ids: Vec<&str> = (runs.as_array().into_iter().flatten())
+        .filter_map(|run| run["run"].as_str())
+        .collect();
+    ids.reverse();
+    for (id, expected) in ids[1..].iter().zip(expected) {
+        let shown = json(&test, &["show", id]);
+        let status = &shown["deployments"][0]["status"];
+        assert_eq!(status, expected, "{case}: {shown}");
+    }
+}
+
+#[test]
+fn of_three_overlapping_runs_none_undoes_what_is_newer() {
+    // Where all fail, each order ends in another way; the others are mixed.
+    for (at, order) in ORDERS.into_iter().enumerate() {
+        for failing in [0b111, [0b101, 0b011, 0b110][at % 3]] {
+            overlap(order, failing);
+        }
+    }
+    let test = Test::new()
+        .file("main.deploy", OVERLAP)
+        .file("src/page", "a page\n");
+    let plan = ["plan", "main.deploy", "-i", "v=v1"];
+    let said = says(&test, &[&plan[..], &["--if-fails", "ship/look"]].concat());
+    for end in ["rolled back", "superseded"] {
+        assert!(said.stdout.contains(end), "{}", said.stdout);
+    }
 }

@@ -151,7 +151,7 @@ fn all_missing_secrets_are_told_together_and_nothing_runs() {
         secret c = command("not-a-program")
         secret d = command("sh", "-c", "echo it will not say >&2; exit 4")
         secret e = env("TOKEN")
-        pipeline p { run "touch ran" }
+        pipeline p { run "touch ran" env { A: a, B: b, C: c, D: d, E: e } }
         "#,
     )
     .env("TOKEN", TOKEN);
@@ -176,7 +176,7 @@ fn a_command_that_fails_does_not_tell_the_secret_that_it_makes() {
     let test = file(
         "secret a = command(\"sh\", \"-c\", \"printf 'hunt%s' er2 >&2; exit 4\")\n\
          secret b = env(\"SHORT\")\n\
-         pipeline p { run \"true\" }\n",
+         pipeline p { run \"true\" env { A: a, B: b } }\n",
     )
     .env("SHORT", "abc");
     let said = test.said();
@@ -244,4 +244,47 @@ fn nothing_is_logged_without_being_asked_for() {
         "{}",
         said.stderr
     );
+}
+
+/// A place that is not deployed to needs no token.
+#[test]
+fn only_what_the_plan_reaches_is_read() {
+    let declared = r#"
+      secret eu-token = env("EU_TOKEN")
+      secret us-token = env("US_TOKEN")
+      secret other = command("sh", "-c", "touch ran; echo other-value")
+      kind app { infrastructure { token: secret } deploy using put }
+      kind rare { deploy using put-rare }
+      service web: app {}
+      service odd: rare {}
+      environment prod {
+        infrastructure eu: app { token = eu-token }
+        infrastructure us: app { token = us-token }
+        infrastructure spare: rare {}
+      }
+      input targets: [infrastructure<app>] = [prod.eu, prod.us]
+      workflow put(s: service<app>, i: infrastructure<app>) {
+        run "sh -c 'test $T = eu-token-value'" env { T: i.token }
+      }
+      workflow put-rare(s: service<rare>, i: infrastructure<rare>) {
+        run "true" env { T: other }
+      }
+      pipeline one { deploy web to prod.eu }
+      pipeline chosen { serial i in targets { deploy web to i } }
+      pipeline named { deploy web to prod["eu"] }
+      pipeline strange { deploy odd to prod.spare }
+    "#;
+    let test = file(declared).env("EU_TOKEN", "eu-token-value");
+    let code = |arguments: &[&str]| {
+        let mut command = test.command();
+        command.args(arguments);
+        run(command).code
+    };
+    assert_eq!(code(&["one"]), 0);
+    assert_eq!(code(&["named"]), 0);
+    assert_eq!(code(&["chosen", "-i", "targets=prod.eu"]), 0);
+    assert_eq!(code(&["chosen"]), 2, "`US_TOKEN` is not there");
+    assert!(!test.path("ran").exists(), "nothing needs what it makes");
+    assert_eq!(code(&["strange"]), 0);
+    assert!(test.path("ran").exists());
 }

@@ -23,10 +23,16 @@ workflow same(of: [string]) -> [string] { return of }
 /// What `./kubectl ${k} get` is given, where `k` is made by `lets`; `None` where it is refused.
 #[track_caller]
 fn arguments(lets: &str) -> Option<String> {
-    let text = format!("{REST}pipeline p {{\n  {lets}\n  run \"./kubectl ${{k}} get\"\n}}\n");
-    let test = super::file(&text).file("kubectl", KUBECTL);
+    arguments_of("kubectl", lets, "run \"./kubectl ${k} get\"")
+}
+
+/// What a program of this name is given by a command.
+#[track_caller]
+fn arguments_of(program: &str, lets: &str, command: &str) -> Option<String> {
+    let text = format!("{REST}pipeline p {{\n  {lets}\n  {command}\n}}\n");
+    let test = super::file(&text).file(program, KUBECTL);
     let rights = std::fs::Permissions::from_mode(0o755);
-    std::fs::set_permissions(test.path("kubectl"), rights).expect("rights");
+    std::fs::set_permissions(test.path(program), rights).expect("rights");
     let told = Told::by(&test);
     if told.code == 0 {
         return told.output().last().map(|line| (*line).to_owned());
@@ -42,6 +48,18 @@ fn the_file_may_write_options_into_a_value() {
     for (lets, given) in [
         ("let k = [\"--context\", eu]", "[--context][eu][get]"),
         ("let k = flags(eu)", "[--context][eu][get]"),
+        (
+            "let k = [\"--l=${n}\" for n in [eu, \"b\"]]",
+            "[--l=eu][--l=b][get]",
+        ),
+        (
+            "let k = flatten([[\"-f\", n] for n in [eu, \"b\"]]) + [\"-v\"]",
+            "[-f][eu][-f][b][-v][get]",
+        ),
+        (
+            "let k = flatten([[\"-f\", eu], [\"-g\"]])",
+            "[-f][eu][-g][get]",
+        ),
         (
             "let k = flags(eu) let k2 = k let k3 = k2",
             "[--context][eu][get]",
@@ -66,6 +84,33 @@ fn the_file_may_write_options_into_a_value() {
 }
 
 #[test]
+fn what_ends_the_options_stands_behind_those_that_the_file_writes() {
+    for (lets, command, given) in [
+        (
+            "let k = [\"-r\", \"-f\"]",
+            "${k} ${x}",
+            Some("[-r][-f][--][-x]"),
+        ),
+        (
+            "let k = [\"-s\", eu]",
+            "${k} ${x}",
+            Some("[-s][eu][--][-x]"),
+        ),
+        ("let k = [wide]", "${k} ${eu}", Some("[--wide][--][eu]")),
+        ("let k = [x]", "${k} ${eu}", Some("[--][-x][eu]")),
+        ("let k = [\"-s\", x]", "${k} ${eu}", None),
+        ("let k = [\"-r\"]", "${x} ${k}", None),
+    ] {
+        let run = format!("run \"./rm {command}\"");
+        assert_eq!(
+            arguments_of("rm", lets, &run).as_deref(),
+            given,
+            "{lets}: {command}"
+        );
+    }
+}
+
+#[test]
 fn data_is_not_an_option_whatever_stands_beside_it() {
     for lets in [
         "let k = x",
@@ -78,6 +123,17 @@ fn data_is_not_an_option_whatever_stands_beside_it() {
         "let k = same([\"--context\", x])",
         "let k = split(\"-a -b\", \" \")",
         "let k = [y for y in [x]]",
+    ] {
+        assert_eq!(arguments(lets), None, "{lets}");
+    }
+}
+
+#[test]
+fn what_is_made_for_each_element_is_no_way_for_data() {
+    for lets in [
+        "let k = [n for n in [\"-f\", x]]",
+        "let k = flatten([[\"-f\", n] for n in [x]])",
+        "let k = flatten([[\"-f\"], [x]])",
     ] {
         assert_eq!(arguments(lets), None, "{lets}");
     }

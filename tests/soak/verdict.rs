@@ -86,6 +86,9 @@ fn of_run(id: &str, shown: &Value, log: &str) -> Vec<String> {
         }
     }
     for (name, count) in &starts {
+        if name.starts_with("never-") {
+            wrong.push(format!("{id}: {name} began"));
+        }
         if name.starts_with("once-") && *count > 1 {
             wrong.push(format!("{id}: {name} began {count} times"));
         }

@@ -7,6 +7,8 @@ pub mod program;
 pub mod redact;
 pub mod running;
 pub mod session;
+#[cfg(target_os = "linux")]
+pub mod sshd;
 pub mod terminal;
 
 pub use program::Test;

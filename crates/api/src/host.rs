@@ -6,9 +6,10 @@ use std::collections::BTreeMap;
 use std::future::Future;
 use std::path::PathBuf;
 use std::pin::Pin;
+use std::time::Duration;
 
 use lockstep_runtime::process::{
-    CommandResult, EndedCommand, Listener, OutputLine, SpawnRequest, StopSignal,
+    CommandResult, EndedCommand, Listener, OutputLine, PrepareError, SpawnRequest, StopSignal,
 };
 use lockstep_runtime::secrets::SecretVault;
 
@@ -18,7 +19,7 @@ use lockstep_engine::run_event::Stream;
 pub use lockstep_engine::{EffectId, LockDemand, PendingLockRequest};
 use lockstep_lang::ir::FailureClass;
 pub use lockstep_runtime::clock::{Clock, Sleep};
-pub use lockstep_runtime::connection::Connection;
+pub use lockstep_runtime::connection::{Connection, SshTarget};
 pub use lockstep_runtime::http::{HttpClient, HttpError, HttpRequest, HttpResponse};
 pub use lockstep_runtime::journal::JournalError;
 pub use lockstep_runtime::locks::{Locks, LocksError};
@@ -39,6 +40,10 @@ pub struct Command {
     pub folder: PathBuf,
     /// What `in DIR` says: relative to the folder, or to the home folder of another machine.
     pub dir: Option<String>,
+    /// What it reads from its standard input, if there is something to read. It may be a secret.
+    pub stdin: Option<String>,
+    /// How long it may take to end when it is asked to, where the pipeline says that.
+    pub grace: Option<Duration>,
     /// Where it is to run.
     pub connection: Connection,
     /// The path of its node.
@@ -156,7 +161,7 @@ impl CommandEnd {
 pub type CommandFuture<'a> = Pin<Box<dyn Future<Output = CommandEnd> + Send + 'a>>;
 
 /// Runs the commands of runs in place of the system. (The commands of `secret … = command(…)` are
-/// the system's.)
+/// the system's; `send` and `fetch` fail with it.)
 ///
 /// ```
 /// # use lockstep_api as lockstep;
@@ -194,7 +199,11 @@ impl<S: Spawner> lockstep_runtime::process::Spawner for HostSpawner<S> {
             listener,
             stop,
         };
-        let (words, env) = match command.words(vault) {
+        let stdin = command.stdin.as_ref().map(|text| vault.text(text));
+        let stdin = stdin.transpose().map_err(PrepareError::StandardInput);
+        let read = command.words(vault);
+        let read = read.and_then(|(words, env)| Ok((words, env, stdin?)));
+        let (words, env, stdin) = match read {
             Ok(read) => read,
             Err(error) => {
                 let end = CommandEnd::failed(FailureClass::Failed, error.to_string());
@@ -202,12 +211,20 @@ impl<S: Spawner> lockstep_runtime::process::Spawner for HostSpawner<S> {
             }
         };
         let mut words = words.into_iter();
+        let Some(program) = words.next() else {
+            // `send` and `fetch` are no programs.
+            let message = "the spawner of this host runs commands and does not transfer files";
+            let end = CommandEnd::failed(FailureClass::Failed, message);
+            return Box::pin(std::future::ready(end.result(vault).into()));
+        };
         let command = Command {
-            program: words.next().unwrap_or_default(),
+            program,
             arguments: words.collect(),
             env,
             folder: command.folder,
             dir: command.dir,
+            stdin,
+            grace: command.grace,
             connection: command.connection,
             node: command.node.to_string(),
             run: command.run.to_string(),

@@ -22,7 +22,11 @@ mod files;
 pub mod host;
 mod journal;
 mod program;
+pub mod queries;
 mod question;
+#[cfg(feature = "store")]
+mod queue;
+mod required_programs;
 mod run;
 pub mod session;
 #[cfg(feature = "store")]
@@ -34,6 +38,8 @@ pub use files::{DiskFiles, MemoryFiles, Variables};
 pub use journal::JournalLinesError;
 pub use program::{Diagnostics, Plan, PlanBuilder, Program};
 pub use question::{ApprovalQuestion, Approver, FailureChoice, FailureQuestion, Question};
+#[cfg(feature = "store")]
+pub use queue::Unstarted;
 pub use run::{Run, RunEnd, RunError, StartError};
 #[cfg(feature = "store")]
 pub use state::{StoreError, StoreErrorKind};

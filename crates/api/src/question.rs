@@ -26,11 +26,16 @@ pub struct ApprovalQuestion {
     pub text: String,
     /// The groups who may answer; empty for everybody.
     pub groups: Vec<String>,
+    /// How many people still have to say yes. After each yes that is not enough it is asked again.
+    pub missing: u32,
+    /// Whose yes does not count: the excepted, and who has said yes already.
+    pub except: Vec<String>,
     pub(crate) answerer: AnswerSender,
 }
 
 impl ApprovalQuestion {
-    /// Yes: the run goes on.
+    /// Yes: the run goes on, or asks for the next yes. One of a person that does not count changes
+    /// nothing.
     pub fn approve(self, by: impl Into<Approver>) {
         let Approver(person) = by.into();
         self.answerer.answer_as(person, ApprovalAnswer::Yes);

@@ -8,19 +8,27 @@ use futures_core::Stream;
 use lockstep_base::node_path::NodePath;
 use lockstep_base::source::Name;
 use lockstep_engine::run_event::RunEvent;
+#[cfg(feature = "store")]
+use lockstep_engine::run_event::Status;
 use lockstep_engine::{LeftHalfDone, UnclearPlace};
 use lockstep_plan::RunFacts;
 use lockstep_runtime::driver::{
     AnswerSender, ControlRequest, DriveError, DriverExit, RecordedRun, RunHost,
 };
 use lockstep_runtime::run_id;
+#[cfg(feature = "store")]
+use lockstep_runtime::secrets::SecretVault;
 use lockstep_verify::conformance::Violation;
+#[cfg(feature = "store")]
+use std::sync::Arc;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::engine::Engine;
 use crate::journal::{self, JournalLinesError};
 use crate::program::{Diagnostics, Plan};
 use crate::question::{ApprovalQuestion, FailureQuestion, Question};
+#[cfg(feature = "store")]
+use crate::queue::{self, NOT_HAD, Unstarted};
 use crate::session::{Session, SessionHost, SessionOptions, StoredPlanError, StoredSession};
 #[cfg(feature = "store")]
 use crate::state::{self, StoreError};
@@ -52,6 +60,9 @@ pub enum StartError {
         /// Whether it was stopped there, and can be resumed; else its rollback failed.
         is_broken_off: bool,
     },
+    /// The run waited in the queue of its pipeline, and does not begin.
+    #[cfg(feature = "store")]
+    Queue(Unstarted),
     /// The engine has no store.
     NoStore,
     /// The lines of a journal cannot be continued.
@@ -88,6 +99,8 @@ impl fmt::Display for StartError {
                 };
                 place.fmt(f)
             }
+            #[cfg(feature = "store")]
+            Self::Queue(why) => why.fmt(f),
             Self::NoStore => f.write_str("the engine has no store"),
             Self::Journal(error) => error.fmt(f),
             Self::Plan(error) => error.fmt(f),
@@ -118,7 +131,8 @@ pub struct Run {
 
 impl Engine {
     /// Starts a run of a plan. Secrets have been read, and where the engine has a store the run is
-    /// in it, when this is ready.
+    /// in it and has its place in the queue of its pipeline, when this is ready. To drop the future
+    /// while the run waits there cancels it.
     ///
     /// # Errors
     ///
@@ -232,7 +246,7 @@ async fn spawn(engine: Engine, id: Name, origin: Origin) -> Result<Run, StartErr
             }
         };
         let ending = runtime.block_on(async {
-            let session = prepare(&engine, origin).await;
+            let session = prepare(&engine, origin, &|| begun.is_closed()).await;
             let (session, mut recorded) = match session {
                 Ok(prepared) => prepared,
                 Err(error) => {
@@ -296,7 +310,16 @@ impl Drop for Recorded {
     }
 }
 
-async fn prepare(engine: &Engine, origin: Origin) -> Result<(Session, Recorded), StartError> {
+/// `is_dropped` says whether nobody waits for the run any more.
+#[cfg_attr(
+    not(feature = "store"),
+    expect(unused_variables, reason = "nothing is waited for")
+)]
+async fn prepare(
+    engine: &Engine,
+    origin: Origin,
+    is_dropped: &dyn Fn() -> bool,
+) -> Result<(Session, Recorded), StartError> {
     let (options, vault, past) = match origin {
         Origin::New(options) => (options, None, Past::None),
         Origin::Journal(stored, past) => {
@@ -305,27 +328,38 @@ async fn prepare(engine: &Engine, origin: Origin) -> Result<(Session, Recorded),
         }
         #[cfg(feature = "store")]
         Origin::Resumed(stored, resumed) => {
-            let opened = stored.open(engine).await;
             let (recorded, past) = resumed.recorded();
-            match opened {
-                Ok((options, vault)) => {
-                    (options, Some(vault), Past::Store(Box::new(recorded), past))
-                }
-                Err(error) => {
-                    recorded.release();
-                    return Err(error);
-                }
-            }
+            let recorded = Recorded { by: Some(recorded) };
+            let (options, vault, recorded) = go_on(engine, stored, recorded, is_dropped).await?;
+            (options, Some(vault), Past::Store(Box::new(recorded), past))
         }
     };
     let plan = options.plan.clone();
     #[cfg(feature = "store")]
     let begins = state::Beginning::of(&options);
     let mut session = Session::new(engine, options)?;
+    // What is secret is read when the run has its place; until then, what lies there is withheld.
+    #[cfg(feature = "store")]
+    let queued = match &past {
+        Past::None => {
+            session.preview_secrets();
+            begins.queue(engine, session.vault(), is_dropped).await?
+        }
+        Past::Store(..) | Past::Journal(_) => None,
+    };
     match vault {
-        Some(vault) => session.use_secrets(vault),
+        Some(vault) => {
+            session.use_secrets(vault);
+            let sources = || plan.bound.program.sources.clone();
+            let ready = session.find_programs().await;
+            ready.map_err(|missing| StartError::Secrets(Diagnostics::new(missing, sources())))?;
+        }
         None => {
             let read = session.read_secrets().await;
+            #[cfg(feature = "store")]
+            if let (Err(_), Some(recorded)) = (&read, &queued) {
+                recorded.does_not_begin(Status::Failed, NOT_HAD);
+            }
             let sources = || plan.bound.program.sources.clone();
             read.map_err(|secrets| StartError::Secrets(Diagnostics::new(secrets, sources())))?;
         }
@@ -335,13 +369,14 @@ async fn prepare(engine: &Engine, origin: Origin) -> Result<(Session, Recorded),
         Past::None => Ok((session, Recorded {})),
         #[cfg(feature = "store")]
         Past::None => {
-            let by = match begins.record(engine, session.vault())? {
-                None => None,
-                Some((recorded, past)) => {
-                    session.persist_to(recorded.persistence(past, engine.is_forced)?);
-                    Some(recorded)
-                }
+            let by = match queued {
+                Some(recorded) => Some(recorded.seal(session.vault())?),
+                None => begins.record(engine, session.vault())?,
             };
+            if let Some(recorded) = &by {
+                let past = RecordedRun::default();
+                session.persist_to(recorded.persistence(past, engine.is_forced)?);
+            }
             Ok((session, Recorded { by }))
         }
         Past::Journal(past) => {
@@ -354,11 +389,60 @@ async fn prepare(engine: &Engine, origin: Origin) -> Result<(Session, Recorded),
         }
         #[cfg(feature = "store")]
         Past::Store(recorded, past) => {
-            session.persist_to(recorded.persistence(past, engine.is_forced)?);
-            let by = Some(*recorded);
-            Ok((session, Recorded { by }))
+            if let Some(by) = &recorded.by {
+                session.persist_to(by.persistence(past, engine.is_forced)?);
+            }
+            Ok((session, *recorded))
         }
     }
+}
+
+/// Opens a stored run that this process has taken over, once it has its place in its queue.
+#[cfg(feature = "store")]
+async fn go_on(
+    engine: &Engine,
+    stored: StoredSession,
+    mut recorded: Recorded,
+    is_dropped: &dyn Fn() -> bool,
+) -> Result<(SessionOptions, Arc<SecretVault>, Recorded), StartError> {
+    let queue = (recorded.by.as_ref()).and_then(|it| queue::stored_queue(it.run(), &stored.bound));
+    if let (Some(by), Some(queue)) = (&recorded.by, &queue) {
+        take_place(by, queue, is_dropped).await?;
+    }
+    let (options, vault) = stored.open(engine).await?;
+    if let Some(by) = recorded.by.take() {
+        let way = state::way_back_of(by.store(), by.run(), &options.plan, &vault);
+        recorded.by = Some(by);
+        let way = way?;
+        let by = recorded.by.take().map(|by| by.going_back(way));
+        recorded.by = match (by, &queue) {
+            // It was stored before its secrets had been read.
+            (Some(by), Some(_)) => Some(by.seal(&vault)?),
+            (by, _) => by,
+        };
+    }
+    Ok((options, vault, recorded))
+}
+
+/// Waits until a run has its place in a queue.
+#[cfg(feature = "store")]
+pub(crate) async fn take_place(
+    recorded: &state::Recorded,
+    queue: &lockstep_plan::RunQueue,
+    is_dropped: &dyn Fn() -> bool,
+) -> Result<(), StartError> {
+    let (control, mut controls) = mpsc::unbounded_channel();
+    let mut see = |_| {
+        if is_dropped() {
+            // It is received below.
+            let _ = control.send(ControlRequest::Cancel);
+        }
+    };
+    let taken = queue::take_place(recorded, queue, &mut controls, &mut see).await;
+    if !matches!(taken, Ok(Ok(()))) {
+        recorded.release();
+    }
+    taken?.map_err(StartError::Queue)
 }
 
 /// What has happened to a run before.
@@ -366,7 +450,7 @@ enum Past {
     None,
     Journal(RecordedRun),
     #[cfg(feature = "store")]
-    Store(Box<state::Recorded>, RecordedRun),
+    Store(Box<Recorded>, RecordedRun),
 }
 
 impl Run {
@@ -491,11 +575,15 @@ impl RunHost for Channel {
         };
         let node = node.to_string();
         answer(match question.clone() {
-            lockstep_engine::Question::Approve { text, by } => {
+            lockstep_engine::Question::Approve(request) => {
+                let missing = request.missing();
+                let yeses = request.yeses.into_iter().map(|yes| yes.by.to_string());
                 Question::Approval(ApprovalQuestion {
                     node,
-                    text,
-                    groups: by,
+                    text: request.text,
+                    groups: request.by,
+                    missing,
+                    except: request.except.into_iter().chain(yeses).collect(),
                     answerer,
                 })
             }

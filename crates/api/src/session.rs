@@ -4,6 +4,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use crate::required_programs;
 use lockstep_base::diagnostic::{Diagnostic, codes};
 use lockstep_base::node_path::NodePath;
 use lockstep_base::source::{FileId, Name};
@@ -11,6 +12,7 @@ use lockstep_base::value::{Type, Value, from_json};
 use lockstep_engine::run_event::{LockQueuePosition, RunEvent, RunEventKind};
 use lockstep_engine::{Answer, EffectId, EffectOutcome, Question};
 use lockstep_lang::eval::{Expr, Halt};
+use lockstep_lang::ir::visit::makes_secrets;
 use lockstep_lang::ir::{FailureClass, Program, StmtKind};
 use lockstep_plan::{BoundInputs, EvalScope, Locals, Plan, RunFacts, display};
 use lockstep_runtime::driver::{
@@ -18,6 +20,7 @@ use lockstep_runtime::driver::{
     RunHost, RunPersistence, RunSettings,
 };
 use lockstep_runtime::inbox::Responder;
+use lockstep_runtime::required_programs::{FoundPrograms, ProgramSearch};
 use lockstep_runtime::sealed::UnsealError;
 use lockstep_runtime::secrets::{SecretReadError, SecretVault};
 use lockstep_verify::conformance::{ConformanceCheck, Violation};
@@ -43,6 +46,8 @@ pub struct Session {
     persistence: RunPersistence,
     /// The journal of the host, to which nothing has been written.
     host_journal: Option<Box<dyn Journal>>,
+    /// The programs that are where they are required.
+    found_programs: FoundPrograms,
 }
 
 /// What a session is about.
@@ -185,8 +190,11 @@ impl Session {
             let here = options.folder.as_ref().unwrap_or(&parts.folder);
             source_folders(&options.plan.bound.program, here)
         });
+        let none = SecretVault::new(Vec::<String>::new());
+        let vault = for_program(none, &options.plan.bound.program);
         Ok(Self {
             engine: engine.clone(),
+            vault: Arc::new(vault),
             plan: options.plan,
             facts: (options.facts).with_temporary_files_in(&parts.temporary_folder()),
             seed: options.seed,
@@ -197,17 +205,39 @@ impl Session {
                 spawner,
                 http: parts.http.clone(),
             },
-            vault: Arc::new(SecretVault::new(Vec::<String>::new())),
             persistence,
             host_journal,
+            found_programs: FoundPrograms::default(),
         })
     }
 
-    /// Reads the secrets. Dropping the future ends the commands that were begun for it.
+    /// Reads those secrets for which nothing has to be run: what is stored of a run before it has
+    /// its place in a queue holds none of them.
+    pub fn preview_secrets(&mut self) {
+        let bound = &self.plan.bound;
+        let locals = Locals::default();
+        let scope = EvalScope {
+            program: &bound.program,
+            facts: &bound.facts,
+            locals: &locals,
+            run: Some(&self.facts),
+        };
+        let mut value = |expr: &Expr| -> Result<Value, Halt> { scope.eval(expr) };
+        let vault = SecretVault::preview(
+            &bound.program.secrets,
+            &mut value,
+            &*folder_of(&self.source_folders),
+            &*self.engine.parts.environment,
+        );
+        self.vault = Arc::new(for_program(vault, &bound.program));
+    }
+
+    /// Reads the secrets, and looks for the programs that are required. Dropping the future ends
+    /// the commands that were begun for it.
     ///
     /// # Errors
     ///
-    /// All secrets that could not be read.
+    /// All secrets that could not be read; else all programs that are missing.
     pub async fn read_secrets(&mut self) -> Result<(), Vec<Diagnostic>> {
         self.vault = read_secrets(
             &self.engine,
@@ -216,7 +246,27 @@ impl Session {
             &self.source_folders,
         )
         .await?;
-        Ok(())
+        self.find_programs().await
+    }
+
+    /// Looks for the programs that are required, where the secrets have been read.
+    ///
+    /// # Errors
+    ///
+    /// All that are missing.
+    pub async fn find_programs(&self) -> Result<(), Vec<Diagnostic>> {
+        let search = ProgramSearch {
+            spawner: self.platform.spawner.clone(),
+            vault: self.vault.clone(),
+            run: self.facts.id.clone(),
+            folder: folder_of(&self.source_folders)(FileId(0)),
+        };
+        let missing = required_programs::missing(&search, &self.plan, &self.found_programs).await;
+        if missing.is_empty() {
+            Ok(())
+        } else {
+            Err(missing)
+        }
     }
 
     /// Gives it the secrets, where they have been read.
@@ -226,6 +276,10 @@ impl Session {
 
     /// Sets where the run is kept, and what has happened to it.
     pub fn persist_to(&mut self, persistence: RunPersistence) {
+        if let Some(logs) = &persistence.logs {
+            let facts = self.facts.clone();
+            self.facts = facts.with_scratch_in(&logs.state().to_string_lossy());
+        }
         self.persistence = persistence;
         self.host_journal = None;
     }
@@ -259,13 +313,16 @@ impl Session {
             seed: self.seed,
             max: self.max_commands,
             folder: folder_of(&self.source_folders),
+            found_programs: self.found_programs.clone(),
         };
+        // A run that takes another back does nothing that its plan says.
+        let follows_plan = self.persistence.way_back.is_none();
         let mut host = WithActions {
             inner: host,
             engine: &self.engine,
             plan: &self.plan,
             vault: &self.vault,
-            check: ConformanceCheck::new(self.plan.clone()),
+            check: follows_plan.then(|| ConformanceCheck::new(self.plan.clone())),
         };
         driver::drive(
             self.plan.clone(),
@@ -303,8 +360,12 @@ pub async fn read_secrets(
     let folder = folder_of(source_folders);
     // Without a spawner the run cannot begin, which it says itself.
     let spawner = engine.spawner().ok();
+    // A place that is not deployed to needs no token. What cannot be planned needs all.
+    let all = || (0..bound.program.secrets.len() as u32).collect();
+    let plan = Plan::new(bound.clone());
+    let needed = plan.map_or_else(|_| all(), |plan| plan.secrets());
     let read = SecretVault::read(
-        &bound.program.secrets,
+        (&bound.program.secrets, &needed),
         &mut value,
         &*folder,
         &*engine.parts.environment,
@@ -318,8 +379,16 @@ pub async fn read_secrets(
         Diagnostic::error(codes::SECRET_UNREADABLE, secret.span, message)
     };
     match read.await {
-        Ok(vault) => Ok(Arc::new(vault)),
+        Ok(vault) => Ok(Arc::new(for_program(vault, &bound.program))),
         Err(failed) => Err(failed.into_iter().map(unreadable).collect()),
+    }
+}
+
+/// The vault of a program, which may make further secrets while it runs.
+fn for_program(vault: SecretVault, program: &Program) -> SecretVault {
+    match makes_secrets(program) {
+        true => vault.for_secrets_that_are_made(),
+        false => vault,
     }
 }
 
@@ -355,7 +424,8 @@ pub fn source_folders(program: &Program, here: &Path) -> Vec<PathBuf> {
         .collect()
 }
 
-fn folder_of(folders: &[PathBuf]) -> Box<dyn Fn(FileId) -> PathBuf + Send> {
+/// The folder of each source file.
+pub(crate) fn folder_of(folders: &[PathBuf]) -> Box<dyn Fn(FileId) -> PathBuf + Send + Sync> {
     let folders = folders.to_vec();
     Box::new(move |file| {
         let found = folders.get(file.0 as usize).or(folders.first());
@@ -376,12 +446,13 @@ struct WithActions<'a> {
     engine: &'a Engine,
     plan: &'a Plan,
     vault: &'a Arc<SecretVault>,
-    check: ConformanceCheck,
+    check: Option<ConformanceCheck>,
 }
 
 impl WithActions<'_> {
     fn judge(&mut self, event: &RunEventKind) {
-        if let Some(violation) = self.check.first_violation(event) {
+        let check = self.check.as_mut();
+        if let Some(violation) = check.and_then(|check| check.first_violation(event)) {
             tracing::error!(
                 target: "lockstep::driver", event = violation.event,
                 "the run does not keep to its plan"

@@ -1,13 +1,18 @@
 //! Runs that are kept in a state directory.
 
+pub use crate::queue::{NOT_HAD, queue_of, stored_queue, take_place};
 use lockstep_base::source::Name;
 use lockstep_base::value::{Value, to_json};
-use lockstep_engine::{LeftHalfDone, UnclearPlace};
+use lockstep_engine::run_event::Status;
+use lockstep_engine::way_back::{WayBack, WayBackPart};
+use lockstep_engine::{LeftHalfDone, Machine, UnclearPlace};
 use lockstep_lang::ir::{GlobalSource, Program};
 use lockstep_plan::{BoundInputs, Locals, Plan, RunFacts, display};
 use lockstep_runtime::driver::{RecordedRun, RunPersistence};
 use lockstep_runtime::guardian::DeadRunner;
+use lockstep_runtime::replay::replay;
 use lockstep_runtime::secrets::SecretVault;
+use lockstep_runtime::shown_events::EventRedactor;
 use lockstep_store::BrokenOffRuns;
 use lockstep_store::{NewRun, RunJournal, SharedLocks, Store, StoredInbox};
 pub use lockstep_store::{RunNumber, StoreError, StoreErrorKind};
@@ -16,19 +21,30 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::engine::Engine;
-use crate::run::StartError;
-use crate::session::{SessionOptions, StoredSession, source_folders};
+use crate::run::{self, StartError};
+use crate::session::{SessionOptions, StoredSession, open_facts, source_folders};
 
 /// A run in a state directory that this process drives.
 pub struct Recorded {
     store: Store,
     run: lockstep_store::StoredRun,
+    way_back: Option<WayBack>,
 }
 
 impl Recorded {
     /// A run that has been begun or claimed by this process.
     pub fn new(store: Store, run: lockstep_store::StoredRun) -> Self {
-        Self { store, run }
+        Self {
+            store,
+            run,
+            way_back: None,
+        }
+    }
+
+    /// The same, where it takes back what another run did.
+    #[must_use]
+    pub fn going_back(self, way_back: Option<WayBack>) -> Self {
+        Self { way_back, ..self }
     }
 
     /// The state directory.
@@ -60,6 +76,7 @@ impl Recorded {
             journal: Some(Box::new(RunJournal::new(store.reopen()?, run.number))),
             past,
             log_folder: run.kept.clone(),
+            way_back: self.way_back.clone(),
             locks: Box::new(locks),
             logs: Some(store.run_logs(&run.id)),
             run_inbox: Some(Box::new(StoredInbox::new(
@@ -68,6 +85,23 @@ impl Recorded {
                 &*run.plan_hash,
             )?)),
         })
+    }
+
+    /// Seals what was stored of the run before all its secrets had been read.
+    ///
+    /// # Errors
+    ///
+    /// Where it cannot be written.
+    pub fn seal(self, vault: &SecretVault) -> Result<Self, StoreError> {
+        self.store.seal_run(self.run.number, vault)?;
+        let run = self.store.run(self.run.number)?;
+        Ok(Self { run, ..self })
+    }
+
+    /// Ends a run that has its place in a queue, and cannot begin.
+    pub fn does_not_begin(&self, status: Status, why: &str) {
+        // Where it cannot be written, the end of this process says the same.
+        let _ = self.store.end_unstarted(self.run.number, status, why);
     }
 
     /// Lets go of a run that has not ended.
@@ -95,10 +129,10 @@ impl Beginning {
 
     /// Writes the run down, where the engine has a store.
     pub(crate) fn record(
-        self,
+        &self,
         engine: &Engine,
         vault: &SecretVault,
-    ) -> Result<Option<(Recorded, RecordedRun)>, StartError> {
+    ) -> Result<Option<Recorded>, StartError> {
         let Some(folder) = &engine.parts.store else {
             return Ok(None);
         };
@@ -114,7 +148,7 @@ impl Beginning {
         let run = store.begin(&NewRun {
             bound: &self.plan.bound,
             vault,
-            facts: self.facts,
+            facts: self.facts.clone(),
             inputs: inputs(&self.plan),
             file: &file(&self.plan),
             folder: &engine.parts.folder.to_string_lossy(),
@@ -122,8 +156,26 @@ impl Beginning {
             seed: self.seed,
             most: None,
             parent: None,
+            undoes: None,
         })?;
-        Ok(Some((Recorded::new(store, run), RecordedRun::default())))
+        Ok(Some(Recorded::new(store, run)))
+    }
+
+    /// Where the run has to queue: writes it down, and waits until it has its place.
+    pub(crate) async fn queue(
+        &self,
+        engine: &Engine,
+        vault: &SecretVault,
+        is_dropped: &dyn Fn() -> bool,
+    ) -> Result<Option<Recorded>, StartError> {
+        let Some(queue) = queue_of(&self.plan, false) else {
+            return Ok(None);
+        };
+        let recorded = self.record(engine, vault)?;
+        if let Some(recorded) = &recorded {
+            run::take_place(recorded, &queue, is_dropped).await?;
+        }
+        Ok(recorded)
     }
 }
 
@@ -274,6 +326,94 @@ pub fn folder_is_there(run: &lockstep_store::StoredRun) -> Result<(), StoreError
             run.id,
             folder.display()
         ))),
+    }
+}
+
+/// What there is to take back of a run that has ended, by the journals of the run and of the runs
+/// that have taken something of it back, before `until` where that is one of them.
+///
+/// # Errors
+///
+/// Where a journal cannot be read, or one that takes it back has not ended.
+pub fn way_back(
+    store: &Store,
+    run: &lockstep_store::StoredRun,
+    until: Option<RunNumber>,
+    plan: &Arc<Plan>,
+    vault: &Arc<SecretVault>,
+) -> Result<WayBack, StoreError> {
+    let refused = |why: &dyn std::fmt::Display| StoreError::refused(why.to_string());
+    let facts = |run: &lockstep_store::StoredRun| {
+        open_facts(run.facts(), vault).map_err(|why| refused(&why).of_run(&run.id))
+    };
+    let kept = vault.unsealed(run.kept.clone());
+    let kept = kept.map_err(|why| refused(&why).of_run(&run.id))?;
+    let mut machine = Machine::new(plan.clone(), facts(run)?, run.seed)
+        .with_completed_work(kept)
+        .keeping_way_back();
+    replay_run(store, run, &mut machine, vault)?;
+    let mut way = machine.way_back();
+    for undo in store.undos_of(run.number)? {
+        if Some(undo.number) == until {
+            break;
+        }
+        if !matches!(undo.status, lockstep_store::RunStatus::Ended(_)) {
+            let message = format!("run {} is taking run {} back", undo.id, run.id);
+            return Err(StoreError::refused(message));
+        }
+        let went = only(way.clone(), undo.undo_part.as_deref());
+        let mut machine = Machine::going_back(plan.clone(), facts(&undo)?, undo.seed, went);
+        replay_run(store, &undo, &mut machine, vault)?;
+        way = way.without(&machine);
+    }
+    Ok(way)
+}
+
+/// What a stored run takes back, where it is one that does.
+///
+/// # Errors
+///
+/// As [`way_back`].
+pub fn way_back_of(
+    store: &Store,
+    run: &lockstep_store::StoredRun,
+    plan: &Arc<Plan>,
+    vault: &Arc<SecretVault>,
+) -> Result<Option<WayBack>, StoreError> {
+    let Some(undoes) = run.undoes else {
+        return Ok(None);
+    };
+    let undone = store.run(undoes)?;
+    let way = way_back(store, &undone, Some(run.number), plan, vault)?;
+    Ok(Some(only(way, run.undo_part.as_deref())))
+}
+
+/// A part of what there is to take back, where one is named.
+pub fn only(way: WayBack, part: Option<&str>) -> WayBack {
+    match part {
+        Some(part) => way.only(&WayBackPart::new(part)),
+        None => way,
+    }
+}
+
+/// Lets a machine do again what a run has done.
+fn replay_run(
+    store: &Store,
+    run: &lockstep_store::StoredRun,
+    machine: &mut Machine,
+    vault: &Arc<SecretVault>,
+) -> Result<(), StoreError> {
+    let mut redactor = EventRedactor::new(vault.clone());
+    let records = store.records(run.number)?;
+    let replayed = replay(machine, records, &mut redactor, |_, _, _| {});
+    replayed.map_err(|error| StoreError::refused(error.to_string()).of_run(&run.id))?;
+    match machine.broken() {
+        Some(broken) => {
+            let message =
+                format!("its journal is not compatible with this version of the program: {broken}");
+            Err(StoreError::refused(message).of_run(&run.id))
+        }
+        None => Ok(()),
     }
 }
 

@@ -27,11 +27,21 @@ pub enum HandlerPart {
     OnFailure,
     /// What runs in any case.
     Always,
+    /// What looks while it runs.
+    Watch,
+    /// What is done between the batches of a loop.
+    Between,
 }
 
 impl HandlerPart {
     /// All of them. A statement with the name of one has a number, so that it is none.
-    pub const ALL: [Self; 3] = [Self::Undo, Self::OnFailure, Self::Always];
+    pub const ALL: [Self; 5] = [
+        Self::Undo,
+        Self::OnFailure,
+        Self::Always,
+        Self::Watch,
+        Self::Between,
+    ];
 
     /// What it is called in paths.
     pub fn as_str(self) -> &'static str {
@@ -39,6 +49,8 @@ impl HandlerPart {
             Self::Undo => "undo",
             Self::OnFailure => "on-failure",
             Self::Always => "always",
+            Self::Watch => "watch",
+            Self::Between => "between",
         }
     }
 }
@@ -448,6 +460,14 @@ pub fn is_in(path: &str, above: &str) -> bool {
     path == above || below(path, above).is_some()
 }
 
+/// Whether a path lies in what a statement runs: below its own path or, where it is a loop, in one
+/// of its cells, whose paths begin with it (`p/serial`, `p/serial[h1]/run`).
+pub fn is_inside_statement(path: &str, statement: &str) -> bool {
+    let is_loop = || LOOP_WORDS.contains(&numbered(last(statement)).0);
+    path.strip_prefix(statement)
+        .is_some_and(|rest| rest.starts_with('/') || (rest.starts_with('[') && is_loop()))
+}
+
 /// The path of something in a node, by the parts that lead there from it.
 pub fn join(above: &str, parts: &str) -> String {
     format!("{above}/{parts}")
@@ -492,7 +512,8 @@ pub fn without_number(part: &str) -> &str {
 /// Whether a part of a path is that of a handler or a rollback.
 pub fn is_handler(part: &str) -> bool {
     // Nearly all parts begin otherwise.
-    part.starts_with(['u', 'o', 'a']) && HandlerPart::ALL.iter().any(|it| it.as_str() == part)
+    part.starts_with(['u', 'o', 'a', 'w', 'b'])
+        && HandlerPart::ALL.iter().any(|it| it.as_str() == part)
 }
 
 /// Whether a path lies in a handler or in a rollback, or is one.

@@ -8,7 +8,9 @@ use serde::{Deserialize, Serialize};
 pub type Name = Arc<str>;
 
 /// A file in a [`Sources`] table.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize,
+)]
 #[serde(transparent)]
 pub struct FileId(pub u32);
 

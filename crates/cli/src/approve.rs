@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use clap::{ArgGroup, Args, ValueEnum};
 use serde::Serialize;
 
+use super::approvers::{missing, objection};
 use super::cancel::wait;
 use super::exit::Exit;
 use super::groups::GroupMembers;
@@ -15,7 +16,7 @@ use super::state::{self, ListFormat, StateArgument};
 use super::table::{TableCell, cell, table};
 use lockstep_base::diagnostic::{Diagnostic, codes};
 use lockstep_engine::path_pattern::PathPattern;
-use lockstep_engine::{Answer, ApprovalAnswer, FailureChoice, Question};
+use lockstep_engine::{Answer, ApprovalAnswer, FailureChoice, Question, Respondent};
 use lockstep_store::{
     AnswerStatus, RequestStatus, RunStatus, Store, StoreError, StoredQuestion, StoredRun,
     ms_between, now, time,
@@ -82,6 +83,13 @@ struct OpenQuestionJson<'a> {
     question: &'a str,
     /// Who may answer; empty for everybody.
     by: &'a [String],
+    /// How many people have to say yes to an approval, who has, and whose yes does not count.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    count: Option<u32>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    yes: Vec<&'a str>,
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    except: &'a [String],
     /// The possible answers.
     answers: &'static [&'static str],
     asked_at: String,
@@ -161,7 +169,11 @@ fn list(arguments: &Approve, output: &mut Output) -> Result<Exit, StoreError> {
     } else if all.is_empty() {
         output.print("no run is waiting for an approval or an answer\n");
     } else {
-        let rows: Vec<Vec<TableCell>> = all.iter().map(|(run, asked)| row(run, asked)).collect();
+        let folder = arguments.state.folder();
+        let groups = GroupMembers::read(arguments.groups.as_deref(), &folder).unwrap_or_default();
+        let rows: Vec<Vec<TableCell>> = (all.iter())
+            .map(|(run, asked)| row(run, asked, &groups))
+            .collect();
         let mut text = table(&rows, state::look(output));
         let state = arguments.state.arguments();
         let mut ways: Vec<String> = Vec::new();
@@ -186,27 +198,42 @@ fn list(arguments: &Approve, output: &mut Output) -> Result<Exit, StoreError> {
 }
 
 fn described<'a>(run: &'a StoredRun, asked: &'a StoredQuestion) -> OpenQuestionJson<'a> {
-    let (question, by, answers): (&str, &[String], &'static [&'static str]) = match &asked.question
-    {
-        Question::Approve { text, by } => (text, by, &["yes", "no"]),
-        Question::Failed { text } => (text, &[], &["retry", "ignore", "rollback", "abort"]),
+    let answers: &'static [&'static str] = match &asked.question {
+        Question::Approve(_) => &["yes", "no"],
+        Question::Failed { .. } => &["retry", "ignore", "rollback", "abort"],
+    };
+    let request = match &asked.question {
+        Question::Approve(request) => Some(&**request),
+        Question::Failed { .. } => None,
     };
     OpenQuestionJson {
         run: &run.id,
         node: &asked.node,
-        question,
-        by,
+        question: asked.question.text(),
+        by: request.map_or(&[], |it| &it.by),
+        count: request.map(|it| it.count),
+        yes: (request.iter().flat_map(|it| &it.yeses))
+            .map(|yes| &*yes.by)
+            .collect(),
+        except: request.map_or(&[], |it| &it.except),
         answers,
         asked_at: time(asked.asked_at),
     }
 }
 
-fn row(run: &StoredRun, asked: &StoredQuestion) -> Vec<TableCell> {
-    let open = described(run, asked);
-    let by = match open.by.is_empty() {
-        true => String::new(),
-        false => format!("for {}", open.by.join(", ")),
+/// For whom a question is, and what it still needs.
+pub(super) fn addressees(question: &Question, groups: &GroupMembers) -> String {
+    let Question::Approve(request) = question else {
+        return String::new();
     };
+    let by = (!request.by.is_empty()).then(|| format!("for {}", request.by.join(", ")));
+    let notes: Vec<String> = by.into_iter().chain(missing(request, groups)).collect();
+    notes.join("; ")
+}
+
+fn row(run: &StoredRun, asked: &StoredQuestion, groups: &GroupMembers) -> Vec<TableCell> {
+    let open = described(run, asked);
+    let by = addressees(&asked.question, groups);
     let stopped = match run.status {
         RunStatus::Running => "",
         _ => "the run is stopped",
@@ -267,6 +294,12 @@ fn give(arguments: &Approve, answer: &Answer, output: &mut Output) -> Result<Exi
     match told {
         AnswerStatus::TooLate(first) => Ok(output.refuse(&too_late(&asked, first))),
         AnswerStatus::Unfit => Ok(output.refuse(&unfit(&asked))),
+        AnswerStatus::Objected(_) => {
+            let message = format!("the yes of `{who}` does not count");
+            let refused = Diagnostic::without_place(codes::NOT_ANSWERED, message)
+                .help("somebody else has to answer");
+            Ok(output.refuse(&refused))
+        }
         AnswerStatus::Given(_) if run.status != RunStatus::Running && is_json => {
             state::print_json(&given(false), output);
             Ok(Exit::Succeeded)
@@ -287,8 +320,14 @@ fn give(arguments: &Approve, answer: &Answer, output: &mut Output) -> Result<Exi
             }
             RequestStatus::Heeded => {
                 let said = said(answer);
-                output.print(&format!("{}: {said}, by {who}\n", asked.node));
+                let more = still_missing(arguments, &store, &asked, answer)?;
+                output.print(&format!("{}: {said}, by {who}{more}\n", asked.node));
                 Ok(Exit::Succeeded)
+            }
+            RequestStatus::Refused(why) if store.questions(run.number)?.contains(&asked) => {
+                let message = format!("`{}` has not been answered: {why}", asked.node);
+                let refused = Diagnostic::without_place(codes::NOT_ANSWERED, message);
+                Ok(output.refuse(&refused))
             }
             RequestStatus::Refused(_) | RequestStatus::NotYet => {
                 let given = store.approvals(run.number)?;
@@ -298,6 +337,35 @@ fn give(arguments: &Approve, answer: &Answer, output: &mut Output) -> Result<Exi
             }
         },
     }
+}
+
+/// What an approval needs after an answer: `; 1 of 2 yes, by ada; 1 more of linus`.
+fn still_missing(
+    arguments: &Approve,
+    store: &Store,
+    asked: &StoredQuestion,
+    answer: &Answer,
+) -> Result<String, StoreError> {
+    let (Question::Approve(request), Answer::Approval(ApprovalAnswer::Yes)) =
+        (&asked.question, answer)
+    else {
+        return Ok(String::new());
+    };
+    let mut request = request.clone();
+    request.yeses = (store.approvals(asked.run)?.into_iter())
+        .filter(|it| it.effect == asked.effect)
+        .map(|it| Respondent {
+            by: it.who.into(),
+            at: time(it.answered_at),
+            comment: it.comment,
+        })
+        .collect();
+    if request.missing() == 0 {
+        return Ok(String::new());
+    }
+    let groups = GroupMembers::read(arguments.groups.as_deref(), store.folder());
+    let missing = missing(&request, &groups.unwrap_or_default());
+    Ok(missing.map_or(String::new(), |missing| format!("; {missing}")))
 }
 
 /// The one question of a run that the arguments select.
@@ -347,8 +415,8 @@ fn fits(
     answer: &Answer,
 ) -> Result<(), Diagnostic> {
     let refuse = |message: String| Diagnostic::without_place(codes::NOT_ANSWERED, message);
-    let by = match (&asked.question, answer) {
-        (Question::Approve { by, .. }, Answer::Approval(_)) => by,
+    let request = match (&asked.question, answer) {
+        (Question::Approve(request), Answer::Approval(_)) => request,
         (Question::Approve { .. }, Answer::Failure(_) | Answer::Nobody) => {
             return Err(unfit(asked));
         }
@@ -358,9 +426,14 @@ fn fits(
         (Question::Failed { .. }, Answer::Failure(_) | Answer::Nobody) => return Ok(()),
     };
     let groups = GroupMembers::read(arguments.groups.as_deref(), folder)?;
-    let who = arguments.who();
+    let (who, by) = (arguments.who(), &request.by);
     if groups.allow(&who, by) {
-        return Ok(());
+        return match objection(request, &groups, &who) {
+            Some(why) if *answer == Answer::Approval(ApprovalAnswer::Yes) => {
+                Err(refuse(why).help("somebody else has to answer"))
+            }
+            Some(_) | None => Ok(()),
+        };
     }
     let message = format!(
         "`{who}` may not answer this: the approval is for {}",

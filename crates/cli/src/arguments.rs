@@ -10,8 +10,10 @@ use super::cancel::Cancel;
 use super::complete::Complete;
 use super::files::deploy_files;
 use super::inputs::InputArguments;
+use super::ledger::Ledger;
 use super::locks::Locks;
 use super::logs::Logs;
+use super::prune::Prune;
 use super::runs::Runs;
 use super::shell_word::shell_word;
 use super::show::Show;
@@ -62,6 +64,8 @@ pub(super) enum CliCommand {
     Resume(Resume),
     /// Retry what failed or never started, as a new run.
     Retry(Retry),
+    /// Take back what a finished run deployed, as a new run.
+    Undo(Undo),
     /// Verify that a stored run conforms to its plan.
     Verify(Verify),
     /// Cancel a run in progress: unfinished deployments are rolled back.
@@ -74,6 +78,10 @@ pub(super) enum CliCommand {
     Show(Show),
     /// Show the output of the commands of a run.
     Logs(Logs),
+    /// Show what is deployed where now, since when, and by which run.
+    Ledger(Ledger),
+    /// Forget old runs that nothing needs any more.
+    Prune(Prune),
     /// Show which runs hold locks (and their leases), and which wait for them.
     Locks(Locks),
     /// List the inputs of a file.
@@ -82,6 +90,8 @@ pub(super) enum CliCommand {
     Fmt(Fmt),
     /// Create an example project that can be planned, tested and run.
     New(New),
+    /// Write a pipeline of another tool as a file of this one.
+    Import(Import),
     /// Explain an error code, or list all codes.
     Explain(Explain),
     /// Print the completion script of a shell.
@@ -217,14 +227,27 @@ pub(super) struct Plan {
     #[arg(long, value_name = "N", default_value_t = 60)]
     pub(super) cells: usize,
 
+    /// Also write the plan to this file, for `run --plan`.
+    #[arg(long, value_name = "FILE", conflicts_with = "what_if")]
+    pub(super) out: Option<String>,
+
     /// What-if analysis: show what happens if this deployment or step fails; `*` and `**` are
     /// wildcards.
-    #[arg(long, value_name = "PATH", conflicts_with = "blast")]
+    #[arg(long, value_name = "PATH", group = "what_if")]
     pub(super) if_fails: Option<String>,
 
     /// What-if analysis of the failure of each deployment (its blast radius), as a table.
-    #[arg(long)]
+    #[arg(long, group = "what_if")]
     pub(super) blast: bool,
+
+    /// What-if analysis: ask the queries that a run comes to before it changes anything.
+    #[arg(long, requires = "what_if")]
+    pub(super) query: bool,
+
+    /// In a what-if analysis, commands print what the `given`s of this test say, and inputs that
+    /// are not given are those of the test.
+    #[arg(long, value_name = "TEST", requires = "what_if")]
+    pub(super) given: Option<String>,
 
     /// The failure class that is assumed.
     #[arg(long, value_name = "CLASS", default_value = "exit")]
@@ -233,6 +256,9 @@ pub(super) struct Plan {
     /// The choice that is assumed when a failure handler asks a person.
     #[arg(long, value_name = "CHOICE", default_value = "rollback")]
     pub(super) choose: FailureChoiceArgument,
+
+    #[command(flatten)]
+    pub(super) state: StateArgument,
 }
 
 /// How something can fail in `plan --if-fails`.
@@ -291,6 +317,22 @@ pub(super) struct Run {
     #[command(flatten)]
     pub(super) options: ExecutionOptions,
 
+    /// Run only this: a stage, or a deployment in one.
+    #[arg(long, value_name = "PATH", group = "part")]
+    pub(super) only: Option<String>,
+
+    /// Run this and all that comes after it: a stage, or a deployment in one.
+    #[arg(long, value_name = "PATH", group = "part")]
+    pub(super) from: Option<String>,
+
+    /// Take values that what is left out would have made from this run.
+    #[arg(long, value_name = "RUN", requires = "part")]
+    pub(super) values_of: Option<String>,
+
+    /// Run the plan that `plan --out` has written to this file, if nothing has changed since.
+    #[arg(long, value_name = "FILE")]
+    pub(super) plan: Option<String>,
+
     /// Let the group of the state directory's folder use it, too; without this only you can.
     #[arg(long)]
     pub(super) shared_group: bool,
@@ -329,6 +371,31 @@ pub(super) struct Retry {
     /// Start without confirmation; approvals are asked as in any run.
     #[arg(long)]
     pub(super) start: bool,
+
+    /// Use the file as it is now, and not as it was when the run began.
+    #[arg(long)]
+    pub(super) current: bool,
+
+    #[command(flatten)]
+    pub(super) options: ExecutionOptions,
+}
+
+/// What `--yes` is where a run is taken back.
+const YES_TO_AN_UNDO: &str = "Start without confirmation";
+
+#[derive(Debug, Args)]
+#[command(mut_arg("max", |max| max.help(MAX_OF_A_STORED_RUN)))]
+#[command(mut_arg("yes", |yes| yes.help(YES_TO_AN_UNDO)))]
+#[command(mut_arg("no_input", |it| it.hide(true)))]
+pub(super) struct Undo {
+    /// The run: its id or a prefix of it. Without it, the last one.
+    #[arg(value_name = "RUN")]
+    pub(super) run: Option<String>,
+
+    /// Take back only this: a stage, a deployment or a step of the run; `*` and `**` are
+    /// wildcards.
+    #[arg(value_name = "PATH")]
+    pub(super) path: Option<String>,
 
     #[command(flatten)]
     pub(super) options: ExecutionOptions,
@@ -441,6 +508,30 @@ pub(super) struct New {
     /// The folder to create; its file gets the same name.
     #[arg(value_name = "FOLDER", default_value = ".")]
     pub(super) folder: String,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Import {
+    /// The tool that the files are of.
+    #[arg(value_name = "TOOL")]
+    pub(super) tool: ImportedTool,
+
+    /// The file of the pipeline, and those that it refers to.
+    #[arg(value_name = "FILE", required = true)]
+    pub(super) files: Vec<String>,
+
+    /// The new file; `-` is standard output.
+    #[arg(long, short, value_name = "FILE", default_value = "-")]
+    pub(super) output: String,
+}
+
+/// A tool whose pipelines can be imported.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum ImportedTool {
+    /// Harness NextGen: pipelines, services, environments, infrastructures, input sets, templates.
+    Harness,
+    /// GitHub Actions: a workflow and the reusable workflows that it calls.
+    Github,
 }
 
 #[derive(Debug, Args)]

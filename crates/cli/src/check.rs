@@ -90,13 +90,29 @@ pub(super) fn write(
 /// `1 pipeline, 3 services, 4 infrastructures`: what the program declares.
 fn counts(program: &Program) -> String {
     let counted = [
-        (program.pipelines.len(), "pipeline"),
-        (program.services.len(), "service"),
-        (program.infrastructures.len(), "infrastructure"),
+        (program.pipelines.len(), "pipeline", 0),
+        (
+            program.services.len(),
+            "service",
+            program.service_templates.len(),
+        ),
+        (
+            program.infrastructures.len(),
+            "infrastructure",
+            program.infrastructure_templates.len(),
+        ),
     ];
-    let counted = counted.map(|(count, word)| {
-        let end = if count == 1 { "" } else { "s" };
-        format!("{count} {word}{end}")
+    let counted = counted.map(|(count, word, from_data)| {
+        let end = if count == 1 && from_data == 0 {
+            ""
+        } else {
+            "s"
+        };
+        match (count, from_data) {
+            (0, 1..) => format!("{word}{end} from data"),
+            (_, 1..) => format!("{count} {word}{end} and more from data"),
+            (_, 0) => format!("{count} {word}{end}"),
+        }
     });
     counted.join(", ")
 }

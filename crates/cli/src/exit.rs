@@ -18,7 +18,8 @@ pub enum Exit {
     Cancelled = 4,
     /// The run was stopped and can be resumed.
     Stopped = 5,
-    /// Nothing failed, but something was left alone: a later run has deployed there.
+    /// Nothing failed, but something was left alone: a later run has deployed there, or the run was
+    /// put aside by a newer one of its queue.
     Superseded = 6,
 }
 

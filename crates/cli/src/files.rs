@@ -51,6 +51,7 @@ impl world::Files for OpenedFile {
 /// Opens the named file, else the only one of the current folder.
 pub fn open(named: Option<&str>) -> Result<OpenedFile, Diagnostic> {
     let path = choose(named)?;
+    settings::check_edition(&path)?;
     match text_file::read_handed_over(Path::new(&path)) {
         Ok(text) => Ok(OpenedFile { path, text }),
         Err(why) => Err(cannot_read(&path, &why)),

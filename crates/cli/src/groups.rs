@@ -52,6 +52,34 @@ impl GroupMembers {
         }
     }
 
+    /// The people in these groups, once each; nothing where there are no groups.
+    pub(super) fn members_of<'g>(&'g self, groups: &'g [String]) -> Option<Vec<&'g str>> {
+        let mut people: Vec<&str> = Vec::new();
+        for group in groups {
+            let members = match self.members.get(group) {
+                Some(members) => members.as_slice(),
+                None => std::slice::from_ref(group),
+            };
+            for member in members {
+                if !people.contains(&member.as_str()) {
+                    people.push(member);
+                }
+            }
+        }
+        (!groups.is_empty()).then_some(people)
+    }
+
+    /// Groups with these members.
+    #[cfg(test)]
+    pub(super) fn of<const N: usize>(groups: [(&str, &[&str]); N]) -> Self {
+        let texts = |all: &[&str]| all.iter().map(ToString::to_string).collect();
+        let members = groups.map(|(name, people)| (name.to_string(), texts(people)));
+        Self {
+            members: members.into(),
+            file: None,
+        }
+    }
+
     /// Whether somebody is in one of these groups. A group can also be the name of a person.
     pub(super) fn allow(&self, who: &str, groups: &[String]) -> bool {
         let is_in = |group: &String| match self.members.get(group) {

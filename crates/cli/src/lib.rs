@@ -2,6 +2,7 @@
 //! crate prints.
 
 mod approve;
+mod approvers;
 mod arguments;
 mod cancel;
 mod check;
@@ -15,9 +16,11 @@ pub mod files;
 mod find;
 mod fmt;
 mod groups;
+mod import;
 mod importers;
 pub mod inputs;
 mod inputs_list;
+mod ledger;
 mod lint;
 mod locks;
 mod logs;
@@ -30,8 +33,10 @@ mod other_words;
 mod output;
 mod page;
 mod plan;
+mod plan_file;
 mod prepare;
 mod prompt;
+mod prune;
 mod replace;
 mod resume;
 mod retry;
@@ -40,12 +45,14 @@ mod runs;
 pub mod settings;
 mod shell_word;
 mod show;
+mod source_changes;
 mod state;
 mod table;
 mod terminal;
 mod test;
 mod trace;
 mod unclear;
+mod undo;
 mod verify;
 
 use std::process::ExitCode;
@@ -90,15 +97,19 @@ fn run(command: CliCommand, output: &mut Output) -> Exit {
         CliCommand::Test(test) => test::run(&test, output),
         CliCommand::Resume(resume) => resume::run(&resume, output),
         CliCommand::Retry(retry) => retry::run(&retry, output),
+        CliCommand::Undo(undo) => undo::run(&undo, output),
         CliCommand::Cancel(cancel) => cancel::run(&cancel, output),
         CliCommand::Approve(approve) => approve::run(&approve, output),
         CliCommand::Runs(runs) => runs::run(&runs, output),
         CliCommand::Show(show) => show::run(&show, output),
         CliCommand::Logs(logs) => logs::run(&logs, output),
+        CliCommand::Ledger(ledger) => ledger::run(&ledger, output),
+        CliCommand::Prune(prune) => prune::run(&prune, output),
         CliCommand::Locks(locks) => locks::run(&locks, output),
         CliCommand::Inputs(inputs) => inputs_list::run(&inputs, output),
         CliCommand::Fmt(fmt) => fmt::run(&fmt, output),
         CliCommand::New(new) => new::run(&new, output),
+        CliCommand::Import(import) => import::run(&import, output),
         CliCommand::Completions(shell) => completions::run(&shell, output),
         CliCommand::Complete(arguments) => complete::run(&arguments, output),
         CliCommand::Man(man) => completions::man(&man, output),

@@ -24,6 +24,7 @@ pub(super) fn run() -> Exit {
             let recent = Mutex::default();
             move |path| lint_levels(path).used_elsewhere(used(path, &recent))
         }),
+        settings: settings::language(),
     };
     let input = BufReader::new(std::io::stdin());
     match serve(input, BufWriter::new(std::io::stdout()), outside) {

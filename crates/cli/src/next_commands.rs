@@ -7,9 +7,12 @@ pub(super) fn after(status: Status, run: &str, state: &str) -> Vec<String> {
     match status {
         // A retry would find that a later run has deployed there, as this run did.
         Status::Succeeded | Status::Superseded => Vec::new(),
-        // Its places are unclear, so nothing is deployed to them until somebody says that they are
-        // in order.
-        Status::RollbackFailed => vec![format!("lockstep retry {run} --force{state}")],
+        // Its places are unclear, so nothing is deployed to them until they are taken back, or
+        // somebody says that they are in order.
+        Status::RollbackFailed => vec![
+            format!("lockstep undo {run}{state}"),
+            format!("lockstep retry {run} --force{state}"),
+        ],
         _ => vec![format!("lockstep retry {run}{state}")],
     }
 }

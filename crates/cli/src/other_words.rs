@@ -40,7 +40,7 @@ const COMMANDS: &[(&[&str], &str)] = &[
 /// Words for options, and what they are here.
 const OPTIONS: &[(&[&str], &str)] = &[
     (
-        &["--dry-run", "--dryrun", "--plan", "--check", "--what-if"],
+        &["--dry-run", "--dryrun", "--check", "--what-if"],
         "`lockstep plan` shows what a run would do, without doing it",
     ),
     (

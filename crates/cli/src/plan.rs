@@ -1,25 +1,39 @@
 //! `lockstep plan`: shows what a pipeline would do, without doing it.
 
+use std::sync::Arc;
+
 use super::arguments::{FailureChoiceArgument, FailureKind, Plan, PlanFormat};
 use super::exit::Exit;
 use super::output::Output;
-use super::prepare;
+use super::plan_file::PlanFile;
+use super::prepare::{self, Prepared};
+use super::run::execute::engine;
+use lockstep_api::queries::AskedQueries;
+use lockstep_api::session::source_folders;
 use lockstep_base::diagnostic::{Diagnostic, codes, suggest};
 use lockstep_engine::FailureChoice;
 use lockstep_lang::ir::FailureClass;
 use lockstep_outline::Outline;
-use lockstep_verify::what_if::{WhatIfError, WhatIfReport, WhatIfRequest, what_if};
+use lockstep_verify::testing::LentResults;
+use lockstep_verify::what_if::{QueryAnswers, WhatIfError, WhatIfReport, WhatIfRequest, what_if};
 use lockstep_view::Style;
 use lockstep_view::plan::{self, PlanTextOptions};
 use lockstep_view::what_if::{self, WhatIfLayout};
 
 pub(super) fn run(arguments: &Plan, output: &mut Output) -> Exit {
-    let plan = match prepare::prepare(&arguments.target, output) {
-        Ok(plan) => plan,
+    let given = arguments.given.as_deref();
+    let prepared = prepare::prepare_given(&arguments.target, &arguments.state, given, output);
+    let Prepared { plan, asked, lent } = match prepared {
+        Ok(prepared) => prepared,
         Err(exit) => return exit,
     };
+    if let Some(path) = &arguments.out
+        && let Err(exit) = PlanFile::of(&plan, &asked).write(path, output)
+    {
+        return exit;
+    }
     if arguments.blast || arguments.if_fails.is_some() {
-        return print_what_if(arguments, plan, output);
+        return print_what_if(arguments, plan, lent, output);
     }
     let outline = Outline::with(&plan, arguments.cells);
     let style = output.stdout_style();
@@ -49,11 +63,28 @@ fn report_style(output: &Output) -> Style {
 }
 
 /// What-if: `--if-fails` and `--blast`.
-fn print_what_if(arguments: &Plan, plan: lockstep_plan::Plan, output: &mut Output) -> Exit {
+fn print_what_if(
+    arguments: &Plan,
+    plan: lockstep_plan::Plan,
+    lent: Option<LentResults>,
+    output: &mut Output,
+) -> Exit {
+    let queries = match arguments.query {
+        true => match queries(&plan) {
+            Ok(queries) => Some(Arc::new(queries) as Arc<dyn QueryAnswers>),
+            Err(error) => {
+                let message = format!("queries cannot be asked: {error}");
+                return output.refuse(&Diagnostic::without_place(codes::CANNOT_FORESEE, message));
+            }
+        },
+        false => None,
+    };
     let ask = WhatIfRequest {
         path: arguments.if_fails.clone(),
         class: class(arguments.class),
         choice: answer(arguments.choose),
+        lent,
+        queries,
     };
     let sources = plan.bound.program.sources.clone();
     let foresight = match what_if(plan, &ask) {
@@ -63,9 +94,11 @@ fn print_what_if(arguments: &Plan, plan: lockstep_plan::Plan, output: &mut Outpu
             return prepare::show(&[mistake], &sources, output);
         }
     };
+    let place = |span| sources.place(span);
     let look = WhatIfLayout {
         style: report_style(output),
         width: output.stdout_style().width,
+        place: &place,
     };
     let text = match arguments.format {
         PlanFormat::Json => what_if::json(&foresight),
@@ -79,6 +112,13 @@ fn print_what_if(arguments: &Plan, plan: lockstep_plan::Plan, output: &mut Outpu
     Exit::Succeeded
 }
 
+/// What asks the queries of a plan.
+fn queries(plan: &lockstep_plan::Plan) -> std::io::Result<AskedQueries> {
+    let here = std::env::current_dir()?;
+    let folders = source_folders(&plan.bound.program, &here);
+    AskedQueries::new(&engine(), &folders)
+}
+
 fn drawn(arguments: &Plan, foresight: &WhatIfReport, look: WhatIfLayout) -> String {
     match arguments.blast {
         true => what_if::table(foresight, look),
@@ -90,16 +130,17 @@ fn mistake(blind: &WhatIfError, path: &str) -> Diagnostic {
     match blind {
         WhatIfError::FailsAnyway(failure) => {
             let message = format!(
-                "what-if analysis is not possible: with commands that print nothing, `{}` \
-                 fails anyway: {}",
+                "what-if analysis is not possible: whatever commands print, `{}` fails anyway: {}",
                 failure.node, failure.message
             );
             let mistake = match failure.span {
                 Some(span) => Diagnostic::error(codes::CANNOT_FORESEE, span, message),
                 None => Diagnostic::without_place(codes::CANNOT_FORESEE, message),
             };
-            mistake
-                .help("write a `test` that says what the commands print, and use `lockstep test`")
+            mistake.help(
+                "write a `test` that says what the commands print, and lend its `given`s with \
+                 `--given TEST`",
+            )
         }
         WhatIfError::NoSuchPath(paths) => {
             let message = format!("nothing that can fail has the path `{path}`");

@@ -7,12 +7,13 @@ use super::arguments::Resume;
 use super::exit::Exit;
 use super::output::Output;
 use super::run::execute::{self, OpenedSecrets, RunJob, RunRecord};
-use super::state;
-use lockstep_api::session::{open_facts, open_plan};
-use lockstep_api::state::{bound_and_past, claim, stored_folders};
+use super::{source_changes, state};
+use lockstep_api::session::{StoredPlanError, open_facts, open_plan};
+use lockstep_api::state::{bound_and_past, claim, stored_folders, stored_queue};
 use lockstep_base::diagnostic::{Diagnostic, codes};
 use lockstep_plan::{Plan, RunFacts};
 use lockstep_runtime::driver::RecordedRun;
+use lockstep_runtime::secrets::SecretVault;
 use lockstep_store::{Store, StoreError, StoreErrorKind, StoredRun};
 
 pub(super) fn run(arguments: &Resume, output: &mut Output) -> Exit {
@@ -31,29 +32,69 @@ pub(super) fn run(arguments: &Resume, output: &mut Output) -> Exit {
         Ok(run) => run,
         Err(error) => return not_continued(&error, output),
     };
-    let opened = open(&store, &run, output);
-    let (plan, facts, past, secrets) = match opened {
-        Ok(opened) => opened,
-        Err(exit) => {
-            // If this cannot be written the stored state is unchanged.
-            let _ = store.release(run.number);
-            return exit;
-        }
+    match go_on(arguments, store, run, output) {
+        Ok(exit) | Err(exit) => exit,
+    }
+}
+
+/// Goes on with a run that this process has taken over.
+fn go_on(
+    arguments: &Resume,
+    store: Store,
+    run: StoredRun,
+    output: &mut Output,
+) -> Result<Exit, Exit> {
+    let number = run.number;
+    // If this cannot be written the stored state is unchanged.
+    let release = |store: &Store, exit: Exit| {
+        let _ = store.release(number);
+        exit
     };
-    let job = RunJob {
-        facts,
+    let found = bound_and_past(&store, &run).map_err(|error| error.of_run(&run.id));
+    let (bound, past) = match found {
+        Ok(found) => found,
+        Err(error) => return Err(release(&store, not_continued(&error, output))),
+    };
+    let options = &arguments.options;
+    let queue = stored_queue(&run, &bound);
+    let mut job = RunJob {
+        facts: run.facts(),
         seed: run.seed,
-        max: arguments.options.max.or(run.most),
-        source_folders: stored_folders(&run, &plan.bound.program),
+        max: options.max.or(run.most),
+        source_folders: stored_folders(&run, &bound.program),
         home: PathBuf::from(&run.folder),
-        plan,
-        format: arguments.options.format,
-        yes: arguments.options.yes,
-        no_input: arguments.options.no_input,
-        force: arguments.options.force,
-        opened: Some(secrets),
+        plan: match Plan::new(bound) {
+            Ok(plan) => Arc::new(plan),
+            Err(_) => {
+                let why = StoreError::refused(StoredPlanError::Version.to_string());
+                let exit = not_continued(&why.of_run(&run.id), output);
+                return Err(release(&store, exit));
+            }
+        },
+        format: options.format,
+        yes: options.yes,
+        no_input: options.no_input,
+        force: options.force,
+        opened: None,
+        goes_back: run.undoes.is_some(),
+        has_place: true,
     };
-    execute::run(&job, |_| RunRecord::by(store, run, past), output)
+    let mut record = match RunRecord::by(store, run, past) {
+        Ok(record) => record,
+        Err(error) => return Err(state::refuse(&error, output)),
+    };
+    // Its secrets are read when it has its place.
+    if let Some(queue) = &queue {
+        record = execute::wait(&job, queue, record, output)?;
+    }
+    let opened = record.open(queue.is_some(), output);
+    let (record, plan, facts, secrets) = opened?;
+    let goes_on = "it goes on as it was planned";
+    if let Some(run) = record.run() {
+        source_changes::tell(run, &plan.bound.program, goes_on, output);
+    }
+    (job.plan, job.facts, job.opened) = (plan, facts, Some(secrets));
+    Ok(execute::run(&job, |_: &SecretVault| Ok(record), output))
 }
 
 /// What a stored run goes on with.

@@ -1,5 +1,6 @@
 //! `lockstep retry`: runs again what failed or never started, as a new run of the same plan.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use indexmap::IndexMap;
@@ -8,15 +9,18 @@ use super::arguments::{Retry, RunFormat};
 use super::exit::Exit;
 use super::output::Output;
 use super::run::execute::{self, RunJob, RunRecord};
-use super::run::{begin, facts};
-use super::{prompt, resume, unclear};
+use super::run::{RunOrigin, begin, facts};
+use super::state::StateArgument;
+use super::{prepare, prompt, resume, source_changes, unclear};
+use lockstep_api::session::source_folders;
 use lockstep_api::state::folder_is_there;
 use lockstep_base::diagnostic::render::{Ink, clean};
 use lockstep_base::diagnostic::{Diagnostic, codes};
 use lockstep_base::node_path::{NodePath, ancestors};
 use lockstep_engine::run_event::{NodeKind, RunEventKind, Status};
 use lockstep_engine::{CompletedWork as Done, Machine};
-use lockstep_plan::{Plan, RunFacts};
+use lockstep_lang::ir::Program;
+use lockstep_plan::{InputValue, Plan, RunFacts, RunRequest};
 use lockstep_runtime::driver::RecordedRun;
 use lockstep_runtime::replay::replay;
 use lockstep_runtime::secrets::SecretVault;
@@ -48,6 +52,18 @@ pub(super) fn run(arguments: &Retry, output: &mut Output) -> Exit {
         Ok(found) => found,
         Err(error) => return resume::not_continued(&error.of_run(&run.id), output),
     };
+    let was = &plan.bound.program.clone();
+    let (plan, secrets) = match arguments.current {
+        true => match current(&run, was, &arguments.options.state, output) {
+            Ok(plan) => (Arc::new(plan), None),
+            Err(exit) => return exit,
+        },
+        false => {
+            let meaning = "it is retried as it was; `--current` uses it as it is now";
+            source_changes::tell(&run, was, meaning, output);
+            (plan, Some(secrets))
+        }
+    };
     if arguments.options.format != RunFormat::Json {
         show(&run, &done, &again, output);
     }
@@ -67,7 +83,10 @@ pub(super) fn run(arguments: &Retry, output: &mut Output) -> Exit {
     if let Err(exit) = unclear::check(&store, &plan, options.force, output) {
         return exit;
     }
-    let source_folders = lockstep_api::state::stored_folders(&run, &plan.bound.program);
+    let source_folders = match arguments.current {
+        true => source_folders(&plan.bound.program, Path::new(&run.folder)),
+        false => lockstep_api::state::stored_folders(&run, &plan.bound.program),
+    };
     let job = RunJob {
         plan,
         facts: facts(Some(&store)),
@@ -80,20 +99,86 @@ pub(super) fn run(arguments: &Retry, output: &mut Output) -> Exit {
         yes: options.yes && !options.no_input,
         no_input: options.no_input,
         force: options.force,
-        opened: Some(secrets),
+        opened: secrets,
+        goes_back: false,
+        has_place: false,
     };
     let begin = |vault: &SecretVault| {
-        let parent = Some((run.number, done));
-        let new = begin(&store, &job, vault, parent)?;
+        let origin = RunOrigin {
+            parent: Some((run.number, done)),
+            ..RunOrigin::default()
+        };
+        let new = begin(&store, &job, vault, origin)?;
         RunRecord::by(store, new, RecordedRun::default())
     };
     execute::run(&job, begin, output)
+}
+
+/// What a run has done, with the values that came of it.
+pub(super) fn completed_work(
+    named: &str,
+    state: &StateArgument,
+    output: &mut Output,
+) -> Result<Done, Exit> {
+    let (store, run) = state.open_run(Some(named), |_, _| true, "run", output)?;
+    let (plan, was, past, secrets) = resume::open(&store, &run, output)?;
+    let found = replay_history(&run, &plan, was, past, &secrets.vault);
+    found
+        .map(|(done, _)| done)
+        .map_err(|error| resume::not_continued(&error.of_run(&run.id), output))
+}
+
+/// The plan of a run's file as it is now, with the inputs that the run had.
+fn current(
+    run: &StoredRun,
+    was: &Program,
+    state: &StateArgument,
+    output: &mut Output,
+) -> Result<Plan, Exit> {
+    let inputs = run.inputs.as_object().into_iter().flatten();
+    let inputs = inputs.map(|(name, value)| (name.clone(), InputValue::Json(value.clone())));
+    let asked = RunRequest {
+        pipeline: Some(run.pipeline.to_string()),
+        inputs: inputs.collect(),
+        ..RunRequest::default()
+    };
+    let file = Path::new(&run.folder).join(&run.file);
+    let here = std::env::current_dir().unwrap_or_default();
+    let file = file.strip_prefix(here).unwrap_or(&file);
+    let file = file.display().to_string();
+    let plan = prepare::prepare_request(Some(&file), asked, state, None, output)?.plan;
+    // What was done may hold a secret, which only those who read the same ones can keep.
+    let now = &plan.bound.program.secrets;
+    let gone = was
+        .secrets
+        .iter()
+        .find(|secret| !now.iter().any(|it| it.name == secret.name));
+    match gone {
+        Some(secret) => {
+            let message = format!(
+                "the file has no secret `{}` any more, which run {} had",
+                secret.name, run.id
+            );
+            Err(output.refuse(&Diagnostic::without_place(codes::NOT_CONTINUED, message)))
+        }
+        None => Ok(plan),
+    }
 }
 
 /// Whether a run can be retried: it has ended badly.
 fn check_status(store: &Store, run: &StoredRun) -> Result<(), StoreError> {
     let id = &run.id;
     let refused = |why: &str| Err(StoreError::refused(format!("run {id} {why}")));
+    if run.undoes.is_some() {
+        return refused("takes another run back: `lockstep undo` of that one does the rest");
+    }
+    if let Some(undo) = store.undos_of(run.number)?.last() {
+        // What it has done is not done any more.
+        return refused(&format!(
+            "has been taken back by run {}: run it anew",
+            undo.id
+        ));
+    }
     match run.status {
         RunStatus::Ended(Status::Succeeded) => refused("succeeded: there is nothing to retry"),
         RunStatus::Stopped => {

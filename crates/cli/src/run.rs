@@ -3,6 +3,7 @@
 mod ask;
 pub(super) mod execute;
 mod host;
+mod queue;
 mod signals;
 
 use std::sync::Arc;
@@ -10,19 +11,26 @@ use std::sync::Arc;
 use super::arguments::Run;
 use super::exit::Exit;
 use super::output::Output;
-use super::{prepare, state, unclear};
+use super::plan_file::{self, PlanFile};
+use super::{prepare, retry, state, unclear};
 use execute::{RunJob, RunRecord};
 use lockstep_api::session::source_folders;
 use lockstep_api::state::{file, inputs};
+use lockstep_base::node_path::NodePath;
 use lockstep_base::source::Name;
-use lockstep_plan::RunFacts;
+use lockstep_engine::CompletedWork;
+use lockstep_plan::{BoundInputs, PipelinePart, Plan, RunFacts, part_of};
 use lockstep_runtime::driver::RecordedRun;
 use lockstep_runtime::run_id;
 use lockstep_runtime::secrets::SecretVault;
 use lockstep_store::{NewRun, RunNumber, Store, StoreError};
 
 pub(super) fn run(arguments: &Run, output: &mut Output) -> Exit {
-    let plan = match prepare::prepare(&arguments.target, output) {
+    let plan = match &arguments.plan {
+        Some(path) => planned(path, arguments, output),
+        None => prepare::prepare(&arguments.target, &arguments.options.state, output),
+    };
+    let plan = match plan.and_then(|plan| part(plan, arguments, output)) {
         Ok(plan) => Arc::new(plan),
         Err(exit) => return exit,
     };
@@ -58,15 +66,71 @@ pub(super) fn run(arguments: &Run, output: &mut Output) -> Exit {
         no_input: arguments.options.no_input,
         force: arguments.options.force,
         opened: None,
+        goes_back: false,
+        has_place: false,
     };
     let begin = |vault: &SecretVault| match store {
         None => Ok(RunRecord::nothing()),
         Some(store) => {
-            let run = begin(&store, &job, vault, None)?;
+            let run = begin(&store, &job, vault, RunOrigin::default())?;
             RunRecord::by(store, run, RecordedRun::default())
         }
     };
     execute::run(&job, begin, output)
+}
+
+/// The part of a plan that is asked for.
+fn part(plan: Plan, arguments: &Run, output: &mut Output) -> Result<Plan, Exit> {
+    let part = match (&arguments.only, &arguments.from) {
+        (Some(path), _) => PipelinePart::only(path),
+        (None, Some(path)) => PipelinePart::from(path),
+        (None, None) => return Ok(plan),
+    };
+    let state = &arguments.options.state;
+    let done = match &arguments.values_of {
+        Some(run) => retry::completed_work(run, state, output)?,
+        None => CompletedWork::default(),
+    };
+    let lent = |node: &NodePath| done.get(node).map(|done| done.value.clone());
+    let sources = plan.bound.program.sources.clone();
+    let cut = part_of(&plan, &part, &lent).and_then(|program| {
+        lockstep_verify::proved(BoundInputs {
+            program: Arc::new(program),
+            ..plan.bound.clone()
+        })
+    });
+    cut.map_err(|mistakes| prepare::show(&mistakes, &sources, output))
+}
+
+/// The plan in a file, if nothing of it has changed.
+fn planned(path: &str, arguments: &Run, output: &mut Output) -> Result<Plan, Exit> {
+    let written = PlanFile::read(path, output)?;
+    let (file, pipeline) = arguments.target.names();
+    let mut asked = prepare::read_inputs(&arguments.target, pipeline, output)?;
+    written.complete(&mut asked);
+    let file = file.unwrap_or(&written.file);
+    let state = &arguments.options.state;
+    let plan = prepare::prepare_request(Some(file), asked, state, None, output)?.plan;
+    let differences = written.differences(&plan);
+    if !differences.is_empty() {
+        return Err(plan_file::refuse(path, &differences, output));
+    }
+    // What depends on the time of planning is as it was then.
+    let bound = BoundInputs {
+        facts: Arc::new(written.facts()),
+        ..plan.bound
+    };
+    lockstep_verify::proved(bound)
+        .map_err(|mistakes| prepare::show(&mistakes, &Default::default(), output))
+}
+
+/// The run that a new run goes on from, if there is one.
+#[derive(Default)]
+pub(super) struct RunOrigin<'a> {
+    /// The run that it retries, and the completed work of that one.
+    pub(super) parent: Option<(RunNumber, CompletedWork)>,
+    /// The run that it takes back, and the part of it, if not all.
+    pub(super) undoes: Option<(RunNumber, Option<&'a str>)>,
 }
 
 /// Stores a run that starts now.
@@ -74,7 +138,7 @@ pub(super) fn begin(
     store: &Store,
     job: &RunJob,
     vault: &SecretVault,
-    parent: Option<(RunNumber, lockstep_engine::CompletedWork)>,
+    origin: RunOrigin<'_>,
 ) -> Result<lockstep_store::StoredRun, StoreError> {
     let folder = std::env::current_dir().unwrap_or_default();
     store.begin(&NewRun {
@@ -87,7 +151,8 @@ pub(super) fn begin(
         source_folders: &job.source_folders,
         seed: job.seed,
         most: job.max,
-        parent,
+        parent: origin.parent,
+        undoes: origin.undoes,
     })
 }
 

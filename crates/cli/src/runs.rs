@@ -7,7 +7,7 @@ use super::exit::Exit;
 use super::output::Output;
 use super::state::{self, ListFormat, StateArgument};
 use super::table::{TableCell, cell, table};
-use lockstep_store::{RunStatus, Store, StoredRun, ms_between, now, time};
+use lockstep_store::{QueueWait, RunStatus, Store, StoredRun, ms_between, now, time};
 use lockstep_view::Style;
 use lockstep_view::phrases::{duration_text, elapsed_text, status_symbol};
 use lockstep_view::style::{LineSymbol, Tone};
@@ -35,7 +35,7 @@ pub(super) struct Runs {
 pub(super) struct RunJson<'a> {
     run: &'a str,
     pipeline: &'a str,
-    /// `running`, `stopped`, or how it ended.
+    /// `running`, `stopped`, `queued` while it waits in a queue, or how it ended.
     pub(super) status: &'static str,
     started_at: String,
     finished_at: Option<String>,
@@ -46,14 +46,29 @@ pub(super) struct RunJson<'a> {
     plan: &'a str,
     /// The process that drives it.
     process: Option<u32>,
+    /// The queue in which it waits, and the runs before it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    queue: Option<QueueJson<'a>>,
+    /// Why it has ended without having begun.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    unstarted: Option<&'a str>,
+    /// The newer run of its queue that has put it aside.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    put_aside_by: Option<&'a str>,
+}
+
+#[derive(Debug, Serialize)]
+struct QueueJson<'a> {
+    name: &'a str,
+    behind: Vec<&'a str>,
 }
 
 impl<'a> RunJson<'a> {
-    pub(super) fn of(run: &'a StoredRun) -> Self {
+    pub(super) fn of(run: &'a StoredRun, wait: Option<&'a QueueWait>) -> Self {
         Self {
             run: &run.id,
             pipeline: &run.pipeline,
-            status: run.status.as_str(),
+            status: status_word(run.status, wait),
             started_at: time(run.started_at),
             finished_at: run.finished_at.map(time),
             user: &run.user,
@@ -65,18 +80,46 @@ impl<'a> RunJson<'a> {
                 RunStatus::Running => run.owner.as_ref().map(|owner| owner.pid),
                 _ => None,
             },
+            queue: wait
+                .filter(|_| run.status == RunStatus::Running)
+                .map(|wait| QueueJson {
+                    name: &wait.queue,
+                    behind: wait.behind.iter().map(|run| &**run).collect(),
+                }),
+            unstarted: run.unstarted.as_deref(),
+            put_aside_by: run.put_aside_by.as_deref(),
         }
     }
+}
+
+/// The word for the status of a run, also of one that waits in a queue.
+pub(super) fn status_word(status: RunStatus, wait: Option<&QueueWait>) -> &'static str {
+    match (status, wait) {
+        (RunStatus::Running, Some(_)) => "queued",
+        (status, _) => status.as_str(),
+    }
+}
+
+/// Where a run waits: `in queue prod behind r-7f3a and 2 more`.
+pub(super) fn wait_words(wait: &QueueWait) -> String {
+    let behind = match &*wait.behind {
+        [] => String::new(),
+        [one] => format!(" behind {one}"),
+        [one, more @ ..] => format!(" behind {one} and {} more", more.len()),
+    };
+    format!("in queue {}{behind}", wait.queue)
 }
 
 pub(super) fn run(arguments: &Runs, output: &mut Output) -> Exit {
     let named = arguments.run.as_deref().unwrap_or_default();
     let found = match Store::open_existing(&arguments.state.folder()) {
-        Ok(Some(store)) => store.runs(named),
-        Ok(None) => Ok(Vec::new()),
+        Ok(Some(store)) => store
+            .runs(named)
+            .and_then(|runs| Ok((runs, store.queue_waits()?))),
+        Ok(None) => Ok(Default::default()),
         Err(error) => return state::refuse(&error, output),
     };
-    let mut runs = match found {
+    let (mut runs, waits) = match found {
         Ok(runs) => runs,
         Err(error) => return state::refuse(&error, output),
     };
@@ -84,7 +127,9 @@ pub(super) fn run(arguments: &Runs, output: &mut Output) -> Exit {
     runs.truncate(arguments.limit);
     match arguments.format {
         ListFormat::Json => {
-            let all: Vec<RunJson<'_>> = runs.iter().map(RunJson::of).collect();
+            let all: Vec<RunJson<'_>> = (runs.iter())
+                .map(|run| RunJson::of(run, waits.get(&run.number)))
+                .collect();
             state::print_json(&all, output);
         }
         ListFormat::Text if count == 0 && !named.is_empty() => {
@@ -95,7 +140,9 @@ pub(super) fn run(arguments: &Runs, output: &mut Output) -> Exit {
         }
         ListFormat::Text => {
             let style = state::look(output);
-            let rows: Vec<Vec<TableCell>> = runs.iter().map(|run| row(run, style)).collect();
+            let rows: Vec<Vec<TableCell>> = (runs.iter())
+                .map(|run| row(run, waits.get(&run.number), style))
+                .collect();
             let mut text = table(&rows, style);
             if count > runs.len() {
                 let more = count - runs.len();
@@ -111,19 +158,20 @@ pub(super) fn run(arguments: &Runs, output: &mut Output) -> Exit {
     Exit::Succeeded
 }
 
-fn row(run: &StoredRun, style: Style) -> Vec<TableCell> {
+fn row(run: &StoredRun, wait: Option<&QueueWait>, style: Style) -> Vec<TableCell> {
     let (sign, tone) = sign(run.status, style);
     let now = now();
     let ended = run.finished_at.unwrap_or(now);
     let time = match run.status {
         RunStatus::Ended(_) => format!("took {}", duration_text(ms_between(run.started_at, ended))),
-        _ => String::new(),
+        RunStatus::Running => wait.map_or(String::new(), wait_words),
+        RunStatus::Stopped => String::new(),
     };
     vec![
         (tone, sign.to_string()),
         cell(Tone::Bold, &run.id),
         cell(Tone::Plain, &run.pipeline),
-        cell(tone, run.status.as_str()),
+        cell(tone, status_word(run.status, wait)),
         cell(
             Tone::Plain,
             &format!("{} ago", elapsed_text(ms_between(run.started_at, now))),

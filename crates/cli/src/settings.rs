@@ -12,11 +12,38 @@ use lockstep_base::diagnostic::{Code, Diagnostic, codes};
 use lockstep_base::source::{FileId, Sources, Span};
 use lockstep_base::world::Files;
 use lockstep_lint::{self as lint, Config, Level, UnknownLevel, UnknownRule};
+#[cfg(feature = "lsp")]
+use lockstep_lsp::{SettingsKey, SettingsLanguage};
 
 /// The name of the file.
 pub(super) const SETTINGS_FILE_NAME: &str = "lockstep.toml";
-/// What may be set in it.
-const KNOWN_SETTINGS: &[&str] = &["file", "groups", "lint", "state"];
+/// What may be set in it, and what it is for.
+const KNOWN_SETTINGS: [(&str, &str); 5] = [
+    (
+        "file",
+        "The file that commands work on where none is named, relative to this one.",
+    ),
+    (
+        "groups",
+        "Who is in which group, for approvals: `release-managers = [\"ada\", \"grace\"]`.",
+    ),
+    (
+        "language",
+        "The edition of the language in which the files are written. A program that does not know \
+         it refuses them.",
+    ),
+    (
+        "lint",
+        "The levels of the rules of `lockstep lint`, by name or code: `off`, `warn` or `error`.",
+    ),
+    (
+        "state",
+        "The state directory, relative to this file; `.lockstep` beside the file of the pipelines \
+         if it is left out.",
+    ),
+];
+/// The editions of the language that this program knows.
+const KNOWN_EDITIONS: &[&str] = &["2"];
 
 /// The settings.
 #[derive(Debug, Clone, Default)]
@@ -67,6 +94,83 @@ pub(super) fn of_folder(folder: &Path) -> Option<(PathBuf, ProjectSettings)> {
     let settings = read(&path).ok()?;
     let folder = path.parent().unwrap_or(Path::new("")).to_path_buf();
     Some((folder, settings))
+}
+
+/// Checks that a file is written in an edition of the language that this program knows, whatever
+/// else is wrong with its settings.
+pub(super) fn check_edition(file: &str) -> Result<(), Diagnostic> {
+    let Some(path) = find(file) else {
+        return Ok(());
+    };
+    let name = path.display().to_string();
+    let text = CallerFiles.read(&name).unwrap_or_default();
+    let Ok(table) = DeTable::parse(&text) else {
+        return Ok(());
+    };
+    let edition = table.get_ref().get("language").map(Spanned::get_ref);
+    let wrong = match edition {
+        Some(DeValue::String(edition)) => unknown_edition(edition),
+        Some(_) | None => None,
+    };
+    match wrong {
+        Some(why) => {
+            let wrong =
+                Diagnostic::without_place(codes::UNKNOWN_EDITION, format!("`{name}`: {why}"));
+            Err(wrong.help("a later version of Lockstep may know it"))
+        }
+        None => Ok(()),
+    }
+}
+
+/// Why an edition of the language is refused, if it is.
+fn unknown_edition(edition: &str) -> Option<String> {
+    if KNOWN_EDITIONS.contains(&edition) {
+        return None;
+    }
+    let known: Vec<String> = KNOWN_EDITIONS.iter().map(|it| format!("`{it}`")).collect();
+    Some(format!(
+        "edition `{}` of the language is not known; this version knows {}",
+        edition.escape_debug(),
+        known.join(" and ")
+    ))
+}
+
+/// The settings as an editor is to know them.
+#[cfg(feature = "lsp")]
+pub(super) fn language() -> SettingsLanguage {
+    let quoted = |text: &str| format!("\"{text}\"");
+    let key = |name: &str, doc: &str, values: Vec<String>| SettingsKey {
+        name: name.to_owned(),
+        doc: doc.to_owned(),
+        values,
+        is_table: false,
+        inside: Vec::new(),
+    };
+    let levels = || [Level::Off, Level::Warn, Level::Error].map(|level| quoted(level.as_str()));
+    let rules = lint::rules().iter().map(|rule| {
+        let doc = format!("{}: {}", rule.code, rule.code.title());
+        key(rule.name, &doc, levels().to_vec())
+    });
+    let rules: Vec<SettingsKey> = rules.collect();
+    let keys = KNOWN_SETTINGS.iter().map(|(name, doc)| {
+        let values = match *name {
+            "language" => KNOWN_EDITIONS.iter().map(|it| quoted(it)).collect(),
+            _ => Vec::new(),
+        };
+        SettingsKey {
+            is_table: matches!(*name, "groups" | "lint"),
+            inside: match *name {
+                "lint" => rules.clone(),
+                _ => Vec::new(),
+            },
+            ..key(name, doc, values)
+        }
+    });
+    SettingsLanguage {
+        file: SETTINGS_FILE_NAME,
+        keys: keys.collect(),
+        mistakes: Box::new(|text| parse(text, FileId(0)).err().unwrap_or_default()),
+    }
 }
 
 /// Reads settings; a file with errors is ignored as a whole.
@@ -134,6 +238,19 @@ fn parse(text: &str, file: FileId) -> Result<ProjectSettings, Vec<Diagnostic>> {
             }
             ("file", DeValue::String(path)) => settings.file = Some(path.to_string()),
             ("state", DeValue::String(path)) => settings.state = Some(path.to_string()),
+            ("language", DeValue::String(edition)) => {
+                if let Some(why) = unknown_edition(edition) {
+                    mistakes.push(Diagnostic::error(
+                        codes::UNKNOWN_EDITION,
+                        at(Spanned::span(value)),
+                        why,
+                    ));
+                }
+            }
+            ("language", _) => {
+                let message = "`language` is the number of an edition, in quotes";
+                mistakes.push(mistake(at(Spanned::span(value)), message));
+            }
             ("file" | "state", _) => {
                 let message = format!("`{name}` is a path, in quotes");
                 mistakes.push(mistake(at(Spanned::span(value)), message));
@@ -164,14 +281,15 @@ fn parse(text: &str, file: FileId) -> Result<ProjectSettings, Vec<Diagnostic>> {
                 mistakes.push(mistake(at(Spanned::span(value)), message).help(help));
             }
             _ => {
-                let help = did_you_mean(name, KNOWN_SETTINGS.iter().copied());
-                let known = "the settings are `file`, `groups`, `lint` and `state`";
+                let help = did_you_mean(name, KNOWN_SETTINGS.iter().map(|(known, _)| *known));
+                let known = "the settings are `file`, `groups`, `language`, `lint` and `state`";
                 let help = help.unwrap_or_else(|| String::from(known));
                 let message = format!("there is no setting `{}`", name.escape_debug());
                 mistakes.push(mistake(at(key.span()), message).help(help));
             }
         }
     }
+    settings.lint = settings.lint.with_groups(settings.groups.clone());
     mistakes.sort_by_key(Diagnostic::span);
     match mistakes.is_empty() {
         true => Ok(settings),

@@ -4,12 +4,13 @@
 use clap::Args;
 use serde::Serialize;
 
-use super::approve::{answers_to, said};
+use super::approve::{addressees, answers_to, said};
 use super::exit::Exit;
+use super::groups::GroupMembers;
 use super::next_commands;
 use super::output::Output;
 use super::run::execute;
-use super::runs::{RunJson, inputs, sign};
+use super::runs::{RunJson, inputs, sign, status_word, wait_words};
 use super::shell_word::shell_word;
 use super::state::{self, ListFormat, StateArgument};
 use super::table::{TableCell, cell, table};
@@ -18,7 +19,8 @@ use lockstep_engine::run_event::{NodeKind, RunEvent, RunEventKind, Status, Strea
 use lockstep_plan::Plan;
 use lockstep_runtime::logs::read_log;
 use lockstep_store::{
-    Approval, RunStatus, Store, StoreError, StoredQuestion, StoredRun, ms_between, now, time,
+    Approval, QueueWait, RunStatus, Store, StoreError, StoredQuestion, StoredRun, ms_between, now,
+    time,
 };
 use lockstep_view::history::NodeHistory;
 use lockstep_view::phrases::{duration_text, elapsed_text};
@@ -78,6 +80,8 @@ struct DeploymentJson<'a> {
     target: &'a str,
     before: Option<&'a str>,
     after: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    changed: Option<bool>,
     status: Status,
     took_ms: Option<i64>,
 }
@@ -116,6 +120,8 @@ struct Actor {
 /// The data that has been read of a run.
 struct RunDetails {
     run: StoredRun,
+    /// Where it waits for its place, if it does.
+    wait: Option<QueueWait>,
     history: RunHistory,
     summary: RunSummary,
     answers: Vec<Approval>,
@@ -187,6 +193,9 @@ fn read(store: &Store, run: StoredRun) -> Result<RunDetails, StoreError> {
         }
         summary.take(&event);
     }
+    if let (RunStatus::Ended(status), Some(_)) = (run.status, &run.unstarted) {
+        did_not_begin(&run, status, &mut summary);
+    }
     if run.status == RunStatus::Running {
         history.until(now().as_millisecond());
     }
@@ -194,7 +203,7 @@ fn read(store: &Store, run: StoredRun) -> Result<RunDetails, StoreError> {
         .bound(&run)
         .ok()
         .and_then(|bound| Plan::new(bound).ok());
-    if let Some(plan) = &plan {
+    if let (Some(plan), None) = (&plan, run.undoes) {
         summary.by_plan(&execute::outline_of(plan, &summary));
     }
     let questions = store.questions(run.number)?;
@@ -213,10 +222,31 @@ fn read(store: &Store, run: StoredRun) -> Result<RunDetails, StoreError> {
             })
             .collect(),
         questions,
+        wait: store
+            .queue_waits()?
+            .remove(&run.number)
+            .filter(|_| run.status == RunStatus::Running),
         run,
         history,
         summary,
     })
+}
+
+/// The end of a run that waited in a queue, of which nothing else was told.
+fn did_not_begin(run: &StoredRun, status: Status, summary: &mut RunSummary) {
+    let started = RunEventKind::RunStarted {
+        run: run.id.clone(),
+        pipeline: run.pipeline.clone(),
+    };
+    let failure = None;
+    let at = run.finished_at.unwrap_or(run.started_at);
+    let told = [
+        (run.started_at, started),
+        (at, RunEventKind::RunFinished { status, failure }),
+    ];
+    for (seq, (at, what)) in (1..).zip(told) {
+        summary.take(&RunEvent { seq, at, what });
+    }
 }
 
 /// The commands that can be run next.
@@ -249,7 +279,7 @@ fn next(store: &Store, run: &StoredRun, questions: &[StoredQuestion]) -> Vec<Str
 fn shown(known: &RunDetails) -> RunDetailsJson<'_> {
     let nodes = known.history.nodes();
     RunDetailsJson {
-        run: RunJson::of(&known.run),
+        run: RunJson::of(&known.run, known.wait.as_ref()),
         nodes: nodes.map(|(node, past)| NodeJson { node, past }).collect(),
         deployments: known
             .summary
@@ -260,6 +290,7 @@ fn shown(known: &RunDetails) -> RunDetailsJson<'_> {
                 target: &row.target,
                 before: row.before.as_deref(),
                 after: row.after.as_deref(),
+                changed: row.changed,
                 status: row.status,
                 took_ms: row.took_ms,
             })
@@ -288,13 +319,14 @@ fn shown(known: &RunDetails) -> RunDetailsJson<'_> {
 fn print(store: &Store, known: &RunDetails, full: bool, output: &mut Output) {
     let style = state::look(output);
     let goes_on = known.run.status == RunStatus::Running;
-    let mut text = head(&known.run, style);
+    let mut text = head(&known.run, known.wait.as_ref(), style);
     text.push('\n');
     for line in known.history.lines(style, full, goes_on) {
         text.push_str(&line.paint(style));
         text.push('\n');
     }
-    let people = people(known);
+    let groups = GroupMembers::read(None, store.folder()).unwrap_or_default();
+    let people = people(known, &groups);
     if !people.is_empty() {
         text.push('\n');
         text.push_str(&table(&people, style));
@@ -308,7 +340,10 @@ fn print(store: &Store, known: &RunDetails, full: bool, output: &mut Output) {
             run: known.run.id.to_string(),
             state: state::words(store.folder()),
         }),
-        goes_on,
+        goes_on: goes_on.then(|| match &known.wait {
+            Some(wait) => format!("waits {}", wait_words(wait)),
+            None => String::from("still running"),
+        }),
     };
     let mut written = Vec::new();
     // Writing to memory does not fail.
@@ -318,12 +353,12 @@ fn print(store: &Store, known: &RunDetails, full: bool, output: &mut Output) {
     output.print(&text);
 }
 
-fn head(run: &StoredRun, style: lockstep_view::Style) -> String {
+fn head(run: &StoredRun, wait: Option<&QueueWait>, style: lockstep_view::Style) -> String {
     let (mark, tone) = sign(run.status, style);
     let mut line = StyledLine::of(tone, mark);
     line.add(Tone::Bold, format!(" {}", clean(&run.id)));
     line.add(Tone::Plain, format!("  {}  ", clean(&run.pipeline)));
-    line.add(tone, run.status.as_str());
+    line.add(tone, status_word(run.status, wait));
     let ago = elapsed_text(ms_between(run.started_at, now()));
     let mut when = format!("  begun {ago} ago");
     if let Some(ended) = run.finished_at {
@@ -341,7 +376,17 @@ fn head(run: &StoredRun, style: lockstep_view::Style) -> String {
         below.push_str(&format!(" {dot} {inputs}"));
     }
     let below = StyledLine::of(Tone::Dim, clean_line(&below));
-    format!("{}\n{}\n", line.paint(style), below.paint(style))
+    let mut head = format!("{}\n{}\n", line.paint(style), below.paint(style));
+    let unstarted = run
+        .unstarted
+        .as_ref()
+        .map(|why| format!("  it did not begin: {why}"));
+    let waiting = wait.map(|wait| format!("  waits {}", wait_words(wait)));
+    for why in unstarted.iter().chain(&waiting) {
+        let why = StyledLine::of(Tone::Warn, clean_line(why));
+        head.push_str(&format!("{}\n", why.paint(style)));
+    }
+    head
 }
 
 impl Actor {
@@ -364,7 +409,7 @@ fn by(who: &str, uid: Option<u32>) -> String {
 }
 
 /// Who answered what, who resumed and cancelled the run, and what waits for an answer.
-fn people(known: &RunDetails) -> Vec<Vec<TableCell>> {
+fn people(known: &RunDetails, groups: &GroupMembers) -> Vec<Vec<TableCell>> {
     let ago = |at| format!("{} ago", elapsed_text(ms_between(at, now())));
     let mut rows = Vec::new();
     for it in &known.answers {
@@ -393,7 +438,7 @@ fn people(known: &RunDetails) -> Vec<Vec<TableCell>> {
             cell(Tone::Warn, "asks"),
             cell(Tone::Plain, ""),
             cell(Tone::Dim, &ago(it.asked_at)),
-            cell(Tone::Plain, ""),
+            cell(Tone::Plain, &addressees(&it.question, groups)),
         ]);
     }
     rows

@@ -34,7 +34,8 @@ fn unclear(store: &Store, place: &UnclearPlace) -> Diagnostic {
             format!("resume it with `lockstep resume {run}{words}`, or deploy with `--force`")
         }
         LeftHalfDone::RollbackFailed => format!(
-            "see `lockstep show {run}{words}`, bring it into order, and deploy with `--force`"
+            "take it back with `lockstep undo {run}{words}`, or bring it into order and deploy \
+             with `--force`"
         ),
     };
     Diagnostic::without_place(codes::UNCLEAR_PLACE, place.to_string()).help(help)

@@ -11,6 +11,7 @@ use super::resume;
 use super::state::{self, ListFormat};
 use lockstep_api::session::StoredPlanError;
 use lockstep_base::diagnostic::render::{Ink, clean};
+use lockstep_base::diagnostic::{Diagnostic, codes};
 use lockstep_base::node_path::MASK;
 use lockstep_engine::Machine;
 use lockstep_engine::run_event::{RunEvent, RunEventKind};
@@ -30,6 +31,13 @@ pub(super) fn run(arguments: &Verify, output: &mut Output) -> Exit {
         Ok(found) => found,
         Err(exit) => return exit,
     };
+    if run.undoes.is_some() {
+        let message = format!(
+            "run {} takes another run back: it does not follow a plan",
+            run.id
+        );
+        return output.refuse(&Diagnostic::without_place(codes::NOT_CONTINUED, message));
+    }
     let found = match read(&store, &run) {
         Ok(Some(found)) => Ok(found),
         Ok(None) => open(&store, &run, output),
@@ -76,7 +84,8 @@ fn is_masked(event: &RunEvent) -> bool {
         RunEventKind::NodeStarted { node, .. }
         | RunEventKind::NodeWaiting { node, .. }
         | RunEventKind::NodeOutput { node, .. }
-        | RunEventKind::NodeFinished { node, .. } => node,
+        | RunEventKind::NodeFinished { node, .. }
+        | RunEventKind::NoWayBack { node, .. } => node,
         RunEventKind::RunStarted { pipeline, .. } => return pipeline.contains(MASK),
         RunEventKind::RunResumed { .. } | RunEventKind::RunFinished { .. } => return false,
     };

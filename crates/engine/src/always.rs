@@ -59,7 +59,8 @@ impl Machine {
             tree: node.tree,
             locals: node.locals.clone(),
             path: self.name_of(id)?.handler(HandlerPart::Always),
-            connection: self.around_children(id)?.connection,
+            commands: self.around_handlers(id)?.commands,
+            end: self.statement_end(id)?,
         })
     }
 
@@ -73,8 +74,9 @@ impl Machine {
         let seq = self.plan.tree.get(next.tree).always.clone();
         let mut around = self.around_children(id)?;
         around.once = self.node(id)?.inherited.once;
-        around.connection = next.connection;
-        let (path, locals) = ((next.path, None), next.locals);
+        around.commands = next.commands;
+        let locals = self.with_outcome(next.tree, next.end.as_ref(), next.locals);
+        let path = (next.path, None);
         let side = self.spawn(
             next.tree,
             Some(id),

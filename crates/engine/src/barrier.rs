@@ -383,6 +383,8 @@ impl Machine {
                     NodeRole::Look
                     | NodeRole::Handler
                     | NodeRole::Always
+                    | NodeRole::Watch
+                    | NodeRole::Between
                     | NodeRole::Rollback
                     | NodeRole::UndoPart => {}
                 }

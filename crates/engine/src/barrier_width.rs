@@ -86,6 +86,7 @@ impl Machine {
                 }
                 NextCell::Skip(_) => {}
                 NextCell::Done => return Ok(()),
+                NextCell::Border => grid.pass_border(),
                 NextCell::Wait => {
                     let passes = |cell: &Cell| meetings.incomplete(cell).is_none();
                     let before = running.len();

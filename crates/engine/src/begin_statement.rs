@@ -1,25 +1,25 @@
 //! How each kind of statement begins: the dispatch over all statements.
 
+use std::sync::Arc;
+
 use super::broken::{Breach, BrokenInvariant, Checked, NodeError, failure_apart};
-use super::event::{CommandRequest, Effect, EffectId, LockDemand, Question};
+use super::event::{Effect, EffectId, LockDemand};
 use super::node::{
-    BodyEnd, BodySignal, DeploymentState, InheritedContext, NodeId, NodePhase, NodeRole, NodeWork,
-    SequenceWork,
+    BodyEnd, BodySignal, CommandContext, DeploymentState, InheritedContext, NodeId, NodePhase,
+    NodeRole, NodeWork, SequenceWork,
 };
-use super::run_event::{DeploymentRecord, Failure, NodeKind, RunEventKind, Status, WaitReason};
+use super::run_event::{
+    DeploymentRecord, FailedCommand, Failure, NodeKind, RunEventKind, Status, WaitReason,
+};
 use super::state::Activity;
-use super::statement::{place, traits};
+use super::statement::{given, traits};
 use super::undo_list::{Undo, UndoRank, UndoStep};
 use super::{Machine, MachineTask};
 use lockstep_base::source::Name;
 use lockstep_base::value::Value;
-use lockstep_lang::eval::{Expr, Scope};
-use lockstep_lang::ir::command;
+use lockstep_lang::eval::Expr;
 use lockstep_lang::ir::{self, FailureClass, Stmt, StmtKind};
 use lockstep_plan::{self as plan, Locals, PlanSequence, named_lock};
-
-/// A command that is longer than this is reported with the beginnings of its values.
-const MAX_COMMAND_BYTES: usize = 80;
 
 impl Machine {
     /// Begins a try of a node's body.
@@ -28,6 +28,9 @@ impl Machine {
             return self.body_ends(id, BodyEnd::stopped(&cause));
         }
         self.count_try(id)?;
+        if self.goes_back && self.node(id)?.role.is_root() {
+            return self.go_back(id);
+        }
         let plan = self.plan.clone();
         let node = self.node_mut(id)?;
         node.pending_failure = None;
@@ -36,10 +39,15 @@ impl Machine {
         let stmt = spot.stmt.clone();
         match &node.role {
             NodeRole::Root | NodeRole::Body | NodeRole::Strand(_) => {}
-            NodeRole::Cell(_) | NodeRole::Look | NodeRole::Handler | NodeRole::Always => {
+            NodeRole::Cell(_)
+            | NodeRole::Look
+            | NodeRole::Handler
+            | NodeRole::Always
+            | NodeRole::Between => {
                 self.begin(id, None)?;
                 return self.advance(id);
             }
+            NodeRole::Watch => return self.run_watch(id),
             NodeRole::Rollback | NodeRole::UndoPart => {
                 // A part of a rollback is a body, or a list of parts.
                 if node.state.sequence().is_some() {
@@ -52,20 +60,24 @@ impl Machine {
         if self.reuse_completed(id)? {
             return Ok(());
         }
+        if self.node(id)?.state.tries() == 1 {
+            self.forget_done_names(id)?;
+        }
         let node = self.node(id)?;
         if node.state.tries() == 1
-            && spot.undo.is_some()
+            && (spot.undo.is_some() || stmt.handlers.no_undo.is_some())
             && (node.inherited.keep_undo || spot.may_roll_back)
             && !node.inherited.undoing
         {
             let (tree, locals, path) = (node.tree, node.locals.clone(), node.path.clone());
-            let on = node.inherited.connection.clone();
+            let commands = self.around_handlers(id)?.commands;
             self.completed_undos.record_start(&path);
             let step = UndoStep {
                 tree,
                 locals,
                 path,
-                on,
+                commands,
+                has_way_back: stmt.handlers.no_undo.is_none(),
             };
             let step = Undo::Step(Box::new(step));
             self.node_mut(id)?.undo.put(UndoRank::Own, tree, step);
@@ -84,11 +96,18 @@ impl Machine {
         let traits = traits(&stmt.kind);
         if traits.passed_over_in_rollback && self.node(id)?.inherited.undoing {
             self.begin(id, None)?;
-            self.queue.push(MachineTask::Ended(id, BodyEnd::good()));
+            // Nobody was asked.
+            let value = match traits.is_approval {
+                true => Value::list([]),
+                false => Value::None,
+            };
+            let end = BodyEnd::value(value);
+            self.queue.push(MachineTask::Ended(id, end));
             return Ok(());
         }
         if !traits.arms_timeout_later {
             self.arm_timeout(id, stmt)?;
+            self.begin_watch(id, stmt)?;
         }
         match &stmt.kind {
             StmtKind::Deploy { .. } => self.begin_deploy(id)?,
@@ -110,10 +129,8 @@ impl Machine {
             StmtKind::Barrier { name, key, .. } => self.arrive(id, name, key.as_ref())?,
             StmtKind::Lock {
                 resource, limit, ..
-            } => {
-                self.begin_lock(id, resource, limit.as_ref())?;
-            }
-            StmtKind::Approve { question, by } => self.begin_approve(id, question, by.as_ref())?,
+            } => self.begin_lock(id, resource, limit.as_ref())?,
+            StmtKind::Approve { .. } => self.begin_approve(id, &stmt.kind)?,
             StmtKind::Wait(duration) => {
                 let after_ms = self.duration_of(id, duration)?;
                 self.wait(id, WaitReason::Time { after_ms })?;
@@ -134,8 +151,13 @@ impl Machine {
                 )?;
                 self.recheck(id)?;
             }
-            StmtKind::On { target, .. } => {
-                self.value_of(id, target)?;
+            StmtKind::On {
+                target, dir, env, ..
+            } => {
+                self.check_place(id, target.as_ref())?;
+                for expr in dir.iter().chain(env.iter().map(|(_, it)| it)) {
+                    self.value_of(id, expr)?;
+                }
                 self.begin(id, None)?;
                 self.run_body(id, 0)?;
             }
@@ -173,6 +195,16 @@ impl Machine {
 
     /// The node runs, and this is reported.
     pub(super) fn begin(&mut self, id: NodeId, text: Option<String>) -> Checked<()> {
+        self.begin_at(id, text, None)
+    }
+
+    /// The same for what does not run on the machine of the run, but at `place`.
+    pub(super) fn begin_at(
+        &mut self,
+        id: NodeId,
+        text: Option<String>,
+        place: Option<String>,
+    ) -> Checked<()> {
         self.set(id, Status::Running)?;
         let node = self.node(id)?;
         if let Some(kind) = node.visible {
@@ -186,6 +218,7 @@ impl Machine {
                 node,
                 kind,
                 text,
+                place,
                 deployment,
             });
         }
@@ -195,7 +228,7 @@ impl Machine {
     /// The node waits, and this is reported.
     pub(super) fn wait(&mut self, id: NodeId, waiting: WaitReason) -> Checked<()> {
         let status = match waiting {
-            WaitReason::Lock { .. } => Status::Queued,
+            WaitReason::Queue { .. } | WaitReason::Lock { .. } => Status::Queued,
             WaitReason::Barrier { .. }
             | WaitReason::Retry { .. }
             | WaitReason::Time { .. }
@@ -249,11 +282,13 @@ impl Machine {
         let modifiers = &spot.stmt.modifiers;
         let traits = traits(&spot.stmt.kind);
         let is_scope = traits.rolls_back || modifiers.atomic;
-        let own = place(&spot.stmt.kind).and_then(|place| self.connection(place, &node.locals));
-        let on = own.or(around.connection);
+        let commands = match given(&spot.stmt) {
+            None => around.commands,
+            Some(given) => Arc::new(self.commands_in(&spot.stmt, given, node)),
+        };
         let holds = spot.holds_locks || node.role.is_root();
         Ok(InheritedContext {
-            connection: on,
+            commands,
             lock_holder: if holds { id } else { around.lock_holder },
             undoing: around.undoing,
             keep_undo: around.keep_undo || is_scope || spot.may_roll_back,
@@ -261,28 +296,23 @@ impl Machine {
         })
     }
 
-    /// The connection of an infrastructure, where commands on it do not run here.
-    fn connection(&self, target: &Expr, locals: &Locals) -> Option<Value> {
-        let walk = Self::walk(&self.plan, &self.run);
-        let place = walk.eval(target, locals).ok()?;
-        let connect = walk
-            .eval_scope(locals)
-            .field(&place, &Name::from("connect"), target.span)
-            .ok()?;
-        let local = connect.as_map()?.get("type")?.as_str() == Some("local");
-        (!local).then_some(connect)
+    /// What the handlers of a node inherit: the same as its children, but those of a deployment
+    /// run at the place around it.
+    pub(super) fn around_handlers(&self, id: NodeId) -> Checked<InheritedContext> {
+        let mut around = self.around_children(id)?;
+        let node = self.node(id)?;
+        if node.is_statement() && traits(&self.plan.tree.get(node.tree).stmt.kind).is_deploy {
+            let mut commands = CommandContext::clone(&node.inherited.commands);
+            commands.grace_ms = around.commands.grace_ms;
+            around.commands = Arc::new(commands);
+        }
+        Ok(around)
     }
 
     // --- Statements ----------------------------------------------------------------------
 
     fn begin_if(&mut self, id: NodeId, branches: &[(Expr, ir::Block)]) -> Result<(), NodeError> {
-        let mut taken = branches.len();
-        for (at, (condition, _)) in branches.iter().enumerate() {
-            if self.value_of(id, condition)? == Value::Bool(true) {
-                taken = at;
-                break;
-            }
-        }
+        let taken = self.branch_taken(id, branches)?;
         self.begin(id, None)?;
         let node = self.node(id)?;
         let (path, locals) = (node.path.clone(), node.locals.clone());
@@ -305,58 +335,26 @@ impl Machine {
         resource: &Expr,
         limit: Option<&Expr>,
     ) -> Result<(), NodeError> {
-        let name = named_lock(self.display(&self.value_of(id, resource)?));
+        self.value_of(id, resource)?;
+        let names = self.resource_names(id)?;
         let limit = match limit {
             Some(limit) => self.count_of(id, limit)?.max(1),
             None => 1,
         };
-        if self.node(id)?.inherited.undoing && self.is_held_for_undo(id, &name)? {
+        let is_undoing = self.node(id)?.inherited.undoing;
+        let mut wants = Vec::with_capacity(names.len());
+        for name in names.into_iter().map(named_lock) {
+            if !is_undoing || !self.is_held_for_undo(id, &name)? {
+                wants.push(LockDemand { name, limit });
+            }
+        }
+        if wants.is_empty() {
             self.begin(id, None)?;
             self.run_body(id, 0)?;
             return Ok(());
         }
-        let request = self.acquire(id, vec![LockDemand { name, limit }])?;
+        let request = self.acquire(id, wants)?;
         self.begin_work(id, NodeWork::LockWait(request))?;
-        Ok(())
-    }
-
-    fn begin_approve(
-        &mut self,
-        id: NodeId,
-        question: &Expr,
-        by: Option<&Expr>,
-    ) -> Result<(), NodeError> {
-        let text = self.display(&self.value_of(id, question)?);
-        let by = match by {
-            Some(by) => match self.value_of(id, by)? {
-                Value::List(groups) => groups.iter().map(|group| self.display(group)).collect(),
-                _ => Vec::new(),
-            },
-            None => Vec::new(),
-        };
-        let plan = self.plan.clone();
-        let limit = &plan.tree.get(self.node(id)?.tree).stmt.modifiers.timeout;
-        let within_ms = match limit {
-            Some(limit) => Some(self.duration_of(id, limit)?),
-            None => None,
-        };
-        self.wait(
-            id,
-            WaitReason::Approval {
-                question: text.clone(),
-                choices: vec!["yes".into(), "no".into()],
-                within_ms,
-            },
-        )?;
-        let ask = self.effect(id);
-        let node = self.node(id)?.path.clone();
-        let question = Question::Approve { text, by };
-        self.effects.push(Effect::Ask {
-            id: ask,
-            node,
-            question,
-        });
-        self.begin_work(id, NodeWork::Ask(ask))?;
         Ok(())
     }
 
@@ -365,86 +363,31 @@ impl Machine {
         let node = self.node(id)?;
         let (tree, locals, path) = (node.tree, node.locals.clone(), node.path.clone());
         let around = self.around_children(id)?;
-        let seq = SequenceWork::new(self.body_of(id, 0)?, locals.clone());
+        let watched = self.plan.tree.get(tree).watch.clone();
+        let seq = match node.role {
+            NodeRole::Watch => watched.unwrap_or_default(),
+            NodeRole::Root
+            | NodeRole::Body
+            | NodeRole::Strand(_)
+            | NodeRole::Cell(_)
+            | NodeRole::Look
+            | NodeRole::Handler
+            | NodeRole::Always
+            | NodeRole::Between
+            | NodeRole::Rollback
+            | NodeRole::UndoPart => self.body_of(id, 0)?,
+        };
+        let seq = SequenceWork::new(seq, locals.clone());
         let look = self.spawn(tree, Some(id), NodeRole::Look, locals, around, (path, None))?;
         self.begin_work(look, NodeWork::Seq(seq))
     }
 
-    fn begin_run(
-        &mut self,
-        id: NodeId,
-        command: &ir::CommandTemplate,
-        stmt: &Stmt,
-    ) -> Result<(), NodeError> {
-        let node = self.node(id)?;
-        let walk = Self::walk(&self.plan, &self.run);
-        let locals = &node.locals;
-        let fault = |halt| self.fault(id, halt);
-        command::option_in_value(
-            &command.operands,
-            &mut |expr| walk.eval(expr, locals),
-            &|value| walk.display(value),
-        )
-        .map_err(fault)?;
-        let invocation = command::invoke(
-            &command.form,
-            &mut |expr| walk.eval(expr, locals),
-            &|value| walk.display(value),
-        )
-        .map_err(fault)?;
-        let mut env = Vec::with_capacity(command.env.len());
-        for (name, value) in &command.env {
-            let value = match walk.eval(value, locals).map_err(fault)? {
-                secret @ Value::Secret(_) => secret,
-                other => Value::string(walk.display(&other)),
-            };
-            env.push((name.clone(), value));
+    /// A place has a connection; where its value cannot be had, the statement fails.
+    fn check_place(&self, id: NodeId, place: Option<&Expr>) -> Result<(), NodeError> {
+        if let Some(place) = place {
+            let connection = self.connection(place, &self.node(id)?.locals);
+            connection.map_err(|halt| self.fault(id, halt))?;
         }
-        let dir = command
-            .dir
-            .as_ref()
-            .map(|dir| walk.eval(dir, locals))
-            .transpose();
-        let dir = dir.map_err(fault)?.map(|dir| walk.display(&dir));
-        let connect = match &command.on {
-            Some(target) => self.connection(target, locals),
-            None => node.inherited.connection.clone(),
-        };
-        let text = command::display(
-            &command.text,
-            &mut |expr| walk.eval(expr, locals).ok(),
-            &|value| walk.display(value),
-        );
-        let is_long = text.len() > MAX_COMMAND_BYTES || text.contains('\n');
-        let told = match is_long {
-            true => command::display_shortly(
-                &command.text,
-                &mut |expr| walk.eval(expr, locals).ok(),
-                &|value| walk.display(value),
-            ),
-            false => text.clone(),
-        };
-        let once = stmt.modifiers.once || node.inherited.once;
-        let file = stmt.span.file;
-        let command = CommandRequest {
-            invocation,
-            text,
-            env,
-            file,
-            dir,
-            connect,
-            once,
-            has_value: stmt.bind.is_some(),
-        };
-        let path = node.path.clone();
-        self.begin(id, Some(told))?;
-        let effect = self.effect(id);
-        self.effects.push(Effect::Run {
-            id: effect,
-            node: path,
-            command: Box::new(command),
-        });
-        self.begin_work(id, NodeWork::Effect(effect))?;
         Ok(())
     }
 
@@ -478,6 +421,7 @@ impl Machine {
         let node = node.path.clone();
         let action = action.name.clone();
         self.effects.push(Effect::Act {
+            secret: stmt.modifiers.secret,
             id: effect,
             node,
             action,
@@ -491,15 +435,17 @@ impl Machine {
     // --- Deployments ---------------------------------------------------------------------
 
     fn begin_deploy(&mut self, id: NodeId) -> Result<(), NodeError> {
-        let node = self.node(id)?;
-        let found = Self::walk(&self.plan, &self.run).deployment(node.tree, &node.locals);
-        let found = found.map_err(|halt| self.fault(id, halt))?;
+        let found = self.deployment_of(id)?;
+        let plan = self.plan.clone();
+        let stmt = &plan.tree.get(self.node(id)?.tree).stmt;
+        self.check_place(id, given(stmt).and_then(|it| it.place))?;
         let mut line = self.ledger_line(&found);
         let target = found.target;
         let mut at = None;
         if let Some(tried) = self.node_mut(id)?.deployment.take() {
             // What the first try found there is what counts.
             (line.before, line.after) = (tried.record.before, tried.record.after);
+            line.changed = tried.record.changed;
             at = tried.at;
         }
         self.record_deployed(id, found.service, target)?;
@@ -553,6 +499,7 @@ impl Machine {
         }
         let stmt = self.plan.tree.get(self.node(id)?.tree).stmt.clone();
         self.arm_timeout(id, &stmt)?;
+        self.begin_watch(id, &stmt)?;
         let now = self.later.next();
         if let Some(deployment) = &mut self.node_mut(id)?.deployment {
             deployment.at = Some(now);
@@ -596,6 +543,7 @@ impl Machine {
             target: Name::from(self.display(&target)),
             before: None,
             after: None,
+            changed: None,
         }
     }
 
@@ -630,19 +578,32 @@ impl Machine {
             return Err(self.wrong_answer(id, effect));
         }
         self.note_outputs(id, &outcome.value)?;
+        let command = match &outcome.failure {
+            Some(_) => self.failed_command(id, &outcome)?,
+            None => FailedCommand::default(),
+        };
+        let makes_secret = self.makes_secret(id)?;
         let Some((class, message)) = outcome.failure else {
-            let end = BodyEnd::value(outcome.value);
-            return self.body_ends(id, end);
+            let value = match makes_secret {
+                true => self.made_secret(effect),
+                false => outcome.value,
+            };
+            return self.body_ends(id, BodyEnd::value(value));
         };
         let node = self.node_mut(id)?;
-        node.value = outcome.value;
-        let failure = match node.state.stops().interruption() {
+        node.value = match makes_secret {
+            true => Value::None,
+            false => outcome.value,
+        };
+        let mut failure = match node.state.stops().interruption() {
             Some(cause) => Failure {
                 node: node.path.clone(),
                 ..cause.failure.clone()
             },
             None => self.failure(id, class, message)?,
         };
+        failure.says_how_it_was_killed(&command);
+        failure.command = Some(Arc::new(command));
         self.body_ends(id, BodyEnd::bad(failure))
     }
 
@@ -678,6 +639,7 @@ impl Machine {
         id: NodeId,
         question: EffectId,
         answer: super::Answer,
+        from: Option<Box<super::Respondent>>,
     ) -> Checked<()> {
         use super::{Answer, ApprovalAnswer};
         match self.node(id)?.state.phase() {
@@ -690,7 +652,7 @@ impl Machine {
                     Answer::Approval(_) => Err(self.wrong_answer(id, question)),
                 };
             }
-            NodePhase::Body(NodeWork::Ask(asked)) if *asked == question => {}
+            NodePhase::Body(NodeWork::Ask(open)) if open.question == question => {}
             NodePhase::Body(_)
             | NodePhase::Pause(_)
             | NodePhase::Handler
@@ -700,7 +662,7 @@ impl Machine {
             | NodePhase::Ended => return Err(self.wrong_answer(id, question)),
         }
         let said = match answer {
-            Answer::Approval(ApprovalAnswer::Yes) => return self.body_ends(id, BodyEnd::good()),
+            Answer::Approval(ApprovalAnswer::Yes) => return self.one_says_yes(id, from),
             Answer::Approval(ApprovalAnswer::No(reason)) if !reason.is_empty() => {
                 format!("the answer was no: {reason}")
             }

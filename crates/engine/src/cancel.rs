@@ -108,15 +108,21 @@ impl Machine {
         let cause = Arc::new(StopCause { failure, number });
         self.set_stop(id, StopReason::Timeout(cause))?;
         let path = self.name_of(id)?;
-        let message = format!("stopped because `{path}` took longer than {limit}");
-        let failure = self.failure(id, FailureClass::Cancelled, message)?;
-        let cause = Arc::new(StopCause { failure, number: 0 });
+        let said = format!("stopped because `{path}` took longer than {limit}");
+        self.interrupt_body(id, &said)?;
+        self.timeout_stands(id)
+    }
+
+    /// Interrupts what a node's body is doing, because the node itself has failed.
+    pub(super) fn interrupt_body(&mut self, id: NodeId, said: &str) -> Checked<()> {
+        let failure = self.failure(id, FailureClass::Cancelled, said)?;
+        let cause = StopCause { failure, number: 0 };
         let mut stack = Vec::new();
         self.interrupt(id, StopMode::Interrupt, &cause, &mut stack)?;
         for child in stack.into_iter().rev() {
             self.cancel(child, cause.failure.clone())?;
         }
-        self.timeout_stands(id)
+        Ok(())
     }
 
     /// Stops what a node's body is doing; the nodes in it are left to the caller.
@@ -175,8 +181,8 @@ impl Machine {
                 }
                 waiting
             }
-            NodeWork::Ask(question) => {
-                let question = *question;
+            NodeWork::Ask(open) => {
+                let question = open.question;
                 let waiting = self.pending.contains_key(&question);
                 self.withdraw_question(question);
                 waiting

@@ -13,15 +13,16 @@ use super::node::{
     BodyEnd, BodySignal, InheritedContext, NodeId, NodeRole, NodeWork, PendingFailure, SequenceWork,
 };
 use super::run_event::NodeKind;
-use super::undo_list::{Undo, UndoCell, UndoCells, UndoRank};
+use super::undo_list::{Undo, UndoCell, UndoCells, UndoList, UndoRank};
 use super::{EndedNode, Machine};
-use lockstep_base::node_path::NodePath;
+use lockstep_base::node_path::{HandlerPart, NodePath, PathPart, last};
+use lockstep_base::source::Name;
 use lockstep_base::value::Value;
 use lockstep_lang::eval::Expr;
 use lockstep_lang::ir::{FailureClass, Matrix, Order, StmtKind};
 use lockstep_plan::grid::{Cell, Gate, Grid, NextCell, Position, waves};
 use lockstep_plan::share::tolerated_of;
-use lockstep_plan::{MatrixAxes, body};
+use lockstep_plan::{CellNumbers, MatrixAxes, body};
 
 /// A matrix and what its cells have brought.
 #[derive(Debug, Clone)]
@@ -34,6 +35,10 @@ pub struct GridWork {
     yields: Vec<(Position, Value)>,
     /// How to undo what the cells did.
     undo: Vec<UndoCell>,
+    /// How to undo what was done between the waves, behind which one each.
+    undo_between: Vec<(usize, UndoList)>,
+    /// The names of the cells of the wave that runs, in their order, where `between` may ask.
+    cells_of_wave: Vec<Name>,
     /// Where each wave but the first begins.
     waves: Vec<Position>,
     /// How many cells run at once, at most.
@@ -57,6 +62,8 @@ pub struct GridWork {
     axis_failed: bool,
     /// The barriers that each cell that has not started will pass.
     owed_arrivals: OwedArrivalsByCell,
+    /// The numbers of its cells for a retry, once they are asked for.
+    kept_numbers: Option<CellNumbers>,
 }
 
 impl GridWork {
@@ -69,13 +76,15 @@ impl GridWork {
     pub(super) fn hash_into(&self, hasher: &mut DefaultHasher) {
         self.grid.hash(hasher);
         (self.failed, self.skipped > 0, self.axis_failed).hash(hasher);
-        hash_shown(&(&self.yields, &self.undo, &self.returned), hasher);
+        let undo = (&self.undo, &self.undo_between);
+        hash_shown(&(&self.yields, undo, &self.returned), hasher);
     }
 }
 
 impl Machine {
     /// Begins a loop or matrix.
     pub(super) fn begin_cells(&mut self, id: NodeId, matrix: &Matrix) -> Result<(), NodeError> {
+        self.suppose_cells(id, matrix)?;
         let plan = self.plan.clone();
         let stmt = &plan.tree.get(self.node(id)?.tree).stmt;
         let modifiers = &stmt.modifiers;
@@ -100,6 +109,7 @@ impl Machine {
         let gate = Gate {
             max,
             waves: waves.clone(),
+            pauses: matrix.between.is_some(),
         };
         self.check_barrier_width(id, matrix, &gate)?;
         let owed = self.owe_arrivals_of_cells(id, matrix)?;
@@ -122,6 +132,8 @@ impl Machine {
             inherited: around,
             yields: Vec::new(),
             undo: Vec::new(),
+            undo_between: Vec::new(),
+            cells_of_wave: Vec::new(),
             waves,
             max,
             failed: 0,
@@ -131,6 +143,7 @@ impl Machine {
             skipped: 0,
             axis_failed: false,
             owed_arrivals: owed,
+            kept_numbers: None,
         };
         self.begin_work(id, NodeWork::Grid(Box::new(work)))?;
         self.start_cells(id)?;
@@ -197,6 +210,7 @@ impl Machine {
                 Ok(NextCell::Start(cell)) => self.start_cell(id, cell, &mut work)?,
                 Ok(NextCell::Skip(cell)) => self.cell_skipped(id, &cell, &mut work)?,
                 Ok(NextCell::Wait) => break,
+                Ok(NextCell::Border) => return self.begin_between(id, work, matrix),
                 Ok(NextCell::Done) => return self.cells_done(id, *work, matrix),
                 Err(halt) => {
                     let failure = self.failure_of(id, halt)?;
@@ -217,11 +231,16 @@ impl Machine {
         let plan = self.plan.clone();
         let (tree, around) = (self.node(id)?.tree, work.inherited.clone());
         let spot = plan.tree.get(tree);
-        let path = self.cell_path(&self.node(id)?.path, tree, (&cell.values, cell.number));
+        let name = (&*cell.values, cell.number);
+        let path = self.cell_path(&self.node(id)?.path, tree, name, &cell.locals);
+        if spot.between.is_some() {
+            work.cells_of_wave.push(name_in(&path));
+        }
         let owed = work
             .owed_arrivals
             .remove(&cell.position)
             .unwrap_or_default();
+        let kept_path = self.kept_path_of_cell(id, &cell, &mut work.kept_numbers)?;
         let locals = cell.locals.clone();
         let seq = SequenceWork::new(body(spot).clone(), locals.clone());
         let path = (path, Some(NodeKind::Cell));
@@ -234,7 +253,8 @@ impl Machine {
             path,
         )?;
         self.begin_work(child, NodeWork::Seq(seq))?;
-        self.node_mut(child)?.owed_arrivals = owed;
+        let node = self.node_mut(child)?;
+        (node.owed_arrivals, node.kept_path) = (owed, kept_path);
         Ok(())
     }
 
@@ -265,6 +285,52 @@ impl Machine {
             self.break_owed_barriers(&owed, &failure)?;
         }
         Ok(())
+    }
+
+    /// A wave has ended and another one follows: what is done between them begins.
+    fn begin_between(
+        &mut self,
+        id: NodeId,
+        mut work: Box<GridWork>,
+        matrix: &Matrix,
+    ) -> Checked<()> {
+        let Some(between) = &matrix.between else {
+            return Err(BrokenInvariant::of(self.node(id)?, Breach::NotA("border")));
+        };
+        let count = |count: usize| Value::Int(i64::try_from(count).unwrap_or(i64::MAX));
+        let cells = std::mem::take(&mut work.cells_of_wave);
+        let batch = Value::map([
+            ("number", count(work.grid.wave() + 1)),
+            ("count", count(work.waves.len() + 1)),
+            ("cells", Value::list(cells.into_iter().map(Value::String))),
+        ]);
+        let (around, node) = (work.inherited.clone(), self.node(id)?);
+        let (tree, locals) = (node.tree, node.locals.bind(between.slot, batch));
+        let path = self.name_of(id)?.handler(HandlerPart::Between);
+        self.begin_work(id, NodeWork::Grid(work))?;
+        let seq = self.plan.tree.get(tree).between.clone().unwrap_or_default();
+        let seq = SequenceWork::new(seq, locals.clone());
+        let role = NodeRole::Between;
+        let child = self.spawn(tree, Some(id), role, locals, around, (path, None))?;
+        self.begin_work(child, NodeWork::Seq(seq))
+    }
+
+    /// What is done between two waves has ended: the next one begins, or the block fails.
+    pub(super) fn between_ended(&mut self, id: NodeId, leaver: EndedNode) -> Checked<()> {
+        let work = self.grid(id)?;
+        if !leaver.undo.is_empty() {
+            let wave = work.grid.wave();
+            work.undo_between.push((wave, leaver.undo));
+        }
+        match leaver.end {
+            BodyEnd::Good { .. } => work.grid.pass_border(),
+            BodyEnd::Bad(trouble) => {
+                work.grid.stop();
+                keep_first_failure(&mut self.node_mut(id)?.pending_failure, trouble);
+                self.block_fails(id)?;
+            }
+        }
+        self.start_cells(id)
     }
 
     /// No more cells start.
@@ -339,7 +405,11 @@ impl Machine {
     ) -> Checked<()> {
         let message = format!("stopped because `{failed}` failed");
         let failure = self.failure(id, FailureClass::Cancelled, message)?;
-        for child in self.node(id)?.children.clone() {
+        let node = self.node(id)?;
+        let watch = node.watch.as_ref().map(|it| it.child);
+        let children: Vec<NodeId> = node.children.clone();
+        // What looks at the block does so to its end.
+        for child in children.into_iter().filter(|it| Some(*it) != watch) {
             self.stop(child, StopMode::Interrupt, failure.clone(), except)?;
         }
         Ok(())
@@ -376,11 +446,13 @@ impl Machine {
         let mut cells = std::mem::take(&mut work.undo);
         cells.sort_by(UndoCell::place_order);
         let node = self.node_mut(id)?;
-        if !cells.is_empty() {
+        let between = std::mem::take(&mut work.undo_between);
+        if !cells.is_empty() || !between.is_empty() {
             let cells = UndoCells {
                 orders,
                 max: work.max,
                 cells,
+                between,
             };
             let undo = Undo::Cells(Box::new(cells));
             node.undo.put(UndoRank::Body, node.tree, undo);
@@ -399,11 +471,29 @@ impl Machine {
                 yielded: None,
                 signal: BodySignal::Return(value),
             },
-            None => BodyEnd::value(Value::list(work.yields.into_iter().map(|(_, value)| value))),
+            None => BodyEnd::value(yielded(work.yields)),
         };
         self.body_ends(id, end)
     }
 }
 
+/// The list of what cells yielded. One value that is not known makes all of it unknown.
+fn yielded(yields: Vec<(Position, Value)>) -> Value {
+    if yields.iter().any(|(_, value)| *value == Value::Unknown) {
+        return Value::Unknown;
+    }
+    Value::list(yields.into_iter().map(|(_, value)| value))
+}
+
 /// The barriers that cells pass, by cell.
 pub(super) type OwedArrivalsByCell = HashMap<Position, OwedArrivals>;
+
+/// What a cell is called in its path: the values of its axes, and its number among equals.
+fn name_in(path: &NodePath) -> Name {
+    let part = PathPart::read(last(path));
+    let name = part.values.join(", ");
+    match part.cell {
+        Some(number) if number > 1 => format!("{name}#{number}").into(),
+        _ => name.into(),
+    }
+}

@@ -58,6 +58,18 @@ impl Machine {
         self.spread(id, rescue, spread, true)
     }
 
+    /// The body of a node has failed, which does so itself once what looks at it has ended.
+    pub(super) fn failure_comes(&mut self, id: NodeId, trouble: &PendingFailure) -> Checked<()> {
+        if trouble.is_consequence() {
+            return Ok(());
+        }
+        let spread = Spread {
+            failure: trouble.failure.clone(),
+            rolls_back: trouble.rolls_back,
+        };
+        self.spread(id, Rescue::ByTry, spread, true)
+    }
+
     /// A child of a block has failed, so the block will.
     pub(super) fn block_fails(&mut self, id: NodeId) -> Checked<()> {
         let Some(trouble) = &self.node(id)?.pending_failure else {
@@ -146,7 +158,7 @@ impl Machine {
             return Ok(None);
         };
         match &node.role {
-            NodeRole::Body => {}
+            NodeRole::Body | NodeRole::Between => {}
             NodeRole::Strand(_) => *owes = false,
             NodeRole::Cell(_) => {
                 *owes = false;
@@ -159,6 +171,7 @@ impl Machine {
             NodeRole::Root
             | NodeRole::Handler
             | NodeRole::Always
+            | NodeRole::Watch
             | NodeRole::Rollback
             | NodeRole::UndoPart => return Ok(None),
         }

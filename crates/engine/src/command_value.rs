@@ -22,6 +22,15 @@ impl OutputText {
     }
 }
 
+/// The value of a transfer: how many files it had, their bytes together, and their SHA-256 sum.
+pub fn transfer_value(files: i64, bytes: i64, sha256: &str) -> Value {
+    Value::map([
+        ("files", Value::Int(files)),
+        ("bytes", Value::Int(bytes)),
+        ("sha256", Value::string(sha256)),
+    ])
+}
+
 /// The value of a command. A stream that was cut has no field, so that reading it is a failure; the
 /// last part of its output is the field `tail` then.
 pub fn command_value<K: Into<Name>>(

@@ -1,6 +1,9 @@
 //! The completed work of a failed run, for a run that retries it: deployments, steps, commands and
 //! calls that succeeded and were not rolled back. They count as done and are not run again.
 //! A retry is idempotent for what is found here.
+//!
+//! What was done in a cell is found by the cell's value: a list may have another order or length
+//! the next time, so neither its place nor the name that `by` gives it says that it is the same.
 
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
@@ -10,8 +13,11 @@ use super::node::{ActiveNode, BodyEnd, BodySignal, NodeId, NodeRole};
 use super::run_event::{DeploymentRecord, Status};
 use super::statement::traits;
 use super::{EndedNode, Machine};
-use lockstep_base::node_path::NodePath;
+use lockstep_base::node_path::{NodePath, PathPart};
 use lockstep_base::value::Value;
+use lockstep_lang::ir::Axis;
+use lockstep_plan::grid::Cell;
+use lockstep_plan::{CellNumbers, MatrixAxes};
 
 /// What has been done, by the names of nodes.
 pub type CompletedWork = IndexMap<NodePath, CompletedOutcome>;
@@ -54,7 +60,7 @@ impl Machine {
         {
             return Ok(false);
         }
-        let Some(done) = self.completed_work.get(&self.name_of(id)?).cloned() else {
+        let Some(done) = self.completed_work.get(&self.kept_name(id)?).cloned() else {
             return Ok(false);
         };
         if done.line.is_some() {
@@ -100,7 +106,59 @@ impl Machine {
         if !matches!(node.state.status(), Status::Succeeded | Status::Ignored) {
             return Ok(Vec::new());
         }
-        Ok(vec![(self.name_of(id)?, self.completed_outcome(node))])
+        let outcome = self.completed_outcome(node);
+        // A secret that was made is made again: only what is in it counts as done.
+        if outcome.value.has_made_secret() {
+            return Ok(done);
+        }
+        Ok(vec![(self.kept_name(id)?, outcome)])
+    }
+
+    /// What a retry knows a node by.
+    fn kept_name(&self, id: NodeId) -> Checked<NodePath> {
+        let name = self.name_of(id)?;
+        let mut at = Some(id);
+        while let Some(id) = at {
+            let node = self.node(id)?;
+            if let Some(kept) = &node.kept_path
+                && let Some(rest) = name.strip_prefix(node.path.as_str())
+            {
+                return Ok(NodePath::from(format!("{kept}{rest}")));
+            }
+            at = node.parent;
+        }
+        Ok(name)
+    }
+
+    /// The path that a cell of a loop has for a retry, where it is called by something else than
+    /// its values. `numbers` are those of the loop's cells, which are counted once.
+    pub(super) fn kept_path_of_cell(
+        &self,
+        id: NodeId,
+        cell: &Cell,
+        numbers: &mut Option<CellNumbers>,
+    ) -> Checked<Option<NodePath>> {
+        if !self.records_work && self.completed_work.is_empty() {
+            return Ok(None);
+        }
+        let node = self.node(id)?;
+        let spot = self.plan.tree.get(node.tree);
+        let Some(matrix) = spot.stmt.kind.matrix() else {
+            return Ok(None);
+        };
+        let by_value = |axis: &Axis| axis.by.is_none() && axis.same.is_none();
+        if matrix.axes.iter().all(by_value) {
+            return Ok(None);
+        }
+        let walk = Self::walk(&self.plan, &self.run);
+        let numbers =
+            numbers.get_or_insert_with(|| MatrixAxes { walk, matrix }.kept_numbers(&node.locals));
+        let values = matrix.axes.iter().zip(&cell.values);
+        let values = values.map(|(axis, it)| walk.kept_on_axis(axis, it, &cell.locals).into());
+        let word = spot.label.as_deref().unwrap_or_default();
+        let number = numbers.get(&cell.position).copied().unwrap_or(1);
+        let part = PathPart::cell(word, spot.number, values.collect(), number);
+        Ok(Some(self.kept_name(id)?.child(&part)))
     }
 
     fn completed_outcome(&self, node: &ActiveNode) -> CompletedOutcome {
@@ -128,6 +186,8 @@ impl Machine {
             | NodeRole::Look
             | NodeRole::Handler
             | NodeRole::Always
+            | NodeRole::Watch
+            | NodeRole::Between
             | NodeRole::Rollback
             | NodeRole::UndoPart => {}
         }

@@ -3,12 +3,13 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::approval::{ApprovalRequest, Respondent};
 use super::run_event::{LockQueuePosition, RunEventKind};
 use lockstep_base::node_path::NodePath;
 use lockstep_base::source::{FileId, Name};
-use lockstep_base::value::Value;
-use lockstep_lang::ir::FailureClass;
+use lockstep_base::value::{InfrastructureId, Value};
 use lockstep_lang::ir::command::Invocation;
+use lockstep_lang::ir::{FailureClass, Requirement};
 
 /// Names an effect, and the event that answers it. Numbered from 1 in the order of emission.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -79,6 +80,9 @@ pub enum Event {
         id: EffectId,
         /// What.
         answer: Answer,
+        /// Who, where that is known.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        from: Option<Box<Respondent>>,
     },
     /// The run is to be cancelled.
     Cancel,
@@ -100,6 +104,25 @@ pub struct EffectOutcome {
     pub value: Value,
     /// Why it failed, if it did.
     pub failure: Option<(FailureClass, String)>,
+    /// What else is to be said of the end of a command.
+    #[serde(default, skip_serializing_if = "CommandEnding::is_usual")]
+    pub ending: CommandEnding,
+}
+
+/// What else is to be said of the end of a command.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct CommandEnding {
+    /// Whether it was asked to end, did not in its time, and was killed.
+    pub killed: bool,
+    /// The end of what it wrote, where it did not end with a code and so has no value.
+    pub output: String,
+}
+
+impl CommandEnding {
+    fn is_usual(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 impl EffectOutcome {
@@ -108,6 +131,7 @@ impl EffectOutcome {
         Self {
             value,
             failure: None,
+            ending: CommandEnding::default(),
         }
     }
 
@@ -116,6 +140,7 @@ impl EffectOutcome {
         Self {
             value: Value::None,
             failure: Some((class, message.into())),
+            ending: CommandEnding::default(),
         }
     }
 }
@@ -252,16 +277,58 @@ pub struct CommandRequest {
     pub text: String,
     /// Variables of its environment; their values may be secrets.
     pub env: Vec<(Name, Value)>,
+    /// What it reads from its standard input: a text or a secret.
+    #[serde(default)]
+    pub stdin: Option<Value>,
     /// The file it was written in: its folder is the working directory.
     pub file: FileId,
+    /// The file that its statement stands in: paths of transfers on this machine are relative to
+    /// its folder, whatever blocks say of the working directory.
+    #[serde(default)]
+    pub written_in: FileId,
     /// A directory relative to that folder.
     pub dir: Option<String>,
     /// The connection it uses, where it does not run here.
     pub connect: Option<Value>,
+    /// How long it may take to end when it is asked to, in milliseconds, where that is said.
+    #[serde(default)]
+    pub grace_ms: Option<i64>,
     /// Whether it must not be started a second time after a crash.
     pub once: bool,
     /// Whether the program can use its value, and so what it writes to each stream.
     pub has_value: bool,
+    /// Whether its output is shown only where it fails.
+    #[serde(default)]
+    pub quiet: bool,
+    /// Whether what it writes is a secret: it is shown, logged and stored nowhere.
+    #[serde(default)]
+    pub secret: bool,
+    /// Whether it changes nothing: a `query`.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub query: bool,
+    /// Whether it changes nothing and is the same in any run, so that it may be asked before one.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub askable: bool,
+    /// Its own time limit, if it has one: a timer that has been set. Where it does not run here,
+    /// the time until it has begun there does not count.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub timeout: Option<EffectId>,
+    /// The programs that must be there before it starts.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub requires: Vec<ProgramDemand>,
+}
+
+/// A program that must be at an infrastructure.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ProgramDemand {
+    /// What is required.
+    pub requirement: Requirement,
+    /// Where.
+    pub place: InfrastructureId,
+    /// What people call that.
+    pub name: Name,
+    /// The connection to it.
+    pub connect: Option<Value>,
 }
 
 /// A named place to hold, and how many may hold it at once.
@@ -332,16 +399,21 @@ impl std::fmt::Display for UnclearPlace {
     }
 }
 
+impl Question {
+    /// The question itself.
+    pub fn text(&self) -> &str {
+        match self {
+            Self::Approve(request) => &request.text,
+            Self::Failed { text } => text,
+        }
+    }
+}
+
 /// What a person is asked.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Question {
-    /// `approve`: yes or no.
-    Approve {
-        /// The question.
-        text: String,
-        /// Who may answer; empty for everybody.
-        by: Vec<String>,
-    },
+    /// `approve`: yes or no. Where more people have to say yes it is asked again, by the same id.
+    Approve(Box<ApprovalRequest>),
     /// `ask` in a failure handler: retry, ignore, rollback or abort.
     Failed {
         /// What failed, and why.
@@ -373,6 +445,8 @@ pub enum Effect {
         args: Vec<Value>,
         /// Whether it must not be started a second time after a crash.
         once: bool,
+        /// Whether the body of the answer is a secret.
+        secret: bool,
     },
     /// End this command or action; it still answers by [`Event::Ended`].
     Stop {

@@ -1,7 +1,8 @@
 //! The texts of run events, listed once: for whoever must look at, or replace, all that is told.
 
 use super::run_event::{
-    DeploymentRecord, Failure, LockQueuePosition, RunEventKind, RunLockHolder, WaitReason,
+    ApprovalProgress, DeploymentRecord, Failure, LockQueuePosition, RunEventKind, RunLockHolder,
+    WaitReason,
 };
 use lockstep_base::node_path::NodePath;
 use lockstep_base::source::Name;
@@ -34,9 +35,11 @@ impl RunEventKind {
                 node,
                 kind: _,
                 text,
+                place,
                 deployment,
             } => {
                 to.path(node);
+                place.iter_mut().for_each(|place| to.text(place));
                 text.iter_mut().for_each(|text| to.text(text));
                 deployment.iter_mut().for_each(|it| it.each_text(to));
             }
@@ -47,6 +50,10 @@ impl RunEventKind {
             } => {
                 to.path(node);
                 waiting.each_text(to);
+            }
+            Self::NoWayBack { node, reason } => {
+                to.path(node);
+                to.text(reason);
             }
             Self::NodeOutput {
                 node,
@@ -74,6 +81,27 @@ impl RunEventKind {
     }
 }
 
+impl RunEventKind {
+    /// The failure that it tells of.
+    pub(super) fn failure_mut(&mut self) -> Option<&mut Failure> {
+        match self {
+            Self::NodeFinished { failure, .. } | Self::RunFinished { failure, .. } => {
+                failure.as_mut()
+            }
+            Self::NodeWaiting {
+                waiting: WaitReason::Retry { failure, .. },
+                ..
+            } => failure.as_deref_mut(),
+            Self::RunStarted { .. }
+            | Self::RunResumed { .. }
+            | Self::NodeStarted { .. }
+            | Self::NodeWaiting { .. }
+            | Self::NodeOutput { .. }
+            | Self::NoWayBack { .. } => None,
+        }
+    }
+}
+
 impl Failure {
     fn each_text(&mut self, to: &mut dyn TextReplacer) {
         let Self {
@@ -81,6 +109,7 @@ impl Failure {
             message,
             node,
             span: _,
+            command: _,
         } = self;
         to.text(message);
         to.path(node);
@@ -95,6 +124,12 @@ impl WaitReason {
                 arrived: _,
                 expected: _,
             } => to.text(name),
+            // The queue is what other runs, which have other secrets, wait in.
+            Self::Queue {
+                run: _,
+                name: _,
+                queue,
+            } => queue.each_text(to),
             Self::Lock { names, queue } => {
                 names.iter_mut().for_each(|name| to.name(name));
                 queue.each_text(to);
@@ -110,7 +145,18 @@ impl WaitReason {
                 question,
                 choices: _,
                 within_ms: _,
-            } => to.text(question),
+                progress,
+            } => {
+                to.text(question);
+                let ApprovalProgress {
+                    by,
+                    count: _,
+                    except,
+                    yes,
+                } = progress;
+                by.iter_mut().chain(except).for_each(|it| to.text(it));
+                yes.iter_mut().for_each(|it| to.name(it));
+            }
         }
     }
 }
@@ -142,6 +188,7 @@ impl DeploymentRecord {
             target: _,
             before,
             after,
+            changed: _,
         } = self;
         before.iter_mut().for_each(|text| to.text(text));
         after.iter_mut().for_each(|text| to.text(text));

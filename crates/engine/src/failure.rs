@@ -18,6 +18,9 @@ const MAX_RETRY_JITTER: f64 = 0.25;
 impl Machine {
     /// A node's body has ended.
     pub(super) fn body_ended(&mut self, id: NodeId, end: BodyEnd) -> Checked<()> {
+        let Some(end) = self.end_behind_watch(id, end)? else {
+            return Ok(());
+        };
         if let Some(timer) = self.node_mut(id)?.timeout.take() {
             self.clear_timer(timer);
         }
@@ -40,6 +43,10 @@ impl Machine {
             }
             None => end,
         };
+        self.note_done_names(id, &ended, &end)?;
+        if self.goes_back && self.node(id)?.role.is_root() {
+            return self.went_back(id, end);
+        }
         let node = self.node_mut(id)?;
         match end {
             BodyEnd::Good {
@@ -74,7 +81,12 @@ impl Machine {
             BodyEnd::Bad(trouble) => trouble,
             BodyEnd::Good { .. } => PendingFailure::of_stop(cause),
         };
+        let command = trouble.failure.command.take();
         (trouble.failure, trouble.number) = (cause.failure.clone(), cause.number);
+        if let Some(command) = command {
+            trouble.failure.says_how_it_was_killed(&command);
+            trouble.failure.command = Some(command);
+        }
         BodyEnd::Bad(trouble)
     }
 

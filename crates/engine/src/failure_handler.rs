@@ -5,7 +5,7 @@ use super::event::{Effect, Question};
 use super::node::{
     BodyEnd, BodySignal, NodeId, NodePhase, NodeRole, NodeWork, PendingFailure, SequenceWork,
 };
-use super::run_event::{Failure, Status, WaitReason};
+use super::run_event::{ApprovalProgress, Failure, Status, WaitReason};
 use super::statement::{InlineStatement, on_the_spot, traits};
 use super::{FailureChoice, Machine, OutputText, command_value};
 use lockstep_base::node_path::HandlerPart;
@@ -47,8 +47,10 @@ impl Machine {
         }
         self.ensure_started(id)?;
         let seq = spot.on_failure.get(at).cloned().unwrap_or_default();
-        let locals = &self.node(id)?.locals;
-        let locals = locals.bind(handler.slot, failure_value(&failure));
+        let end = self.statement_end(id)?;
+        let node = self.node(id)?;
+        let locals = node.locals.bind(handler.slot, failure_value(&failure));
+        let locals = self.with_outcome(node.tree, end.as_ref(), locals);
         self.go_to(id, NodePhase::Handler)?;
         self.start_handler_body(id, NodeRole::Handler, seq, locals, HandlerPart::OnFailure)
     }
@@ -86,7 +88,7 @@ impl Machine {
         locals: Locals,
         part: HandlerPart,
     ) -> Checked<()> {
-        let mut around = self.around_children(id)?;
+        let mut around = self.around_handlers(id)?;
         // What must not run twice is the body: a handler that was interrupted runs again.
         around.once = self.node(id)?.inherited.once;
         let path = self.name_of(id)?.handler(part);
@@ -185,7 +187,8 @@ impl Machine {
         let exited = failed.is_some_and(|it| it.failure.class == FailureClass::Exit);
         node.signal = BodySignal::None;
         // A command that failed with a code has a result too.
-        let keeps = traits(&plan.tree.get(node.tree).stmt.kind).has_value_after_failure;
+        let stmt = &plan.tree.get(node.tree).stmt;
+        let keeps = traits(&stmt.kind).has_value_after_failure && !stmt.modifiers.secret;
         if !keeps || !ended_with_code(&node.value) {
             node.value = match keeps && exited {
                 true => exited_without_output(),
@@ -226,6 +229,7 @@ impl Machine {
                 question: text.clone(),
                 choices: FailureChoice::ALL.map(|it| it.as_str().into()).to_vec(),
                 within_ms: limit_ms,
+                progress: ApprovalProgress::default(),
             },
         )?;
         let asked = Question::Failed { text };
@@ -356,15 +360,20 @@ fn exited_without_output() -> Value {
 
 /// Whether a result is that of a command that ended with a code. The journals of earlier versions
 /// say -1 where it did not.
-fn ended_with_code(value: &Value) -> bool {
+pub(super) fn ended_with_code(value: &Value) -> bool {
     let code = value.as_map().and_then(|fields| fields.get("code"));
     matches!(code, Some(Value::Int(code)) if *code >= 0)
 }
 
-fn failure_value(failure: &Failure) -> Value {
+pub(super) fn failure_value(failure: &Failure) -> Value {
+    let command = failure.command.as_deref();
+    let code = command.and_then(|command| command.code);
+    let output = command.map_or("", |command| &command.output);
     Value::map([
         ("class", Value::string(failure.class.as_str())),
         ("message", Value::string(failure.message.as_str())),
         ("node", Value::String(failure.node.to_name())),
+        ("code", code.map_or(Value::None, Value::Int)),
+        ("output", Value::string(output)),
     ])
 }

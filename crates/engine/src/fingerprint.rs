@@ -39,6 +39,7 @@ impl Machine {
             node.hash(&mut hasher);
             wants.iter().for_each(|want| want.name.hash(&mut hasher));
         }
+        self.lines.hash_into(&mut hasher);
         (self.cancelled, self.aborted, self.rollback_failed).hash(&mut hasher);
         self.finished.map(|it| it.as_str()).hash(&mut hasher);
         hasher.finish()
@@ -92,12 +93,20 @@ impl Machine {
         (stops.is_held_back(), stops.timeout().is_some()).hash(hasher);
         (node.ignored, node.roll_back, node.timeout.is_some()).hash(hasher);
         node.always_to_run.len().hash(hasher);
+        let watch = node.watch.as_ref();
+        watch
+            .map(|it| (it.looked, it.body_end.is_some()))
+            .hash(hasher);
         hash_value(&node.value, hasher);
         if !matches!(node.signal, BodySignal::None)
             || node.yielded.is_some()
             || !node.undo.is_empty()
         {
             hash_shown(&(&node.signal, &node.yielded, &node.undo), hasher);
+        }
+        let handlers = &self.plan.tree.get(node.tree).stmt.handlers;
+        if !handlers.bound.is_empty() || handlers.result.is_some() {
+            hash_locals(&node.locals, hasher);
         }
         self.barriers.hash_owed(&node.owed_arrivals, places, hasher);
         if let Some(holds) = &node.infrastructure_locks {
@@ -119,6 +128,8 @@ fn position(role: &NodeRole) -> Vec<u32> {
         | NodeRole::Look
         | NodeRole::Handler
         | NodeRole::Always
+        | NodeRole::Watch
+        | NodeRole::Between
         | NodeRole::Rollback
         | NodeRole::UndoPart => Vec::new(),
     }
@@ -136,6 +147,8 @@ fn kind(role: &NodeRole) -> u8 {
         NodeRole::Always => 6,
         NodeRole::Rollback => 7,
         NodeRole::UndoPart => 8,
+        NodeRole::Watch => 9,
+        NodeRole::Between => 10,
     }
 }
 
@@ -146,12 +159,12 @@ fn hash_work(work: &NodeWork, hasher: &mut DefaultHasher) {
         NodeWork::Grid(work) => work.hash_into(hasher),
         NodeWork::Verify { timer, .. } => timer.is_some().hash(hasher),
         NodeWork::Undoing(work) => work.hash_into(hasher),
+        NodeWork::Ask(open) => open.request.yeses.len().hash(hasher),
         NodeWork::Nothing
         | NodeWork::Effect(_)
         | NodeWork::Timer(_)
         | NodeWork::Barrier(_)
         | NodeWork::LockWait(_)
-        | NodeWork::Ask(_)
         | NodeWork::HoldWait => {}
     }
 }

@@ -213,7 +213,7 @@ impl Machine {
     ) -> Checked<()> {
         match self.node(id)?.state.requests_lock(request) {
             Some(Requester::Lock) => {
-                let names = vec![self.resource_name(id)?];
+                let names = self.resource_names(id)?;
                 return self.wait(id, WaitReason::Lock { names, queue });
             }
             // The part of a rollback has no name that it could wait under.
@@ -232,21 +232,29 @@ impl Machine {
         Ok(())
     }
 
-    /// What the program calls the resource that a `lock` waits for.
-    fn resource_name(&self, id: NodeId) -> Checked<Name> {
+    /// What the program calls the resources that a `lock` waits for.
+    pub(super) fn resource_names(&self, id: NodeId) -> Checked<Vec<Name>> {
         let node = self.node(id)?;
         let StmtKind::Lock { resource, .. } = &self.plan.tree.get(node.tree).stmt.kind else {
             return Err(BrokenInvariant::of(node, Breach::NotA("lock")));
         };
-        let value = self.eval(resource, &node.locals);
-        let name = value.map_or(String::new(), |value| self.display(&value));
-        Ok(Name::from(name))
+        // Two of which nothing is known are not supposed to be the same.
+        let own = |value: &Value| match value {
+            Value::Unknown => Value::string(&*node.path),
+            known => known.clone(),
+        };
+        let value = match self.eval(resource, &node.locals) {
+            Ok(Value::List(several)) => Value::list(several.iter().map(own)),
+            Ok(one) => own(&one),
+            Err(_) => return Ok(Vec::new()),
+        };
+        Ok(Self::walk(&self.plan, &self.run).lock_names_in(&value))
     }
 
     /// What a `lock` asks for.
-    pub(super) fn lock_demand_of(&self, id: NodeId) -> Checked<LockDemand> {
+    pub(super) fn lock_demands_of(&self, id: NodeId) -> Checked<Vec<LockDemand>> {
         let node = self.node(id)?;
-        let name = named_lock(self.resource_name(id)?);
+        let names = self.resource_names(id)?;
         let StmtKind::Lock { limit, .. } = &self.plan.tree.get(node.tree).stmt.kind else {
             return Err(BrokenInvariant::of(node, Breach::NotA("lock")));
         };
@@ -255,7 +263,8 @@ impl Machine {
             None => 1,
         };
         let limit = limit.max(1);
-        Ok(LockDemand { name, limit })
+        let names = names.into_iter().map(named_lock);
+        Ok(names.map(|name| LockDemand { name, limit }).collect())
     }
 
     fn request(
@@ -317,6 +326,8 @@ impl Machine {
         let to_the_end = sum.unsure || self.plan.tree.may_come_back(self.node(holder)?.tree);
         holds.remaining = (!to_the_end).then(|| exclusive.iter().copied().collect());
         let mut targets: IndexSet<_> = exclusive.into_iter().map(|(target, _)| target).collect();
+        let named = sum.named_targets.iter().copied();
+        targets.extend(named.filter(|it| self.is_exclusive(*it)));
         if self.plan.tree.holds_beyond_stages(self.node(holder)?.tree) {
             // It must not wait for more later: two such could each have what the other needs.
             let possible = Self::walk(&self.plan, &self.run).possible_targets(&sum);

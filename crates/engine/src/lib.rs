@@ -13,8 +13,10 @@
 #![cfg_attr(test, allow(clippy::disallowed_methods, clippy::disallowed_types))]
 
 mod always;
+mod approval;
 mod barrier;
 mod barrier_width;
+mod begin_command;
 mod begin_statement;
 mod broken;
 mod broken_barriers;
@@ -23,20 +25,25 @@ mod cells;
 mod certainty;
 mod command_value;
 mod completed_work;
+mod done_names;
 mod event;
 pub mod event_texts;
+mod failed_command;
 mod failure;
 mod failure_handler;
 mod fingerprint;
 mod infrastructure_locks;
 pub mod lock;
 mod lock_dependencies;
+mod made_secret;
 mod node;
 mod node_end;
 mod node_state;
+mod outcome;
 mod owed_arrivals;
 pub mod path_pattern;
 mod pending_effects;
+mod required_programs;
 mod rerun_undo;
 mod rollback;
 pub mod run_event;
@@ -47,20 +54,26 @@ mod statement;
 mod stopping;
 mod strands;
 mod superseded;
+pub mod supposition;
 mod undo_list;
+mod watch;
+pub mod way_back;
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
+pub use approval::{ApprovalRequest, Objection, Respondent};
 use barrier::Barriers;
 pub use broken::{Breach, BrokenInvariant, EventReport, NodeReport};
 use broken::{Checked, NodeError};
-pub use command_value::{OutputText, command_value};
+pub use command_value::{OutputText, command_value, transfer_value};
 pub use completed_work::{CompletedOutcome, CompletedWork};
 pub use event::{
-    Answer, ApprovalAnswer, CommandRequest, Effect, EffectId, EffectOutcome, Event, FailureChoice,
-    LaterDeployment, LeftHalfDone, LockDemand, Question, UnclearPlace,
+    Answer, ApprovalAnswer, CommandEnding, CommandRequest, Effect, EffectId, EffectOutcome, Event,
+    FailureChoice, LaterDeployment, LeftHalfDone, LockDemand, ProgramDemand, Question,
+    UnclearPlace,
 };
+pub use failed_command::end_of;
 pub use lock_dependencies::{LockDependencies, LockDependency};
 use lockstep_base::node_path::NodePath;
 use lockstep_base::source::Name;
@@ -69,12 +82,15 @@ use lockstep_lang::eval::{Expr, Halt};
 use lockstep_lang::ir::FailureClass;
 use lockstep_plan::{Locals, Plan, PlanWalk, RunFacts, TreeId};
 use node::{ActiveNode, BodyEnd, InheritedContext, NodeId, NodeRole, PendingFailure};
+use outcome::DeploymentLines;
 pub use pending_effects::{ActionCall, PendingEffects, PendingLockRequest};
 use rerun_undo::CompletedUndos;
 use run_event::{Failure, NodeKind, RunEventKind, Status};
 use standstill::RunLockRequests;
 use state::Transitions;
 use superseded::LaterDeployments;
+use supposition::Suppositions;
+use undo_list::UndoList;
 
 /// The pure state machine of one run. A clone of it goes its own way from where it was made.
 #[derive(Clone)]
@@ -112,6 +128,15 @@ pub struct Machine {
     records_work: bool,
     completed_work_of_run: Vec<(NodePath, CompletedOutcome)>,
     later: LaterDeployments,
+    /// Whether it remembers all that there is to take back.
+    keeps_way_back: bool,
+    /// Whether it does nothing but take back what another run did.
+    goes_back: bool,
+    /// What there is to take back: of the other run, or of this one at its end.
+    way_back_of_run: UndoList,
+    suppositions: Suppositions,
+    /// The ledger so far, where a handler asks for it.
+    lines: DeploymentLines,
     /// How often a standstill of strands that waited for each other had to be broken.
     standstills: u32,
 }
@@ -135,6 +160,8 @@ struct EndedNode {
     tree: TreeId,
     role: NodeRole,
     end: BodyEnd,
+    /// Its result where it has failed, if it has one all the same.
+    failed_with: Option<Value>,
     /// Whether its failure counts as ignored.
     tolerated: bool,
     undo: undo_list::UndoList,
@@ -145,6 +172,7 @@ struct EndedNode {
 impl Machine {
     /// A machine for one run of a plan. The seed decides the jitter of retries.
     pub fn new(plan: Arc<Plan>, run: RunFacts, seed: u64) -> Self {
+        let lines = DeploymentLines::of(&plan);
         Self {
             plan,
             run,
@@ -171,6 +199,11 @@ impl Machine {
             records_work: false,
             completed_work_of_run: Vec::new(),
             later: LaterDeployments::default(),
+            keeps_way_back: false,
+            goes_back: false,
+            way_back_of_run: UndoList::default(),
+            suppositions: Suppositions::default(),
+            lines,
             standstills: 0,
         }
     }
@@ -250,6 +283,8 @@ impl Machine {
                 self.deployed_meanwhile(later, unclear);
                 self.stop_superseded()
             }
+            // A rollback goes on until it is stopped.
+            Event::Cancel if self.goes_back => Ok(()),
             Event::Cancel => {
                 self.cancelled = true;
                 if !self.exists(NodeId(0)) {
@@ -282,8 +317,8 @@ impl Machine {
                 Some(node) => self.fail_lock_request(node, id, class, &message),
                 None => Ok(()),
             },
-            Event::Answered { id, answer } => match self.pending.remove(&id) {
-                Some(node) => self.answered(node, id, answer),
+            Event::Answered { id, answer, from } => match self.pending.remove(&id) {
+                Some(node) => self.answered(node, id, answer, from),
                 None => Ok(()),
             },
         }
@@ -301,7 +336,11 @@ impl Machine {
             pipeline: name.clone(),
         });
         let path = (name.clone().into(), Some(NodeKind::Pipeline));
-        let around = InheritedContext::nothing();
+        let around = InheritedContext {
+            keep_undo: self.keeps_way_back,
+            undoing: self.goes_back,
+            ..InheritedContext::nothing()
+        };
         self.spawn(root, None, NodeRole::Root, Locals::default(), around, path)?;
         Ok(())
     }
@@ -411,7 +450,12 @@ impl Machine {
 
     // --- Effects -------------------------------------------------------------------------
 
-    fn emit(&mut self, happened: RunEventKind) {
+    fn emit(&mut self, mut happened: RunEventKind) {
+        self.lines.note(&happened);
+        // What a command has written is for its handlers alone.
+        if let Some(failure) = happened.failure_mut() {
+            failure.command = None;
+        }
         self.effects.push(Effect::Tell(happened));
     }
 
@@ -470,11 +514,13 @@ impl Machine {
             tree: &plan.tree,
             run: Some(run),
             skip_holders: false,
+            misfits: None,
         }
     }
 
     fn eval(&self, expr: &Expr, locals: &Locals) -> Result<Value, Halt> {
-        Self::walk(&self.plan, &self.run).eval(expr, locals)
+        let value = Self::walk(&self.plan, &self.run).eval(expr, locals);
+        value.or_else(|halt| self.supposed_value(halt))
     }
 
     /// The value of an expression of a node; a mistake in it is the node's failure.
@@ -547,6 +593,7 @@ impl Machine {
             message: message.into(),
             node: self.name_of(id)?,
             span: Some(self.plan.tree.get(node.tree).stmt.span),
+            command: None,
         })
     }
 
@@ -557,6 +604,7 @@ impl Machine {
             message: message.to_string(),
             node: self.plan.bound.pipeline().name.clone().into(),
             span: None,
+            command: None,
         }
     }
 

@@ -1,22 +1,28 @@
 //! The state of a node while it is active. Its transitions are in `life` and `state`.
 
+use std::sync::Arc;
+
+use super::approval::OpenApproval;
 use super::barrier::{BarrierInstanceId, OwedArrivals};
 use super::cells::GridWork;
 use super::completed_work::CompletedOutcome;
 use super::event::EffectId;
 use super::infrastructure_locks::InfrastructureLocks;
 use super::node_state::NodeState;
+use super::outcome::StatementEnd;
 use super::rollback::UndoWork;
 use super::run_event::{DeploymentRecord, Failure, NodeKind};
 use super::stopping::StopCause;
 use super::strands::StrandsWork;
 use super::superseded::DeployedAt;
 use super::undo_list::UndoList;
+use super::watch::ActiveWatch;
 use lockstep_base::node_path::NodePath;
+use lockstep_base::source::{FileId, Name};
 use lockstep_base::value::{InfrastructureId, Value};
 use lockstep_lang::ir::{FailureClass, HandlerVerdict, RollbackScope};
 use lockstep_plan::grid::Cell;
-use lockstep_plan::{Locals, PlanSequence, TreeId};
+use lockstep_plan::{Locals, PlanSequence, TreeId, has_local_files};
 
 /// An active node, by its place in the machine's table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
@@ -61,8 +67,12 @@ pub struct ActiveNode {
     pub undo: UndoList,
     /// The `always` bodies that are still to run at its end.
     pub always_to_run: Vec<DeferredAlways>,
+    /// Of a cell, its path for a retry, where that is another one.
+    pub kept_path: Option<NodePath>,
     /// What has been done in it, where that is recorded.
     pub completed: Vec<(NodePath, CompletedOutcome)>,
+    /// What looks at it while its body runs.
+    pub watch: Option<Box<ActiveWatch>>,
     /// Its time limit, while it runs.
     pub timeout: Option<EffectId>,
     /// The barriers that it still has to pass.
@@ -77,7 +87,7 @@ impl InheritedContext {
     /// What is around the pipeline.
     pub fn nothing() -> Self {
         Self {
-            connection: None,
+            commands: Arc::default(),
             lock_holder: NodeId(0),
             undoing: false,
             keep_undo: false,
@@ -113,7 +123,9 @@ impl ActiveNode {
             roll_back: false,
             undo: UndoList::default(),
             always_to_run: Vec::new(),
+            kept_path: None,
             completed: Vec::new(),
+            watch: None,
             timeout: None,
             owed_arrivals: OwedArrivals::default(),
             deployment: None,
@@ -137,8 +149,23 @@ impl NodeRole {
             | Self::Look
             | Self::Handler
             | Self::Always
+            | Self::Watch
+            | Self::Between
             | Self::Rollback
             | Self::UndoPart => false,
+        }
+    }
+
+    /// Whether it is beside what its statement does: a handler, a way back, a look.
+    pub fn is_apart(&self) -> bool {
+        match self {
+            Self::Handler
+            | Self::Always
+            | Self::Watch
+            | Self::Between
+            | Self::Rollback
+            | Self::UndoPart => true,
+            Self::Root | Self::Body | Self::Strand(_) | Self::Cell(_) | Self::Look => false,
         }
     }
 
@@ -152,6 +179,8 @@ impl NodeRole {
             | Self::Look
             | Self::Handler
             | Self::Always
+            | Self::Watch
+            | Self::Between
             | Self::Rollback
             | Self::UndoPart => false,
         }
@@ -167,6 +196,8 @@ impl NodeRole {
             | Self::Look
             | Self::Handler
             | Self::Always
+            | Self::Watch
+            | Self::Between
             | Self::Rollback
             | Self::UndoPart => false,
         }
@@ -182,6 +213,8 @@ impl NodeRole {
             | Self::Look
             | Self::Handler
             | Self::Always
+            | Self::Watch
+            | Self::Between
             | Self::Rollback
             | Self::UndoPart => None,
         }
@@ -196,17 +229,67 @@ impl NodeRole {
             | Self::Look
             | Self::Handler
             | Self::Always
+            | Self::Watch
+            | Self::Between
             | Self::Rollback
             | Self::UndoPart => false,
         }
     }
 }
 
+/// What commands are given by the blocks around them.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct CommandContext {
+    /// Their connection, where they do not run here.
+    pub connection: Option<Value>,
+    /// The file to whose folder their folder is relative, and that folder; without it, each command
+    /// starts in the folder of the file in which it is written.
+    pub folder: Option<(FileId, String)>,
+    /// Variables of their environment: texts and secrets.
+    pub env: Vec<(Name, Value)>,
+    /// How long they may take to end when they are asked to, in milliseconds.
+    pub grace_ms: Option<i64>,
+    /// Whether some of it only the run knows, where that is supposed.
+    pub supposed: bool,
+}
+
+impl CommandContext {
+    /// The folder of a command, or of a block, that is relative to this one; `file` is where it is
+    /// written.
+    pub fn folder_of(&self, file: FileId, dir: Option<String>) -> Option<(FileId, String)> {
+        match (&self.folder, dir) {
+            (outer, None) => outer.clone(),
+            (Some((outer_file, outer)), Some(dir)) if !dir.starts_with('/') => {
+                Some((*outer_file, format!("{outer}/{dir}")))
+            }
+            (_, Some(dir)) => Some((file, dir)),
+        }
+    }
+
+    /// They run at another place. A folder is one of the place around it, so it does not go along;
+    /// a container of an image has the folders of this machine.
+    pub fn move_to(&mut self, connection: Option<Value>) {
+        let both = [&self.connection, &connection];
+        let both_here = both.iter().all(|it| has_local_files(it.as_ref()));
+        if self.connection != connection && !both_here {
+            self.folder = None;
+        }
+        self.connection = connection;
+    }
+
+    /// Adds variables; one of the same name takes the place of the one before.
+    pub fn set(&mut self, variables: Vec<(Name, Value)>) {
+        self.env
+            .retain(|(name, _)| !variables.iter().any(|(other, _)| other == name));
+        self.env.extend(variables);
+    }
+}
+
 /// What a node inherits.
 #[derive(Debug, Clone)]
 pub struct InheritedContext {
-    /// The connection of the commands in it.
-    pub connection: Option<Value>,
+    /// What the commands in it are given.
+    pub commands: Arc<CommandContext>,
     /// The stage or pipeline that holds its infrastructure locks.
     pub lock_holder: NodeId,
     /// Whether it takes something back: then barriers, approvals and waits are passed over.
@@ -234,6 +317,10 @@ pub enum NodeRole {
     Handler,
     /// The body of `always`.
     Always,
+    /// What looks at a statement while its body runs.
+    Watch,
+    /// What is done between two batches of a loop.
+    Between,
     /// The whole rollback of a scope.
     Rollback,
     /// A part of a rollback.
@@ -285,8 +372,8 @@ pub enum NodeWork {
     LockWait(EffectId),
     /// A `lock` that is held around a body.
     Locked(EffectId, SequenceWork),
-    /// An answer.
-    Ask(EffectId),
+    /// The answers to an `approve`.
+    Ask(Box<OpenApproval>),
     /// A deployment that waits for its stage's locks.
     HoldWait,
     /// A `verify` between two checks (with the timer of the next) or during one.
@@ -319,6 +406,24 @@ impl NodeWork {
             | Self::Ask(_)
             | Self::HoldWait
             | Self::Verify { .. } => None,
+        }
+    }
+
+    /// The body that it is doing, where that is statements one after the other.
+    pub fn sequence(&self) -> Option<&SequenceWork> {
+        match self {
+            Self::Seq(seq) | Self::Locked(_, seq) => Some(seq),
+            Self::Nothing
+            | Self::Parallel(_)
+            | Self::Grid(_)
+            | Self::Effect(_)
+            | Self::Timer(_)
+            | Self::Barrier(_)
+            | Self::LockWait(_)
+            | Self::Ask(_)
+            | Self::HoldWait
+            | Self::Verify { .. }
+            | Self::Undoing(_) => None,
         }
     }
 
@@ -389,6 +494,15 @@ impl DeploymentRecord {
         // What was there before the first try is what counts.
         self.before = self.before.take().or_else(|| text("before"));
         self.after = text("after").or(self.after.take());
+        let changed = said.as_map().and_then(|it| it.get("changed"));
+        let changed = match changed {
+            Some(Value::Bool(changed)) => Some(*changed),
+            // A command has only texts to say it with.
+            Some(Value::String(text)) if **text == *"true" => Some(true),
+            Some(Value::String(text)) if **text == *"false" => Some(false),
+            _ => None,
+        };
+        self.changed = changed.or(self.changed);
     }
 }
 
@@ -417,8 +531,10 @@ pub struct DeferredAlways {
     pub locals: Locals,
     /// Its path.
     pub path: NodePath,
-    /// The connection of its commands.
-    pub connection: Option<Value>,
+    /// What its commands are given.
+    pub commands: Arc<CommandContext>,
+    /// How the statement stood, where it asks for that.
+    pub end: Option<StatementEnd>,
 }
 
 impl PendingFailure {

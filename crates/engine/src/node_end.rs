@@ -28,9 +28,13 @@ impl Machine {
         let undo = self.undo_for_parent(id, released)?;
         let value = self.stage_value(id)?;
         let done = self.completed_by(id)?;
+        let failed_with = self.result_of_failed(id)?;
         let node = self.remove(id)?;
         let Some(parent) = node.parent else {
             self.completed_work_of_run = done;
+            if self.keeps_way_back && !self.goes_back {
+                self.way_back_of_run = undo;
+            }
             self.finish(node.pending_failure);
             return Ok(());
         };
@@ -48,6 +52,7 @@ impl Machine {
             tree: node.tree,
             role: node.role,
             end,
+            failed_with,
             tolerated,
             undo,
             completed: done,
@@ -76,7 +81,7 @@ impl Machine {
         }
     }
 
-    fn final_status(
+    pub(super) fn final_status(
         &self,
         id: NodeId,
         failed: Option<&Failure>,
@@ -181,10 +186,15 @@ impl Machine {
         let tree = node.tree;
         let status = node.state.status();
         // What `always` did after a deployment had rolled back has no line in the ledger.
-        let may_change = !matches!(
-            status,
-            Status::RolledBack | Status::RollbackFailed | Status::Superseded
-        );
+        let is_half_undone = status == Status::RollbackFailed;
+        let is_over = matches!(status, Status::RolledBack | Status::Superseded)
+            || (is_half_undone && !self.keeps_way_back);
+        let may_change = !is_over;
+        // Another run that takes back the rest begins anew.
+        let status = match is_half_undone {
+            true => Status::Failed,
+            false => status,
+        };
         if let Some(deployment) = &node.deployment
             && node.visible == Some(NodeKind::Deploy)
             && may_change

@@ -3,6 +3,7 @@
 //! in release builds too.
 
 use super::Machine;
+use super::approval::OpenApproval;
 use super::broken::{Breach, BrokenInvariant, Checked};
 use super::cells::GridWork;
 use super::event::EffectId;
@@ -112,20 +113,7 @@ impl NodeState {
 
     /// The body that it is at, also under a `lock`.
     pub fn sequence(&self) -> Option<&SequenceWork> {
-        match self.work()? {
-            NodeWork::Seq(seq) | NodeWork::Locked(_, seq) => Some(seq),
-            NodeWork::Nothing
-            | NodeWork::Parallel(_)
-            | NodeWork::Grid(_)
-            | NodeWork::Effect(_)
-            | NodeWork::Timer(_)
-            | NodeWork::Barrier(_)
-            | NodeWork::LockWait(_)
-            | NodeWork::Ask(_)
-            | NodeWork::HoldWait
-            | NodeWork::Verify { .. }
-            | NodeWork::Undoing(_) => None,
-        }
+        self.work()?.sequence()
     }
 
     pub fn sequence_mut(&mut self) -> Option<&mut SequenceWork> {
@@ -432,6 +420,17 @@ impl Machine {
         Ok((*until, *every))
     }
 
+    /// An `approve` that waits.
+    #[track_caller]
+    pub(super) fn open_approval(&mut self, id: NodeId) -> Checked<&mut OpenApproval> {
+        self.doing(id, Activity::Approval, |phase| {
+            let NodePhase::Body(NodeWork::Ask(open)) = phase else {
+                return None;
+            };
+            Some(&mut **open)
+        })
+    }
+
     /// The timer of the next check of a `verify`.
     #[track_caller]
     pub(super) fn verify_timer(&mut self, id: NodeId) -> Checked<&mut Option<EffectId>> {
@@ -520,7 +519,7 @@ mod tests {
             Activity::Timer => NodeWork::Timer(id),
             Activity::LockWait => NodeWork::LockWait(id),
             Activity::Locked => NodeWork::Locked(id, seq()),
-            Activity::Approval => NodeWork::Ask(id),
+            Activity::Approval => NodeWork::Ask(Box::new(OpenApproval::of(id))),
             Activity::HoldWait => NodeWork::HoldWait,
             Activity::Undoing => NodeWork::Undoing(UndoWork::default()),
             Activity::Verify => NodeWork::Verify {
@@ -610,6 +609,7 @@ mod tests {
                 message: String::from("why"),
                 node: NodePath::from("p"),
                 span: None,
+                command: None,
             },
             number: 0,
         });

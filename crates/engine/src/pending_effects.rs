@@ -37,6 +37,8 @@ pub struct ActionCall {
     pub args: Vec<Value>,
     /// Whether it must not be started a second time after a crash.
     pub once: bool,
+    /// Whether the body of the answer is a secret.
+    pub secret: bool,
 }
 
 /// A request for locks.
@@ -60,6 +62,7 @@ impl ActionCall {
             action,
             args,
             once,
+            secret,
         } = self;
         Effect::Act {
             id,
@@ -67,6 +70,7 @@ impl ActionCall {
             action,
             args,
             once,
+            secret,
         }
     }
 }
@@ -118,12 +122,14 @@ impl PendingEffects {
                 action,
                 args,
                 once,
+                secret,
             } => {
                 let call = ActionCall {
                     node,
                     action,
                     args,
                     once,
+                    secret,
                 };
                 self.actions.insert(id, call);
             }

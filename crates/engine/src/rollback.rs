@@ -14,8 +14,9 @@ use super::node::{BodyEnd, InheritedContext, NodeId, NodePhase, NodeRole, NodeWo
 use super::run_event::{DeploymentRecord, Failure, NodeKind, RunEventKind, Status};
 use super::state::Activity;
 use super::undo_list::{Undo, UndoCell, UndoCells, UndoList, UndoScope, UndoStep};
-use lockstep_base::node_path::{HandlerPart, NodePath};
+use lockstep_base::node_path::{self, HandlerPart, NodePath};
 use lockstep_base::source::Name;
+use lockstep_lang::eval::Halt;
 use lockstep_lang::ir::{FailureClass, Order, StmtKind};
 use lockstep_plan::{Locals, TreeId};
 
@@ -125,8 +126,20 @@ impl Machine {
             return self.run_always(id);
         }
         let list = std::mem::take(&mut self.node_mut(id)?.undo);
+        if self.keeps_way_back {
+            // What fails of it is still to be taken back.
+            self.node_mut(id)?.undo = list.clone();
+        }
         let list = self.completed_undos.remaining(&self.plan, list);
         if list.is_empty() {
+            return self.run_always(id);
+        }
+        if !list.has_way_back() {
+            let mut steps = Vec::new();
+            list.each_step(&mut |step| steps.push(step.clone()));
+            for step in steps.iter().rev() {
+                self.tell_no_way_back(step);
+            }
             return self.run_always(id);
         }
         let list = self.undo_under_own_lock(id, list)?;
@@ -200,19 +213,43 @@ impl Machine {
             self.undoing(id)?.locks = Some(request);
             return Ok(());
         }
-        let count = if work.parallel { work.items.len() } else { 1 };
-        let mut items = Vec::new();
-        for _ in 0..count {
-            items.extend(work.items.pop());
+        let (mut items, mut without_way_back) = (Vec::new(), Vec::new());
+        while work.parallel || items.is_empty() {
+            match work.items.pop() {
+                Some(UndoTask::Recorded(Undo::Step(step))) if !step.has_way_back => {
+                    without_way_back.push(step);
+                }
+                Some(item) => items.push(item),
+                None => break,
+            }
         }
         work.live += items.len();
-        if work.live == 0 {
+        let live = work.live;
+        for step in without_way_back {
+            self.tell_no_way_back(&step);
+        }
+        if live == 0 {
             return self.all_undone(id);
         }
         for item in items {
             self.undo(id, item)?;
         }
         Ok(())
+    }
+
+    /// A rollback passes over something that has no way back, and says why it has none.
+    fn tell_no_way_back(&mut self, step: &UndoStep) {
+        let plan = self.plan.clone();
+        let Some(reason) = &plan.tree.get(step.tree).stmt.handlers.no_undo else {
+            return;
+        };
+        let reason = match self.eval(reason, &step.locals) {
+            Ok(reason) => self.display(&reason),
+            Err(Halt::Fault(diagnostic)) => diagnostic.message,
+            Err(Halt::Unknown) => String::new(),
+        };
+        let node = step.path.clone();
+        self.emit(RunEventKind::NoWayBack { node, reason });
     }
 
     /// Whether a part of a rollback may begin: where only so many may, it takes a place or waits
@@ -286,6 +323,12 @@ impl Machine {
             },
             UndoTask::Recorded(Undo::Serial(list)) => UndoWork::of(recorded(list)),
             UndoTask::Recorded(Undo::Cells(cells)) => UndoWork::of(vec![in_waves(*cells)]),
+            // Nothing of it is taken back: what it is stays as it is.
+            UndoTask::Recorded(Undo::Scope(_, list) | Undo::Held(_, list))
+                if !list.has_way_back() =>
+            {
+                UndoWork::of(recorded(list))
+            }
             UndoTask::Recorded(Undo::Scope(scope, list)) => UndoWork {
                 passed_over: self.superseded_by(&scope.deployment, scope.at),
                 scope: Some(scope),
@@ -314,7 +357,7 @@ impl Machine {
         let (true, StmtKind::Lock { .. }) = (node.is_statement(), &stmt.kind) else {
             return Ok(list);
         };
-        let wants = vec![self.lock_demand_of(id)?];
+        let wants = self.lock_demands_of(id)?;
         Ok(list.with_body_held(node.tree, wants))
     }
 
@@ -326,7 +369,10 @@ impl Machine {
             at = node.parent;
             let held = match node.state.work() {
                 Some(NodeWork::Undoing(work)) => work.holds.iter().any(|it| &**it == name),
-                Some(NodeWork::Locked(..)) => &*self.lock_demand_of(around)?.name == name,
+                Some(NodeWork::Locked(..)) => {
+                    let demands = self.lock_demands_of(around)?;
+                    demands.iter().any(|demand| &*demand.name == name)
+                }
                 Some(
                     NodeWork::Nothing
                     | NodeWork::Seq(_)
@@ -355,17 +401,32 @@ impl Machine {
             tree,
             locals,
             path,
-            on,
+            commands,
+            has_way_back: _,
         } = step;
         let seq = self.plan.tree.get(tree).undo.clone().unwrap_or_default();
         let path = (path.handler(HandlerPart::Undo), Some(NodeKind::Undo));
         let work = NodeWork::Seq(SequenceWork::new(seq, locals));
         let part = self.add_part(parent, tree, NodeRole::UndoPart, path, work)?;
-        self.node_mut(part)?.inherited.connection = on;
+        self.node_mut(part)?.inherited.commands = commands;
         Ok(())
     }
 
-    pub(super) fn undo_part_ended(&mut self, id: NodeId, end: &BodyEnd) -> Checked<()> {
+    /// A run begins that does nothing but undo this.
+    pub(super) fn begin_going_back(&mut self, id: NodeId, list: UndoList) -> Checked<()> {
+        self.begin_work(id, NodeWork::Undoing(UndoWork::of(recorded(list))))?;
+        self.undo_next(id)
+    }
+
+    pub(super) fn undo_part_ended(
+        &mut self,
+        id: NodeId,
+        path: &NodePath,
+        end: &BodyEnd,
+    ) -> Checked<()> {
+        if let (true, Some(step)) = (end.is_bad() && is_undo(path), node_path::parent(path)) {
+            self.completed_undos.record_failure(step);
+        }
         self.rollback_failed |= end.is_bad();
         let work = self.undoing(id)?;
         work.failed |= end.is_bad();
@@ -441,6 +502,11 @@ impl Machine {
     }
 }
 
+/// Whether a node is the `undo` of the one above it.
+fn is_undo(path: &str) -> bool {
+    node_path::last(path) == HandlerPart::Undo.as_str()
+}
+
 fn recorded(list: UndoList) -> Vec<UndoTask> {
     let items = list.into_items().into_iter();
     items.map(UndoTask::Recorded).collect()
@@ -448,7 +514,12 @@ fn recorded(list: UndoList) -> Vec<UndoTask> {
 
 /// What cells did: in waves, and nested as their axes are.
 fn in_waves(cells: UndoCells) -> UndoTask {
-    let UndoCells { orders, max, cells } = cells;
+    let UndoCells {
+        orders,
+        max,
+        cells,
+        between,
+    } = cells;
     let place = match max {
         Some(_) => Place::Needed,
         None => Place::NotNeeded,
@@ -460,10 +531,16 @@ fn in_waves(cells: UndoCells) -> UndoTask {
             Some(_) | None => waves.push((cell.wave, vec![cell])),
         }
     }
-    waves.sort_by_key(|(wave, _)| *wave);
     let waves = waves.into_iter();
-    let waves = waves.map(|(_, cells)| nest(&orders, 0, place, cells));
-    let all = UndoTask::Serial(waves.collect());
+    let waves = waves.map(|(wave, cells)| ((wave, false), nest(&orders, 0, place, cells)));
+    let between = between.into_iter();
+    let between = between.map(|(wave, list)| {
+        let task = UndoTask::Cell(list, Place::NotNeeded);
+        ((wave, true), task)
+    });
+    let mut parts: Vec<_> = waves.chain(between).collect();
+    parts.sort_by_key(|(place, _)| *place);
+    let all = UndoTask::Serial(parts.into_iter().map(|(_, task)| task).collect());
     match max {
         Some(max) => UndoTask::Bounded(max, Box::new(all)),
         None => all,

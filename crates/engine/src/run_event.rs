@@ -1,8 +1,11 @@
 //! The events that a run reports: those of `run --format json`, which also feed the live tree and
 //! the ledger.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
+use super::approval::{is_one, one};
 use lockstep_base::node_path::NodePath;
 use lockstep_base::source::{Name, Span};
 use lockstep_lang::ir::FailureClass;
@@ -66,6 +69,15 @@ impl Status {
         !matches!(self, Pending | Queued | Waiting | Running | RollingBack)
     }
 
+    /// What a line of the ledger says that said `before`: a deployment that a further try does not
+    /// come to is as an earlier try has left it.
+    pub fn on_line(self, before: Self) -> Self {
+        match self {
+            Self::Skipped if before.is_final() => before,
+            _ => self,
+        }
+    }
+
     /// Whether it is an end that is good.
     pub fn is_good(self) -> bool {
         matches!(self, Self::Succeeded | Self::Ignored)
@@ -89,6 +101,20 @@ pub struct Failure {
     pub node: NodePath,
     /// Where that node stands in the source.
     pub span: Option<Span>,
+    /// What is known of the command that failed. It is the machine's own: no event says it.
+    #[serde(skip)]
+    pub command: Option<Arc<FailedCommand>>,
+}
+
+/// What is known of a command that failed.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct FailedCommand {
+    /// Its exit code, if it ended with one.
+    pub code: Option<i64>,
+    /// The end of what it wrote.
+    pub output: String,
+    /// How it was killed, in plain words, if it did not end when it was asked to.
+    pub killed: Option<String>,
 }
 
 /// What a waiting node waits for.
@@ -103,6 +129,16 @@ pub enum WaitReason {
         arrived: usize,
         /// How many must.
         expected: usize,
+    },
+    /// The run's place in a queue of runs; the node is the pipeline, which has not begun.
+    Queue {
+        /// The run's id.
+        run: Name,
+        /// The queue.
+        name: Name,
+        /// Who is before it.
+        #[serde(flatten)]
+        queue: LockQueuePosition,
     },
     /// The lock of one or more infrastructures or resources.
     Lock {
@@ -139,7 +175,38 @@ pub enum WaitReason {
         /// How long it is waited for an answer, in milliseconds, if there is a limit.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         within_ms: Option<i64>,
+        /// Who has to say yes, and who has, for an `approve`.
+        #[serde(flatten)]
+        progress: ApprovalProgress,
     },
+}
+
+/// Who has to say yes to an `approve`, and who has done so.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ApprovalProgress {
+    /// The groups who may; empty for everybody.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub by: Vec<String>,
+    /// How many people have to.
+    #[serde(default = "one", skip_serializing_if = "is_one")]
+    pub count: u32,
+    /// Whose yes does not count.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub except: Vec<String>,
+    /// Who has said yes so far.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub yes: Vec<Name>,
+}
+
+impl Default for ApprovalProgress {
+    fn default() -> Self {
+        Self {
+            by: Vec::new(),
+            count: 1,
+            except: Vec::new(),
+            yes: Vec::new(),
+        }
+    }
 }
 
 /// Who is before a node that waits for locks, as far as that is known.
@@ -239,6 +306,9 @@ pub enum RunEventKind {
         /// A few words: a command's text, a question, a log's text.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         text: Option<String>,
+        /// Where it runs, for a command that does not run on the machine of the run.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        place: Option<String>,
         /// What is deployed where, for a deployment that begins.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         deployment: Option<DeploymentRecord>,
@@ -276,6 +346,13 @@ pub enum RunEventKind {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         deployment: Option<DeploymentRecord>,
     },
+    /// A rollback has passed over something that has no way back (`undo none`).
+    NoWayBack {
+        /// The path of what is not taken back.
+        node: NodePath,
+        /// Why it has no way back.
+        reason: String,
+    },
     /// The run ends.
     RunFinished {
         /// How: succeeded, failed, rollback-failed or cancelled.
@@ -297,4 +374,7 @@ pub struct DeploymentRecord {
     pub before: Option<String>,
     /// What is there now.
     pub after: Option<String>,
+    /// Whether it changed anything, where the workflow says so (`return { changed: … }`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub changed: Option<bool>,
 }

@@ -8,7 +8,7 @@ use super::undo_list::{UndoList, UndoRank};
 use super::{EndedNode, Machine};
 use lockstep_base::node_path::{NodePath, PathPart};
 use lockstep_base::value::Value;
-use lockstep_lang::ir::{FailureClass, StmtKind};
+use lockstep_lang::ir::{Failing, FailureClass, StmtKind};
 use lockstep_plan::{Locals, MatrixAxes, PlanNode as Spot, TreeId};
 
 impl Machine {
@@ -80,7 +80,7 @@ impl Machine {
             InlineStatement::Return(Some(expr))
             | InlineStatement::Let(expr)
             | InlineStatement::Yield(expr)
-            | InlineStatement::Fail(expr)
+            | InlineStatement::Fail(Failing { message: expr, .. })
             | InlineStatement::Log(expr) => expr,
         };
         let value = match self.eval(expr, locals) {
@@ -97,8 +97,9 @@ impl Machine {
                 Ok(None)
             }
             InlineStatement::Return(_) => Ok(Some(BodySignal::Return(value))),
-            InlineStatement::Fail(_) => {
-                let mut failure = self.failure(id, FailureClass::Failed, self.display(&value))?;
+            InlineStatement::Fail(failing) => {
+                let class = failing.class.unwrap_or(FailureClass::Failed);
+                let mut failure = self.failure(id, class, self.display(&value))?;
                 failure.span = Some(stmt.span);
                 Err(PendingFailure::new(failure))
             }
@@ -126,6 +127,7 @@ impl Machine {
             node: node.clone(),
             kind,
             text,
+            place: None,
             deployment: None,
         });
         let status = Status::Succeeded;
@@ -174,8 +176,13 @@ impl Machine {
                 self.record_undo(id, UndoRank::Always, leaver.tree, leaver.undo)?;
                 self.always_ended(id, leaver.end)
             }
+            NodeRole::Watch => {
+                self.record_undo(id, UndoRank::Handler, leaver.tree, leaver.undo)?;
+                self.watch_ended(id, leaver.end)
+            }
+            NodeRole::Between => self.between_ended(id, leaver),
             NodeRole::Rollback => self.rollback_ended(id, &leaver.end),
-            NodeRole::UndoPart => self.undo_part_ended(id, &leaver.end),
+            NodeRole::UndoPart => self.undo_part_ended(id, &leaver.path, &leaver.end),
         }
     }
 
@@ -195,6 +202,11 @@ impl Machine {
         self.record_undo(id, UndoRank::Body, leaver.tree, leaver.undo)?;
         match leaver.end {
             BodyEnd::Bad(trouble) => {
+                let bind = self.plan.tree.get(leaver.tree).stmt.bind;
+                if let (Some(slot), Some(value)) = (bind, leaver.failed_with) {
+                    let seq = self.seq(id)?;
+                    seq.locals = seq.locals.bind(slot, value);
+                }
                 self.skip_rest(id)?;
                 self.body_ends(id, BodyEnd::Bad(trouble))
             }
@@ -237,6 +249,9 @@ impl Machine {
                 signal
             }
         };
+        if self.watch_looked(id)? {
+            return self.body_ends(id, BodyEnd::good());
+        }
         let now = self.now;
         let (until, every) = self.verify_times(id)?;
         let returns = !matches!(signal, BodySignal::None);
@@ -372,7 +387,7 @@ impl Machine {
         self.skip_events_left -= 1;
         let plan = self.plan.clone();
         let spot = plan.tree.get(tree);
-        let node = self.cell_path(path, tree, name);
+        let node = self.cell_path(path, tree, name, locals);
         let (kind, status) = (NodeKind::Cell, Status::Skipped);
         self.note_skip()?;
         self.emit(RunEventKind::NodeFinished {
@@ -434,8 +449,9 @@ impl Machine {
         parent: &NodePath,
         tree: TreeId,
         (values, number): (&[Value], u32),
+        locals: &Locals,
     ) -> NodePath {
         let walk = Self::walk(&self.plan, &self.run);
-        parent.child(&walk.cell_part(tree, values, number))
+        parent.child(&walk.cell_part(tree, values, number, locals))
     }
 }

@@ -1,8 +1,9 @@
 //! The properties of each kind of statement that the rules of the machine need. A new statement
 //! does not compile until each of these questions has an answer.
 
+use lockstep_base::source::Name;
 use lockstep_lang::eval::Expr;
-use lockstep_lang::ir::{HandlerVerdict, Stmt, StmtKind};
+use lockstep_lang::ir::{Failing, HandlerVerdict, Stmt, StmtKind};
 
 /// What a kind of statement is to the rules.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,6 +24,8 @@ pub(super) struct Traits {
     pub hides_values: bool,
     /// It has a value also where its failure was ignored.
     pub has_value_after_failure: bool,
+    /// People are asked, and their answers are its value.
+    pub is_approval: bool,
     /// A rollback passes it over.
     pub passed_over_in_rollback: bool,
     /// Its time limit begins with its body, not with its wait for a lock.
@@ -38,6 +41,7 @@ const PLAIN: Traits = Traits {
     takes_yields: false,
     hides_values: false,
     has_value_after_failure: false,
+    is_approval: false,
     passed_over_in_rollback: false,
     arms_timeout_later: false,
 };
@@ -76,7 +80,12 @@ pub(super) fn traits(kind: &StmtKind) -> Traits {
             is_unit: true,
             ..PLAIN
         },
-        StmtKind::Barrier { .. } | StmtKind::Approve { .. } | StmtKind::Wait(_) => Traits {
+        StmtKind::Approve { .. } => Traits {
+            is_approval: true,
+            passed_over_in_rollback: true,
+            ..PLAIN
+        },
+        StmtKind::Barrier { .. } | StmtKind::Wait(_) => Traits {
             passed_over_in_rollback: true,
             ..PLAIN
         },
@@ -100,7 +109,7 @@ pub(super) fn traits(kind: &StmtKind) -> Traits {
 pub(super) enum InlineStatement<'a> {
     Let(&'a Expr),
     Yield(&'a Expr),
-    Fail(&'a Expr),
+    Fail(&'a Failing),
     Return(Option<&'a Expr>),
     Log(&'a Expr),
     Verdict(&'a HandlerVerdict),
@@ -111,7 +120,7 @@ pub(super) fn on_the_spot(stmt: &Stmt) -> Option<InlineStatement<'_>> {
     Some(match &stmt.kind {
         StmtKind::Let(expr) => InlineStatement::Let(expr),
         StmtKind::Yield(expr) => InlineStatement::Yield(expr),
-        StmtKind::Fail(expr) => InlineStatement::Fail(expr),
+        StmtKind::Fail(failing) => InlineStatement::Fail(failing),
         StmtKind::Return(expr) => InlineStatement::Return(expr.as_ref()),
         StmtKind::Verdict(verdict) => InlineStatement::Verdict(verdict),
         StmtKind::Log(expr) if stmt.modifiers == Default::default() => InlineStatement::Log(expr),
@@ -135,15 +144,40 @@ pub(super) fn on_the_spot(stmt: &Stmt) -> Option<InlineStatement<'_>> {
     })
 }
 
-/// The infrastructure that the commands in a statement run on, where it specifies one.
-pub(super) fn place(kind: &StmtKind) -> Option<&Expr> {
-    match kind {
-        StmtKind::On { target, .. } => Some(target),
+/// What a statement gives to the commands in it.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct GivenToCommands<'a> {
+    /// Where they run: an infrastructure, or a connection.
+    pub place: Option<&'a Expr>,
+    /// Their folder.
+    pub dir: Option<&'a Expr>,
+    /// Variables of their environment.
+    pub env: &'a [(Name, Expr)],
+    /// How long they may take to end.
+    pub grace: Option<&'a Expr>,
+}
+
+/// What a statement gives to the commands in it, where it gives them something.
+pub(super) fn given(stmt: &Stmt) -> Option<GivenToCommands<'_>> {
+    let grace = stmt.modifiers.grace.as_ref();
+    match &stmt.kind {
+        StmtKind::On {
+            target, dir, env, ..
+        } => Some(GivenToCommands {
+            place: target.as_ref(),
+            dir: dir.as_ref(),
+            env,
+            grace,
+        }),
+        StmtKind::Deploy { target, .. } => Some(GivenToCommands {
+            place: Some(target),
+            grace,
+            ..GivenToCommands::default()
+        }),
         StmtKind::Block(_)
         | StmtKind::Stage { .. }
         | StmtKind::Parallel(_)
         | StmtKind::Matrix(_)
-        | StmtKind::Deploy { .. }
         | StmtKind::Step { .. }
         | StmtKind::Run(_)
         | StmtKind::Call(_)
@@ -159,6 +193,9 @@ pub(super) fn place(kind: &StmtKind) -> Option<&Expr> {
         | StmtKind::Fail(_)
         | StmtKind::Return(_)
         | StmtKind::Yield(_)
-        | StmtKind::Verdict(_) => None,
+        | StmtKind::Verdict(_) => grace.map(|grace| GivenToCommands {
+            grace: Some(grace),
+            ..GivenToCommands::default()
+        }),
     }
 }

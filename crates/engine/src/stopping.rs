@@ -1,6 +1,6 @@
-//! Why a node is to stop: its own time limit, something outside of it (a cancelled run, `fail
-//! fast`, the time limit of a block around it), or because a scope around it is certain to roll
-//! back. The first two interrupt what runs; the third only lets nothing new start.
+//! Why a node is to stop: its own time limit or its `watch`, something outside of it (a cancelled
+//! run, `fail fast`, the time limit of a block around it), or because a scope around it is certain
+//! to roll back. The first two interrupt what runs; the third only lets nothing new start.
 
 use std::sync::Arc;
 
@@ -11,14 +11,15 @@ use super::run_event::Failure;
 pub struct StopCause {
     /// The failure.
     pub failure: Failure,
-    /// Which of the run's failures it is, where it is one of its own: the end of a time limit.
+    /// Which of the run's failures it is, where it is one of its own: the end of a time limit, a
+    /// look that has failed.
     pub number: u64,
 }
 
 /// Why a node is to stop.
 #[derive(Debug, Clone)]
 pub enum StopReason {
-    /// Its own time limit has run out.
+    /// Its own time limit has run out, or a look of its `watch` has failed.
     Timeout(Arc<StopCause>),
     /// From outside: what runs in it is interrupted.
     Cancelled(Arc<StopCause>),

@@ -171,6 +171,7 @@ impl Machine {
                 orders: vec![Order::Parallel],
                 max: work.max,
                 cells,
+                between: Vec::new(),
             };
             let undo = Undo::Cells(Box::new(cells));
             node.undo.put(UndoRank::Body, node.tree, undo);

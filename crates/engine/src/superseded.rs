@@ -35,6 +35,11 @@ impl LaterDeployments {
         self.last
     }
 
+    /// All that is told from now on is later than anything that is known of another run.
+    pub fn begin_after_all(&mut self) {
+        self.last = DeployedAt::MAX / 2;
+    }
+
     fn replace(&mut self, later: Vec<LaterDeployment>, unclear: Vec<UnclearPlace>) {
         self.unclear = unclear;
         let known = std::mem::take(&mut self.later);
@@ -86,13 +91,16 @@ impl Machine {
             let help = match it.left {
                 LeftHalfDone::BrokenOff => format!("resume it by `lockstep resume {}`", it.run),
                 LeftHalfDone::Resumed => String::from("let it end"),
-                LeftHalfDone::RollbackFailed => String::from("bring it into order"),
+                LeftHalfDone::RollbackFailed => {
+                    format!("take it back by `lockstep undo {}`", it.run)
+                }
             };
             Failure {
                 class: FailureClass::Failed,
                 message: format!("{it}; {help}, or deploy with `--force`"),
                 node: node.path.clone(),
                 span: None,
+                command: None,
             }
         }))
     }
@@ -124,6 +132,7 @@ impl Machine {
             ),
             node,
             span: None,
+            command: None,
         }
     }
 

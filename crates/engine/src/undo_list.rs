@@ -5,12 +5,13 @@
 //! adds to what its earlier tries have recorded.
 
 use std::cmp::Ordering;
+use std::sync::Arc;
 
 use super::event::LockDemand;
+use super::node::CommandContext;
 use super::run_event::{DeploymentRecord, Status};
 use super::superseded::DeployedAt;
 use lockstep_base::node_path::NodePath;
-use lockstep_base::value::Value;
 use lockstep_lang::ir::Order;
 use lockstep_plan::grid::Position;
 use lockstep_plan::{Locals, TreeId};
@@ -39,8 +40,10 @@ pub struct UndoStep {
     pub locals: Locals,
     /// Its path.
     pub path: NodePath,
-    /// The connection of its commands.
-    pub on: Option<Value>,
+    /// What its commands are given.
+    pub commands: Arc<CommandContext>,
+    /// Whether there is a way back: an `undo none` only says why there is none.
+    pub has_way_back: bool,
 }
 
 /// A deployment that has ended and may still be rolled back.
@@ -65,6 +68,8 @@ pub struct UndoCells {
     pub max: Option<usize>,
     /// The cells, in source order.
     pub cells: Vec<UndoCell>,
+    /// What was done between the waves, behind which one each.
+    pub between: Vec<(usize, UndoList)>,
 }
 
 /// What one cell did.
@@ -134,6 +139,20 @@ impl UndoList {
         }
     }
 
+    /// The `undo` of a statement sees more than it did.
+    pub fn see(&mut self, rank: UndoRank, tree: TreeId, locals: &Locals) {
+        let found = self.find(rank, tree).ok();
+        let Some(entry) = found.and_then(|at| self.0.get_mut(at)) else {
+            return;
+        };
+        for undo in &mut entry.undo {
+            match undo {
+                Undo::Step(step) => step.locals = locals.clone(),
+                Undo::Serial(_) | Undo::Cells(_) | Undo::Scope(..) | Undo::Held(..) => {}
+            }
+        }
+    }
+
     fn find(&self, rank: UndoRank, tree: TreeId) -> Result<usize, usize> {
         self.0
             .binary_search_by(|entry| (entry.rank, entry.tree).cmp(&(rank, tree)))
@@ -158,6 +177,27 @@ impl UndoList {
         Self(rest)
     }
 
+    /// Whether something of it can be taken back.
+    pub fn has_way_back(&self) -> bool {
+        self.0
+            .iter()
+            .flat_map(|entry| &entry.undo)
+            .any(Undo::has_way_back)
+    }
+
+    /// Calls `see` for all its steps, in source order.
+    pub fn each_step(&self, see: &mut dyn FnMut(&UndoStep)) {
+        for undo in self.0.iter().flat_map(|entry| &entry.undo) {
+            match undo {
+                Undo::Step(step) => see(step),
+                Undo::Serial(list) | Undo::Scope(_, list) | Undo::Held(_, list) => {
+                    list.each_step(see);
+                }
+                Undo::Cells(cells) => cells.lists().for_each(|it| it.each_step(see)),
+            }
+        }
+    }
+
     /// All of it, in source order.
     pub fn into_items(self) -> Vec<Undo> {
         self.0.into_iter().flat_map(|entry| entry.undo).collect()
@@ -177,6 +217,38 @@ impl UndoList {
         Self(kept)
     }
 
+    /// The deployments in it.
+    pub fn scopes<'l>(&'l self, found: &mut Vec<&'l UndoScope>) {
+        for undo in self.0.iter().flat_map(|entry| &entry.undo) {
+            undo.scopes(found);
+        }
+    }
+
+    /// The paths of the steps in it.
+    pub fn steps(&self, found: &mut Vec<NodePath>) {
+        for undo in self.0.iter().flat_map(|entry| &entry.undo) {
+            match undo {
+                Undo::Step(step) => found.push(step.path.clone()),
+                Undo::Serial(list) | Undo::Held(_, list) | Undo::Scope(_, list) => {
+                    list.steps(found);
+                }
+                Undo::Cells(cells) => cells.cells.iter().for_each(|it| it.undo.steps(found)),
+            }
+        }
+    }
+
+    /// The same list, of which nothing takes these locks.
+    #[must_use]
+    pub fn without_held(self, is_held: &dyn Fn(&LockDemand) -> bool) -> Self {
+        let entries = self.0.into_iter().map(|entry| UndoEntry {
+            undo: (entry.undo.into_iter())
+                .map(|undo| undo.without_held(is_held))
+                .collect(),
+            ..entry
+        });
+        Self(entries.collect())
+    }
+
     /// Adds what a later try of the same body did.
     fn merge(&mut self, later: Self) {
         for entry in later.0 {
@@ -188,6 +260,51 @@ impl UndoList {
 }
 
 impl Undo {
+    fn scopes<'l>(&'l self, found: &mut Vec<&'l UndoScope>) {
+        match self {
+            Self::Step(_) => {}
+            Self::Serial(list) | Self::Held(_, list) => list.scopes(found),
+            Self::Scope(scope, list) => {
+                found.push(scope);
+                list.scopes(found);
+            }
+            Self::Cells(cells) => cells.lists().for_each(|list| list.scopes(found)),
+        }
+    }
+
+    fn without_held(self, is_held: &dyn Fn(&LockDemand) -> bool) -> Self {
+        match self {
+            Self::Step(step) => Self::Step(step),
+            Self::Serial(list) => Self::Serial(list.without_held(is_held)),
+            Self::Scope(scope, list) => Self::Scope(scope, list.without_held(is_held)),
+            Self::Held(mut wants, list) => {
+                wants.retain(|want| !is_held(want));
+                let list = list.without_held(is_held);
+                match wants.is_empty() {
+                    true => Self::Serial(list),
+                    false => Self::Held(wants, list),
+                }
+            }
+            Self::Cells(mut cells) => {
+                for cell in &mut cells.cells {
+                    cell.undo = std::mem::take(&mut cell.undo).without_held(is_held);
+                }
+                for (_, undo) in &mut cells.between {
+                    *undo = std::mem::take(undo).without_held(is_held);
+                }
+                Self::Cells(cells)
+            }
+        }
+    }
+
+    fn has_way_back(&self) -> bool {
+        match self {
+            Self::Step(step) => step.has_way_back,
+            Self::Serial(list) | Self::Scope(_, list) | Self::Held(_, list) => list.has_way_back(),
+            Self::Cells(cells) => cells.lists().any(UndoList::has_way_back),
+        }
+    }
+
     fn filtered(self, keep: &mut impl FnMut(&UndoStep) -> bool) -> Option<Self> {
         let some = |list: UndoList| (!list.is_empty()).then_some(list);
         Some(match self {
@@ -200,7 +317,11 @@ impl Undo {
                     cell.undo = std::mem::take(&mut cell.undo).filtered(keep);
                 }
                 cells.cells.retain(|cell| !cell.undo.is_empty());
-                Self::Cells(Some(cells).filter(|it| !it.cells.is_empty())?)
+                for (_, undo) in &mut cells.between {
+                    *undo = std::mem::take(undo).filtered(keep);
+                }
+                cells.between.retain(|(_, undo)| !undo.is_empty());
+                Self::Cells(Some(cells).filter(|it| it.lists().next().is_some())?)
             }
         })
     }
@@ -268,9 +389,21 @@ fn merge_into(items: &mut Vec<Undo>, later: Undo) {
 }
 
 impl UndoCells {
+    /// What the cells did, and what was done between them.
+    fn lists(&self) -> impl Iterator<Item = &UndoList> {
+        let cells = self.cells.iter().map(|cell| &cell.undo);
+        cells.chain(self.between.iter().map(|(_, undo)| undo))
+    }
+
     /// Adds what the cells of a later try did.
     fn merge(&mut self, later: Self) {
         (self.orders, self.max) = (later.orders, later.max);
+        for (wave, undo) in later.between {
+            match self.between.iter_mut().find(|(other, _)| *other == wave) {
+                Some((_, earlier)) => earlier.merge(undo),
+                None => self.between.push((wave, undo)),
+            }
+        }
         for cell in later.cells {
             let found = self.cells.binary_search_by(|it| it.place_order(&cell));
             match found {

@@ -7,6 +7,7 @@ use lockstep_base::source::Span;
 use lockstep_syntax::ast::*;
 
 /// A member of a body.
+#[derive(Clone, Copy)]
 pub(super) enum BodyMember<'a> {
     Stmt(&'a Stmt),
     Test(&'a TestStmt),
@@ -18,6 +19,8 @@ pub(super) enum BodyMember<'a> {
     Part(&'static str, &'a [FieldDecl], Span),
     /// The `deploy using` of a kind.
     Deploy(Option<&'a Use>, Span),
+    /// A program that a kind requires.
+    Requires(Option<&'a Requirement>, Span),
 }
 
 impl BodyMember<'_> {
@@ -29,7 +32,9 @@ impl BodyMember<'_> {
             BodyMember::Field(field) => field.name.span.to(field.value.span),
             BodyMember::Override(changed) => changed.span,
             BodyMember::Infrastructure(infrastructure) => infrastructure.span,
-            BodyMember::Part(_, _, span) | BodyMember::Deploy(_, span) => *span,
+            BodyMember::Part(_, _, span)
+            | BodyMember::Deploy(_, span)
+            | BodyMember::Requires(_, span) => *span,
             BodyMember::Decl(decl) => {
                 let last = decl.default.as_ref().map_or(decl.ty.span, |it| it.span);
                 decl.name.span.to(last)
@@ -40,6 +45,15 @@ impl BodyMember<'_> {
 
     fn is_field(&self) -> bool {
         matches!(self, BodyMember::Field(_) | BodyMember::Decl(_))
+    }
+
+    /// Whether it only marks text that could not be read.
+    fn is_unread(&self) -> bool {
+        match self {
+            BodyMember::Stmt(stmt) => matches!(stmt.kind, StmtKind::Error),
+            BodyMember::Test(stmt) => matches!(stmt.kind, TestKind::Error),
+            _ => false,
+        }
     }
 }
 
@@ -57,6 +71,7 @@ fn is_simple(stmt: &Stmt) -> bool {
             | StmtKind::Lock { .. }
             | StmtKind::Verify { .. }
             | StmtKind::On { .. }
+            | StmtKind::With { .. }
             | StmtKind::Error => false,
             StmtKind::Let {
                 value: LetValue::Effect(inner),
@@ -68,12 +83,13 @@ fn is_simple(stmt: &Stmt) -> bool {
             }
             | StmtKind::Deploy { .. }
             | StmtKind::Run(_)
+            | StmtKind::Transfer(_)
             | StmtKind::Call(_)
             | StmtKind::Barrier { .. }
             | StmtKind::Approve { .. }
             | StmtKind::Wait(_)
             | StmtKind::Log(_)
-            | StmtKind::Fail(_)
+            | StmtKind::Fail { .. }
             | StmtKind::Return(_)
             | StmtKind::Yield(_)
             | StmtKind::Ignore
@@ -207,10 +223,12 @@ impl Printer<'_> {
         // member that holds.
         let mut width = 0;
         let mut same = 0;
+        let read = |it: &BodyMember<'_>| !it.is_unread();
+        let members: Vec<BodyMember<'_>> = members.iter().copied().filter(read).collect();
         let ranges: Vec<(usize, usize)> = members.iter().map(BodyMember::range).collect();
         for (place, member) in members.iter().enumerate() {
             if same <= place {
-                (width, same) = self.alignment(members, place);
+                (width, same) = self.alignment(&members, place);
             }
             let (from, to) = member.range();
             if from < self.end() {
@@ -263,6 +281,7 @@ impl Printer<'_> {
             BodyMember::Decl(decl) => self.declared(&decl.name, &decl.ty, decl.default.as_ref()),
             BodyMember::Part(word, decls, span) => self.part(word, decls, *span),
             BodyMember::Deploy(using, _) => self.kind_deploy(*using),
+            BodyMember::Requires(requirement, _) => self.requires(requirement.ok_or(Unprintable)?),
         }
     }
 

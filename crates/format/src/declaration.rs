@@ -15,7 +15,7 @@ impl Printer<'_> {
                 ItemKind::Service { .. } | ItemKind::Environment(_) | ItemKind::Kind(_) => true,
                 ItemKind::Workflow { body, .. } => stays_on_line(&[body], self.text),
                 ItemKind::Pipeline { body, handlers, .. } => {
-                    let handled = handlers.iter().map(super::statement::body_of);
+                    let handled = handlers.iter().filter_map(super::statement::body_of);
                     stays_on_line(&handled.chain([body]).collect::<Vec<_>>(), self.text)
                 }
                 ItemKind::Import { .. }
@@ -25,6 +25,8 @@ impl Printer<'_> {
                 | ItemKind::Let { .. }
                 | ItemKind::Group { .. }
                 | ItemKind::Action { .. }
+                | ItemKind::Function { .. }
+                | ItemKind::Type { .. }
                 | ItemKind::Test { .. }
                 | ItemKind::Error => false,
             };
@@ -48,9 +50,9 @@ impl Printer<'_> {
                 default,
                 rule,
             } => self.input(name, ty, default.as_ref(), rule.as_ref()),
-            ItemKind::Secret { name, source } => {
+            ItemKind::Secret { name, ty, source } => {
                 self.sign("secret")?;
-                self.named_value(name, None, source)
+                self.named_value(name, ty.as_ref(), source)
             }
             ItemKind::Let { name, ty, value } => {
                 self.sign("let")?;
@@ -62,15 +64,19 @@ impl Printer<'_> {
             }
             ItemKind::Service {
                 name,
+                text,
                 kind,
                 using,
+                each,
                 fields,
             } => {
                 self.sign("service")?;
-                self.name_and_kind(name, kind)?;
-                let using: Vec<Clause<'_>> = using.iter().map(Clause::Using).collect();
+                self.name_and_kind(name, text.as_deref(), kind)?;
+                let using = using.iter().map(Clause::Using);
+                let clauses: Vec<Clause<'_>> =
+                    using.chain(each.as_deref().map(Clause::Each)).collect();
                 let fields: Vec<BodyMember<'_>> = fields.iter().map(BodyMember::Field).collect();
-                let grouped = self.clauses(&using)?;
+                let grouped = self.clauses(&clauses)?;
                 self.body(&fields, item.span.end, BraceLayout::of(grouped))
             }
             ItemKind::Environment(environment) => self.environment(environment, item.span.end),
@@ -79,11 +85,14 @@ impl Printer<'_> {
                 name,
                 params,
                 result,
+                requires,
                 body,
             } => {
                 self.sign("workflow")?;
                 self.signature(name, params, result.as_ref())?;
-                self.block(body, BraceLayout::Plain)
+                let clauses: Vec<Clause<'_>> = requires.iter().map(Clause::Requires).collect();
+                let grouped = self.clauses(&clauses)?;
+                self.block(body, BraceLayout::of(grouped))
             }
             ItemKind::Action {
                 name,
@@ -93,8 +102,28 @@ impl Printer<'_> {
                 self.sign("action")?;
                 self.signature(name, params, result.as_ref())
             }
+            ItemKind::Function {
+                name,
+                params,
+                result,
+                value,
+            } => {
+                self.sign("function")?;
+                self.signature(name, params, Some(result))?;
+                self.word("=")?;
+                self.gap(TokenGap::Space);
+                self.expr(value)
+            }
+            ItemKind::Type { name, ty } => {
+                self.sign("type")?;
+                self.name_and_type(name, None)?;
+                self.gap(TokenGap::Space);
+                self.ty(ty)
+            }
             ItemKind::Pipeline {
                 name,
+                requires,
+                queues,
                 modifiers,
                 body,
                 handlers,
@@ -102,7 +131,10 @@ impl Printer<'_> {
                 self.sign("pipeline")?;
                 self.gap(TokenGap::Space);
                 self.ident(name)?;
-                let clauses: Vec<Clause<'_>> = modifiers.iter().map(Clause::Modifier).collect();
+                let mut clauses: Vec<Clause<'_>> = modifiers.iter().map(Clause::Modifier).collect();
+                clauses.extend(requires.iter().map(Clause::Requires));
+                clauses.extend(queues.iter().map(Clause::Queue));
+                clauses.sort_by_key(Clause::place);
                 let grouped = self.clauses(&clauses)?;
                 self.block(body, BraceLayout::of(grouped))?;
                 self.handlers(handlers)
@@ -206,9 +238,18 @@ impl Printer<'_> {
     }
 
     /// `name: kind` behind a keyword.
-    pub(super) fn name_and_kind(&mut self, name: &Ident, kind: &Path) -> Printed {
+    /// `NAME: KIND`; what is made from data has a text as its name.
+    pub(super) fn name_and_kind(
+        &mut self,
+        name: &Ident,
+        text: Option<&Expr>,
+        kind: &Path,
+    ) -> Printed {
         self.gap(TokenGap::Space);
-        self.ident(name)?;
+        match text {
+            Some(text) => self.expr(text)?,
+            None => self.ident(name)?,
+        }
         self.sign(":")?;
         self.gap(TokenGap::Space);
         self.path(kind)

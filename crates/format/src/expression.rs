@@ -60,6 +60,10 @@ impl Printer<'_> {
                 self.sign(".")?;
                 self.sign("*")
             }
+            ExprKind::Maybe(inner) => {
+                self.expr(inner)?;
+                self.sign("?")
+            }
             ExprKind::Index(inner, index) => {
                 self.expr(inner)?;
                 self.index(index)
@@ -82,7 +86,7 @@ impl Printer<'_> {
                 Ok(())
             }
             ExprKind::If(..) => self.if_expr(expr),
-            ExprKind::Comprehension { .. } => self.comprehension(expr),
+            ExprKind::Comprehension(of) => self.comprehension(of),
             ExprKind::Call(callee, args) => {
                 self.expr(callee)?;
                 self.args(args)
@@ -97,6 +101,9 @@ impl Printer<'_> {
         let raw = self.text.get(literal.span.range()).unwrap_or("");
         if !literal.multiline || !raw.contains('\n') {
             return self.take(literal.span);
+        }
+        if literal.raw {
+            return self.take_lines(literal.span, false);
         }
         let on_one_line = |part: &StringPart| match part {
             StringPart::Text { .. } => true,
@@ -162,14 +169,20 @@ impl Printer<'_> {
     /// `{ key: value }`
     pub(super) fn record(&mut self, entries: &[(RecordKey, Expr)]) -> Printed {
         self.brackets(RECORD_BRACKETS, entries, |printer, (key, value)| {
-            match key {
-                RecordKey::Name(name) => printer.ident(name)?,
-                RecordKey::String(literal) => printer.string(literal)?,
-            }
-            printer.sign(":")?;
-            printer.gap(TokenGap::Space);
+            printer.key(key)?;
             printer.expr(value)
         })
+    }
+
+    /// `key: `
+    fn key(&mut self, key: &RecordKey) -> Printed {
+        match key {
+            RecordKey::Name(name) => self.ident(name)?,
+            RecordKey::String(literal) => self.string(literal)?,
+        }
+        self.sign(":")?;
+        self.gap(TokenGap::Space);
+        Ok(())
     }
 
     /// `[index]`
@@ -257,25 +270,32 @@ impl Printer<'_> {
         Ok(())
     }
 
-    fn comprehension(&mut self, expr: &Expr) -> Printed {
-        let ExprKind::Comprehension {
+    fn comprehension(&mut self, comprehension: &Comprehension) -> Printed {
+        let Comprehension {
+            key,
             body,
             var,
+            second,
             list,
             cond,
-        } = &expr.kind
-        else {
-            return Err(Unprintable);
-        };
+        } = comprehension;
         self.open(false);
-        self.opening("[")?;
+        let (open, close, gap) = match key {
+            Some(_) => ("{", "}", TokenGap::Line),
+            None => ("[", "]", TokenGap::Soft),
+        };
+        self.opening(open)?;
         self.push(LinePiece::In);
-        self.gap(TokenGap::Soft);
+        self.gap(gap);
+        if let Some(key) = key {
+            self.key(key)?;
+        }
         self.expr(body)?;
         self.gap(TokenGap::Line);
         self.sign("for")?;
         self.gap(TokenGap::Space);
         self.ident(var)?;
+        self.second(second.as_ref())?;
         self.word("in")?;
         self.gap(TokenGap::Space);
         self.expr(list)?;
@@ -287,9 +307,19 @@ impl Printer<'_> {
         }
         self.notes_before_closing();
         self.push(LinePiece::Out);
-        self.gap(TokenGap::Soft);
-        self.sign("]")?;
+        self.gap(gap);
+        self.sign(close)?;
         self.close();
+        Ok(())
+    }
+
+    /// The second of two variables.
+    pub(super) fn second(&mut self, second: Option<&Ident>) -> Printed {
+        if let Some(second) = second {
+            self.sign(",")?;
+            self.gap(TokenGap::Space);
+            self.ident(second)?;
+        }
         Ok(())
     }
 }
@@ -309,11 +339,12 @@ fn hugs(value: &Expr) -> bool {
         | ExprKind::Name(_)
         | ExprKind::Field(..)
         | ExprKind::Star(_)
+        | ExprKind::Maybe(_)
         | ExprKind::Index(..)
         | ExprKind::Unary(..)
         | ExprKind::Binary(..)
         | ExprKind::If(..)
-        | ExprKind::Comprehension { .. }
+        | ExprKind::Comprehension(_)
         | ExprKind::Call(..)
         | ExprKind::Paren(_)
         | ExprKind::Error => false,

@@ -2,6 +2,7 @@
 
 use super::body::{BodyMember, BraceLayout, one_line};
 use super::printer::{Printed, Printer, TokenGap, Unprintable};
+use super::statement::Clause;
 use lockstep_base::source::Span;
 use lockstep_syntax::ast::*;
 
@@ -32,11 +33,14 @@ impl Printer<'_> {
         let short = one_line(infrastructure.span, self.text);
         self.short_or_long(short, |printer| {
             printer.sign("infrastructure")?;
-            printer.name_and_kind(&infrastructure.name, &infrastructure.kind)?;
+            let Infrastructure { name, text, .. } = infrastructure;
+            printer.name_and_kind(name, text.as_ref(), &infrastructure.kind)?;
+            let each: Vec<Clause<'_>> = infrastructure.each.iter().map(Clause::Each).collect();
+            let grouped = printer.clauses(&each)?;
             let fields = infrastructure.fields.iter().map(BodyMember::Field);
             let overrides = infrastructure.overrides.iter().map(BodyMember::Override);
             let members = in_order(fields.chain(overrides));
-            printer.body(&members, infrastructure.span.end, BraceLayout::Plain)
+            printer.body(&members, infrastructure.span.end, BraceLayout::of(grouped))
         })
     }
 
@@ -46,6 +50,9 @@ impl Printer<'_> {
             printer.sign("override")?;
             printer.gap(TokenGap::Space);
             printer.path(&changed.service)?;
+            if let Some(index) = &changed.index {
+                printer.index(index)?;
+            }
             let fields: Vec<BodyMember<'_>> =
                 changed.fields.iter().map(BodyMember::Field).collect();
             printer.body(&fields, changed.span.end, BraceLayout::Plain)
@@ -56,12 +63,20 @@ impl Printer<'_> {
         self.sign("kind")?;
         self.gap(TokenGap::Space);
         self.ident(&kind.name)?;
+        if let Some(base) = &kind.base {
+            self.word("extends")?;
+            self.gap(TokenGap::Space);
+            self.path(base)?;
+        }
         let parts = kind.parts.iter().map(|part| {
             let own = self.text.get(part.range()).unwrap_or("");
             if own.starts_with("service") {
                 BodyMember::Part("service", within(&kind.service, *part), *part)
             } else if own.starts_with("infrastructure") {
                 BodyMember::Part("infrastructure", within(&kind.infrastructure, *part), *part)
+            } else if own.starts_with("requires") {
+                let all = kind.requires.iter();
+                BodyMember::Requires(all.clone().find(|it| it.span == *part), *part)
             } else {
                 BodyMember::Deploy(kind.deploy.as_ref(), *part)
             }

@@ -14,10 +14,18 @@ pub(super) enum Clause<'a> {
     Axis(&'a Axis),
     Where(&'a Expr),
     Using(&'a Use),
+    /// `for x in LIST if E`
+    Each(&'a Each),
     Shell(&'a Ident),
     Variables(&'a Variables),
     /// `across stage`, `across pipeline`, and where that stands.
     Across(AcrossScope, Span),
+    Requires(&'a Requirement),
+    Queue(&'a Queue),
+    /// `replacing`
+    Replacing(Span),
+    /// `mode 0600`
+    Mode(&'a FileMode),
     /// A keyword and an expression.
     Plain(&'static str, &'a Expr),
     Modifier(&'a Modifier),
@@ -25,25 +33,48 @@ pub(super) enum Clause<'a> {
 
 impl Clause<'_> {
     /// A place in it, to put clauses in order.
-    fn place(&self) -> u32 {
+    pub(super) fn place(&self) -> u32 {
         match self {
             Clause::Axis(axis) => axis.span.start,
             Clause::Where(expr) | Clause::Plain(_, expr) => expr.span.start,
             Clause::Using(using) => using.span.start,
+            Clause::Each(each) => each.span.start,
             Clause::Shell(shell) => shell.span.start,
-            Clause::Across(_, at) => at.start,
+            Clause::Across(_, at) | Clause::Replacing(at) => at.start,
+            Clause::Mode(mode) => mode.span.start,
             Clause::Modifier(modifier) => modifier.span.start,
+            Clause::Requires(requirement) => requirement.span.start,
+            Clause::Queue(queue) => queue.span.start,
             Clause::Variables(variables) => variables.span.start,
         }
     }
 }
 
-/// The block of a handler.
-pub(super) fn body_of(handler: &Handler) -> &Block {
+/// The block of a handler, where it has one.
+pub(super) fn body_of(handler: &Handler) -> Option<&Block> {
     match &handler.kind {
         HandlerKind::Undo(body)
         | HandlerKind::OnFailure { body, .. }
-        | HandlerKind::Always(body) => body,
+        | HandlerKind::Always(body)
+        | HandlerKind::Watch { body, .. } => Some(body),
+        HandlerKind::NoUndo(_) => None,
+    }
+}
+
+/// What is done between the batches of a loop.
+fn between_of(modifier: &Modifier) -> Option<&Block> {
+    match &modifier.kind {
+        ModifierKind::Batches { between, .. } => between.as_ref(),
+        ModifierKind::Timeout(_)
+        | ModifierKind::Grace(_)
+        | ModifierKind::Retry { .. }
+        | ModifierKind::Max(_)
+        | ModifierKind::Tolerate(_)
+        | ModifierKind::FailFast
+        | ModifierKind::Atomic
+        | ModifierKind::Once
+        | ModifierKind::Quiet
+        | ModifierKind::Error => None,
     }
 }
 
@@ -58,7 +89,8 @@ fn bodies(kind: &StmtKind) -> Vec<&Block> {
         | StmtKind::Step { body, .. }
         | StmtKind::Lock { body, .. }
         | StmtKind::Verify { body, .. }
-        | StmtKind::On { body, .. } => vec![body],
+        | StmtKind::On { body, .. }
+        | StmtKind::With { body, .. } => vec![body],
         StmtKind::If {
             branches,
             otherwise,
@@ -72,7 +104,8 @@ fn bodies(kind: &StmtKind) -> Vec<&Block> {
             ..
         } => {
             let mut all = bodies(&inner.kind);
-            all.extend(inner.handlers.iter().map(body_of));
+            all.extend(inner.modifiers.iter().filter_map(between_of));
+            all.extend(inner.handlers.iter().filter_map(body_of));
             all
         }
         StmtKind::Let {
@@ -81,12 +114,13 @@ fn bodies(kind: &StmtKind) -> Vec<&Block> {
         }
         | StmtKind::Deploy { .. }
         | StmtKind::Run(_)
+        | StmtKind::Transfer(_)
         | StmtKind::Call(_)
         | StmtKind::Barrier { .. }
         | StmtKind::Approve { .. }
         | StmtKind::Wait(_)
         | StmtKind::Log(_)
-        | StmtKind::Fail(_)
+        | StmtKind::Fail { .. }
         | StmtKind::Return(_)
         | StmtKind::Yield(_)
         | StmtKind::Ignore
@@ -102,7 +136,8 @@ impl Printer<'_> {
     /// A statement.
     pub(super) fn stmt(&mut self, stmt: &Stmt) -> Printed {
         let mut blocks = bodies(&stmt.kind);
-        blocks.extend(stmt.handlers.iter().map(body_of));
+        blocks.extend(stmt.modifiers.iter().filter_map(between_of));
+        blocks.extend(stmt.handlers.iter().filter_map(body_of));
         let short = stays_on_line(&blocks, self.text);
         self.short_or_long(short, |printer| printer.stmt_parts(stmt))
     }
@@ -207,6 +242,13 @@ impl Printer<'_> {
                 self.keyword_and("on", target)?;
                 return Ok(Some(body));
             }
+            StmtKind::With { on, dir, env, body } => {
+                self.sign("with")?;
+                clauses.extend(on.iter().map(|on| Clause::Plain("on", on)));
+                clauses.extend(dir.iter().map(|dir| Clause::Plain("in", dir)));
+                clauses.extend(env.iter().map(Clause::Variables));
+                return Ok(Some(body));
+            }
             simple => self.simple(simple, clauses)?,
         }
         Ok(None)
@@ -228,6 +270,7 @@ impl Printer<'_> {
                 Ok(())
             }
             StmtKind::Run(run) => self.run(run, clauses),
+            StmtKind::Transfer(transfer) => self.transfer(transfer, clauses),
             StmtKind::Call(call) => self.expr(call),
             StmtKind::Barrier { name, key, across } => {
                 self.sign("barrier")?;
@@ -236,14 +279,29 @@ impl Printer<'_> {
                 clauses.extend(across.iter().map(|(what, at)| Clause::Across(*what, *at)));
                 key.as_ref().map_or(Ok(()), |key| self.index(key))
             }
-            StmtKind::Approve { question, by } => {
+            StmtKind::Approve {
+                question,
+                by,
+                count,
+                except,
+            } => {
                 self.keyword_and("approve", question)?;
                 clauses.extend(by.iter().map(|by| Clause::Plain("by", by)));
+                clauses.extend(count.iter().map(|count| Clause::Plain("count", count)));
+                clauses.extend(except.iter().map(|who| Clause::Plain("except", who)));
                 Ok(())
             }
             StmtKind::Wait(expr) => self.keyword_and("wait", expr),
             StmtKind::Log(expr) => self.keyword_and("log", expr),
-            StmtKind::Fail(expr) => self.keyword_and("fail", expr),
+            StmtKind::Fail { message, class } => {
+                self.keyword_and("fail", message)?;
+                let Some(class) = class else {
+                    return Ok(());
+                };
+                self.word("as")?;
+                self.gap(TokenGap::Space);
+                self.ident(class)
+            }
             StmtKind::Yield(expr) => self.keyword_and("yield", expr),
             StmtKind::Retry(expr) => self.keyword_and("retry", expr),
             StmtKind::Return(Some(expr)) => self.keyword_and("return", expr),
@@ -284,6 +342,7 @@ impl Printer<'_> {
             | StmtKind::Lock { .. }
             | StmtKind::Verify { .. }
             | StmtKind::On { .. }
+            | StmtKind::With { .. }
             | StmtKind::Error => Err(Unprintable),
         }
     }
@@ -295,13 +354,30 @@ impl Printer<'_> {
     }
 
     fn run<'a>(&mut self, run: &'a Run, clauses: &mut Vec<Clause<'a>>) -> Printed {
-        self.sign("run")?;
+        self.sign(run.word())?;
         self.gap(TokenGap::Space);
         self.string(&run.command)?;
         clauses.extend(run.using.iter().map(Clause::Shell));
         clauses.extend(run.dir.iter().map(|dir| Clause::Plain("in", dir)));
         clauses.extend(run.on.iter().map(|on| Clause::Plain("on", on)));
         clauses.extend(run.env.iter().map(Clause::Variables));
+        clauses.extend(run.stdin.iter().map(|text| Clause::Plain("stdin", text)));
+        Ok(())
+    }
+
+    fn transfer<'a>(&mut self, transfer: &'a Transfer, clauses: &mut Vec<Clause<'a>>) -> Printed {
+        self.sign(transfer.direction.word())?;
+        if transfer.is_text {
+            self.word("text")?;
+        }
+        self.gap(TokenGap::Space);
+        self.expr(&transfer.source)?;
+        self.word("to")?;
+        self.gap(TokenGap::Space);
+        self.expr(&transfer.to)?;
+        clauses.extend(transfer.replacing.map(Clause::Replacing));
+        clauses.extend(transfer.mode.iter().map(Clause::Mode));
+        clauses.extend(transfer.on.iter().map(|on| Clause::Plain("on", on)));
         Ok(())
     }
 
@@ -311,9 +387,17 @@ impl Printer<'_> {
             self.gap(TokenGap::Space);
         }
         self.ident(&axis.var)?;
+        self.second(axis.second.as_ref())?;
         self.word("in")?;
         self.gap(TokenGap::Space);
-        self.expr(&axis.list)
+        self.expr(&axis.list)?;
+        match &axis.by {
+            Some(by) => {
+                self.gap(TokenGap::Space);
+                self.keyword_and("by", by)
+            }
+            None => Ok(()),
+        }
     }
 
     /// The clauses of a head. Returns whether a group was begun, which is still open.
@@ -337,6 +421,7 @@ impl Printer<'_> {
             Clause::Axis(axis) => self.axis(axis),
             Clause::Where(rule) => self.keyword_and("where", rule),
             Clause::Using(using) => self.using(using),
+            Clause::Each(each) => self.each(each),
             Clause::Shell(shell) => {
                 self.sign("using")?;
                 self.gap(TokenGap::Space);
@@ -353,8 +438,65 @@ impl Printer<'_> {
                 self.gap(TokenGap::Space);
                 self.word(what.word())
             }
+            Clause::Replacing(_) => self.sign("replacing"),
+            Clause::Mode(mode) => {
+                self.sign("mode")?;
+                self.gap(TokenGap::Space);
+                self.take(mode.span)
+            }
             Clause::Modifier(modifier) => self.modifier(modifier),
+            Clause::Requires(requirement) => self.requires(requirement),
+            Clause::Queue(queue) => self.queue(queue),
         }
+    }
+
+    /// `for x in LIST if E`, `for k, v in MAP`
+    fn each(&mut self, each: &Each) -> Printed {
+        self.sign("for")?;
+        self.gap(TokenGap::Space);
+        self.ident(&each.var)?;
+        if let Some(second) = &each.second {
+            self.sign(",")?;
+            self.gap(TokenGap::Space);
+            self.ident(second)?;
+        }
+        self.word("in")?;
+        self.gap(TokenGap::Space);
+        self.expr(&each.list)?;
+        if let Some(cond) = &each.cond {
+            self.word("if")?;
+            self.gap(TokenGap::Space);
+            self.expr(cond)?;
+        }
+        Ok(())
+    }
+
+    /// `queue "prod" keep latest`
+    fn queue(&mut self, queue: &Queue) -> Printed {
+        self.keyword_and("queue", &queue.name)?;
+        if let Some(keep) = &queue.keep {
+            self.word("keep")?;
+            self.gap(TokenGap::Space);
+            self.ident(keep)?;
+        }
+        Ok(())
+    }
+
+    /// `requires "kubectl" ">= 1.27" by "…"`
+    pub(super) fn requires(&mut self, requirement: &Requirement) -> Printed {
+        self.sign("requires")?;
+        self.gap(TokenGap::Space);
+        self.string(&requirement.program)?;
+        if let Some(version) = &requirement.version {
+            self.gap(TokenGap::Space);
+            self.string(version)?;
+        }
+        if let Some(by) = &requirement.by {
+            self.word("by")?;
+            self.gap(TokenGap::Space);
+            self.string(by)?;
+        }
+        Ok(())
     }
 
     /// `using W(args)`
@@ -371,6 +513,7 @@ impl Printer<'_> {
     fn modifier(&mut self, modifier: &Modifier) -> Printed {
         match &modifier.kind {
             ModifierKind::Timeout(limit) => self.keyword_and("timeout", limit),
+            ModifierKind::Grace(time) => self.keyword_and("grace", time),
             ModifierKind::Retry { times, every, upto } => {
                 self.keyword_and("retry", times)?;
                 if let Some(every) = every {
@@ -385,7 +528,14 @@ impl Printer<'_> {
                 Ok(())
             }
             ModifierKind::Max(count) => self.keyword_and("max", count),
-            ModifierKind::Batches(sizes) => self.keyword_and("batches", sizes),
+            ModifierKind::Batches { sizes, between } => {
+                self.keyword_and("batches", sizes)?;
+                if let Some(body) = between {
+                    self.word("between")?;
+                    self.block(body, BraceLayout::Plain)?;
+                }
+                Ok(())
+            }
             ModifierKind::Tolerate(count) => self.keyword_and("tolerate", count),
             ModifierKind::FailFast => {
                 self.sign("fail")?;
@@ -393,6 +543,7 @@ impl Printer<'_> {
             }
             ModifierKind::Atomic => self.sign("atomic"),
             ModifierKind::Once => self.sign("once"),
+            ModifierKind::Quiet => self.sign("quiet"),
             ModifierKind::Error => Err(Unprintable),
         }
     }
@@ -453,14 +604,30 @@ impl Printer<'_> {
         } else {
             BraceLayout::Plain
         };
-        self.block(body_of(first), brace)?;
+        match body_of(first) {
+            Some(body) => self.block(body, brace)?,
+            None if grouped => self.close(),
+            None => {}
+        }
         self.handlers(rest)
     }
 
     fn handler_head(&mut self, handler: &Handler) -> Printed {
         match &handler.kind {
             HandlerKind::Undo(_) => self.sign("undo"),
+            HandlerKind::NoUndo(reason) => {
+                self.sign("undo")?;
+                self.word("none")?;
+                self.gap(TokenGap::Space);
+                self.expr(reason)
+            }
             HandlerKind::Always(_) => self.sign("always"),
+            HandlerKind::Watch { every, .. } => {
+                self.sign("watch")?;
+                self.word("every")?;
+                self.gap(TokenGap::Space);
+                self.expr(every)
+            }
             HandlerKind::OnFailure { classes, .. } => {
                 self.sign("on")?;
                 self.word("failure")?;
@@ -474,6 +641,9 @@ impl Printer<'_> {
 
     fn handler(&mut self, handler: &Handler) -> Printed {
         self.handler_head(handler)?;
-        self.block(body_of(handler), BraceLayout::Plain)
+        match body_of(handler) {
+            Some(body) => self.block(body, BraceLayout::Plain),
+            None => Ok(()),
+        }
     }
 }

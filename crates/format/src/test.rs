@@ -19,6 +19,23 @@ impl Printer<'_> {
                 self.string(pattern)?;
                 self.given(then)
             }
+            TestKind::GivenDeployed {
+                service,
+                target,
+                value,
+            } => {
+                self.sign("given")?;
+                self.word("deployed")?;
+                self.sign("(")?;
+                self.expr(service)?;
+                self.sign(",")?;
+                self.gap(TokenGap::Space);
+                self.expr(target)?;
+                self.sign(")")?;
+                self.word("=")?;
+                self.gap(TokenGap::Space);
+                self.expr(value)
+            }
             TestKind::GivenNode { path, then } => {
                 self.sign("given")?;
                 self.gap(TokenGap::Space);
@@ -42,6 +59,11 @@ impl Printer<'_> {
                 self.word("before")?;
                 self.test_path(second)
             }
+            TestKind::ExpectCondition(condition) => {
+                self.sign("expect")?;
+                self.gap(TokenGap::Space);
+                self.expr(condition)
+            }
             TestKind::Error => Err(Unprintable),
         }
     }
@@ -59,6 +81,15 @@ impl Printer<'_> {
                 class.as_ref().map_or(Ok(()), |class| self.ident(class))
             }
             Given::Refused => self.word("refused"),
+            Given::Approved(by) => {
+                self.word("approved")?;
+                let Some(by) = by else {
+                    return Ok(());
+                };
+                self.word("by")?;
+                self.gap(TokenGap::Space);
+                self.expr(by)
+            }
         }
     }
 

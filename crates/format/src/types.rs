@@ -10,6 +10,11 @@ impl Printer<'_> {
     pub(super) fn ty(&mut self, ty: &TypeExpr) -> Printed {
         match &ty.kind {
             TypeKind::Name(name) => self.ident(name),
+            TypeKind::Member(space, name) => {
+                self.ident(space)?;
+                self.sign(".")?;
+                self.ident(name)
+            }
             TypeKind::Of(name, kind) => {
                 self.ident(name)?;
                 self.sign("<")?;

@@ -25,6 +25,7 @@ fn is_callable(symbol: &Symbol) -> bool {
         symbol.kind,
         SymbolKind::Workflow
             | SymbolKind::Action
+            | SymbolKind::Function
             | SymbolKind::Pipeline
             | SymbolKind::Kind
             | SymbolKind::Service
@@ -72,7 +73,10 @@ pub fn outgoing<'c>(checked: &'c CheckedFile, symbol: &Symbol) -> Vec<Call<'c>> 
         let Some(callee) = checked.declared(*declared) else {
             continue;
         };
-        if !matches!(callee.kind, SymbolKind::Workflow | SymbolKind::Action) {
+        if !matches!(
+            callee.kind,
+            SymbolKind::Workflow | SymbolKind::Action | SymbolKind::Function
+        ) {
             continue;
         }
         match found.iter_mut().find(|call| call.symbol.at == callee.at) {

@@ -223,9 +223,21 @@ impl CheckedFile {
                 };
                 fields.get(&symbol.name).map(|field| field.ty.clone())
             }
-            SymbolKind::Secret => Some(Type::Secret),
+            SymbolKind::Secret => {
+                let secrets = &self.modules().decls.secrets;
+                let at = secrets.iter().position(|it| it.name.span == symbol.at)?;
+                Some(self.secret_type(at))
+            }
             SymbolKind::Environment => Some(Type::Environment),
             _ => self.type_at(symbol.at).cloned(),
+        }
+    }
+
+    /// The type of a secret, by its place in the table.
+    pub fn secret_type(&self, at: usize) -> Type {
+        match self.modules().is_optional_secret(at as u32) {
+            true => Type::optional(Type::Secret),
+            false => Type::Secret,
         }
     }
 

@@ -57,6 +57,7 @@ pub fn colors(checked: &CheckedFile, file: FileId) -> Vec<HighlightedRange> {
     };
     let mut names: HashMap<u32, HighlightedRange> = HashMap::new();
     let mut commands = HashSet::new();
+    let mut values = HashSet::new();
     let mut marks = Vec::new();
     walk(tree, &mut |node| {
         if let SyntaxNode::Stmt(stmt) = node
@@ -65,6 +66,11 @@ pub fn colors(checked: &CheckedFile, file: FileId) -> Vec<HighlightedRange> {
             commands.extend(pieces(&run.command));
             let bash = run.using.as_ref().is_some_and(|it| &*it.name == "bash");
             marks.extend(shell_marks(&run.command, &source.text, bash));
+        }
+        if let SyntaxNode::Expr(expr) = node
+            && let ExprKind::Name(name) = &expr.kind
+        {
+            values.insert(name.span.start);
         }
         // The class by the AST has precedence over the class by the token.
         for (at, color) in of_node(node) {
@@ -75,7 +81,13 @@ pub fn colors(checked: &CheckedFile, file: FileId) -> Vec<HighlightedRange> {
     let used = checked.names().iter().filter(|(at, _)| at.file == file);
     for (at, declared) in used {
         if let Some(symbol) = checked.declared(*declared) {
-            names.insert(at.start, of_symbol(checked, *at, symbol));
+            let mut range = of_symbol(checked, *at, symbol);
+            // In a value a kind stands for its services, which are not the library's.
+            if symbol.kind == SymbolKind::Kind && values.contains(&at.start) {
+                range.color = HighlightKind::Symbol(SymbolKind::Service);
+                range.library = false;
+            }
+            names.insert(at.start, range);
         }
     }
     for symbol in checked.symbols(file) {
@@ -226,6 +238,10 @@ fn of_node(node: SyntaxNode<'_>) -> Vec<(Span, HighlightKind)> {
         },
         SyntaxNode::Type(ty) => match &ty.kind {
             TypeKind::Name(name) | TypeKind::Of(name, _) => vec![(name.span, HighlightKind::Type)],
+            TypeKind::Member(space, name) => vec![
+                (space.span, HighlightKind::Symbol(SymbolKind::Namespace)),
+                (name.span, HighlightKind::Type),
+            ],
             _ => Vec::new(),
         },
         SyntaxNode::Handler(handler) => match &handler.kind {

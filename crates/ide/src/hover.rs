@@ -163,7 +163,9 @@ fn of_builtin(at: Span, name: &str) -> Option<Hover> {
         return Some(Hover {
             at,
             code: builtin.signature(),
-            text: vec![builtin.doc.to_owned(), examples(builtin)],
+            text: std::iter::once(builtin.doc.to_owned())
+                .chain(examples(builtin))
+                .collect(),
         });
     }
     let action = BUILTIN_ACTIONS.iter().find(|action| action.name == name)?;
@@ -180,13 +182,16 @@ fn of_builtin(at: Span, name: &str) -> Option<Hover> {
     })
 }
 
-/// A function's examples as a block of code.
-pub fn examples(builtin: &Builtin) -> String {
+/// A function's examples as a block of code, where it has some.
+pub fn examples(builtin: &Builtin) -> Option<String> {
+    if builtin.examples.is_empty() {
+        return None;
+    }
     let lines = builtin.examples.iter().take(3);
     let lines: Vec<String> = lines
         .map(|(call, gives)| format!("{call}  # {gives}"))
         .collect();
-    format!("```deploy\n{}\n```", lines.join("\n"))
+    Some(format!("```deploy\n{}\n```", lines.join("\n")))
 }
 
 fn of_symbol(checked: &CheckedFile, at: Span, symbol: &Symbol) -> Hover {

@@ -8,7 +8,9 @@ pub fn own_field(name: &str) -> Option<&'static str> {
         "kind" => "The name of its kind.",
         "id" => "The field `id`, else the name.",
         "environment" => "The environment that it belongs to.",
-        "connect" => "How `run … on` reaches it: `local()`, `ssh(…)`, `container(…)`, `pod(…)`.",
+        "connect" => {
+            "How `run … on` reaches it: `local()`, `ssh(…)`, `container(…)`, `image(…)`, `pod(…)`."
+        }
         "exclusive" => "Whether a deployment to it holds its lock.",
         "services" => "The services that the stage deploys.",
         "infrastructures" => "Where the stage deploys to.",

@@ -11,11 +11,12 @@ use super::symbol::SymbolKind;
 use super::syntax_node::{SyntaxNode, walk};
 use lockstep_base::node_path::typed_ranges;
 use lockstep_base::source::{FileId, Name, Span};
-use lockstep_base::value::Type;
+use lockstep_base::value::{Type, Value};
 use lockstep_lang::ir::StmtKind;
-use lockstep_plan::{PatternStep, SourceNode, SourceNodes, written};
+use lockstep_plan::{PatternStep, SourceNode, SourceNodes, lock_name_exprs, written};
 use lockstep_syntax::ast::{
-    ExprKind, ItemKind, LetValue, Stmt, StmtKind as Form, StringLit, TestKind, TestPath, TestStmt,
+    Axis, ExprKind, ItemKind, LetValue, Stmt, StmtKind as Form, StringLit, TestKind, TestPath,
+    TestStmt,
 };
 
 /// A pattern of a test.
@@ -131,7 +132,9 @@ fn literals(stmt: &TestStmt) -> Vec<&StringLit> {
         }
         TestKind::GivenInput { .. }
         | TestKind::GivenRun { .. }
+        | TestKind::GivenDeployed { .. }
         | TestKind::Start { .. }
+        | TestKind::ExpectCondition(_)
         | TestKind::Error => Vec::new(),
     }
 }
@@ -276,12 +279,16 @@ impl PatternNames<'_> {
             (StmtKind::Barrier { name, .. }, 0) if written(name) == text => {
                 vec![(all, PatternName::Barrier(stmt.span))]
             }
-            (StmtKind::Lock { resource, .. }, _) => match resource.as_const() {
-                Some(lockstep_base::value::Value::String(name)) if written(name) == text => {
-                    vec![(all, PatternName::Lock(Name::from(&**name)))]
+            (StmtKind::Lock { resource, .. }, _) => {
+                let names = lock_name_exprs(resource);
+                let name = names.get(number).and_then(|name| name.as_const());
+                match name.and_then(Value::as_str) {
+                    Some(name) if written(name) == text => {
+                        vec![(all, PatternName::Lock(Name::from(name)))]
+                    }
+                    Some(_) | None => Vec::new(),
                 }
-                _ => Vec::new(),
-            },
+            }
             (StmtKind::Matrix(_) | StmtKind::Barrier { .. }, _) => {
                 match self.type_of_value(stmt.span, number) {
                     Some(Type::Service(_)) => self.service(text),
@@ -305,8 +312,8 @@ impl PatternNames<'_> {
             stmt = inner;
         }
         match &stmt.kind {
-            Form::Loop { axis, .. } => self.checked.type_at(axis.var.span).cloned(),
-            Form::Matrix { axes, .. } => self.checked.type_at(axes.get(number)?.var.span).cloned(),
+            Form::Loop { axis, .. } => self.type_of_names(axis),
+            Form::Matrix { axes, .. } => self.type_of_names(axes.get(number)?),
             Form::Barrier { key: Some(key), .. } => {
                 if let Some(ty) = self.checked.type_at(key.span) {
                     return Some(ty.clone());
@@ -318,6 +325,14 @@ impl PatternNames<'_> {
                 self.checked.type_of(named.symbol)
             }
             _ => None,
+        }
+    }
+
+    /// The type of what the cells of an axis are called by; nothing where `by` names them.
+    fn type_of_names(&self, axis: &Axis) -> Option<Type> {
+        match axis.by {
+            Some(_) => None,
+            None => self.checked.type_at(axis.var.span).cloned(),
         }
     }
 

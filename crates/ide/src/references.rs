@@ -58,8 +58,8 @@ pub fn named(checked: &CheckedFile, file: FileId, offset: u32) -> Option<NamedPl
 }
 
 fn named_by(stmt: &Stmt, offset: u32) -> Option<NamedPlace> {
-    let found = barrier(stmt).or_else(|| lock(stmt))?;
-    (found.at.start <= offset && offset <= found.at.end).then_some(found)
+    let mut named = barrier(stmt).into_iter().chain(locks(stmt));
+    named.find(|found| found.at.start <= offset && offset <= found.at.end)
 }
 
 fn named_by_pattern(checked: &CheckedFile, file: FileId, offset: u32) -> Option<NamedPlace> {
@@ -97,16 +97,20 @@ fn barrier(stmt: &Stmt) -> Option<NamedPlace> {
     })
 }
 
-/// The name of a lock that is written out where it is taken.
-fn lock(stmt: &Stmt) -> Option<NamedPlace> {
-    let StmtKind::Lock {
-        resource: Expr {
-            kind: ExprKind::String(literal),
-            ..
-        },
-        ..
-    } = &stmt.kind
-    else {
+/// The names of a lock that are written out where it is taken.
+fn locks(stmt: &Stmt) -> Vec<NamedPlace> {
+    let StmtKind::Lock { resource, .. } = &stmt.kind else {
+        return Vec::new();
+    };
+    let names = match &resource.kind {
+        ExprKind::List(names) => names.as_slice(),
+        _ => std::slice::from_ref(resource),
+    };
+    names.iter().filter_map(lock).collect()
+}
+
+fn lock(name: &Expr) -> Option<NamedPlace> {
+    let ExprKind::String(literal) = &name.kind else {
         return None;
     };
     let name = literal.plain().filter(|_| !literal.multiline)?;
@@ -127,7 +131,8 @@ pub(crate) fn in_statements(checked: &CheckedFile) -> Vec<NamedPlace> {
     for module in &checked.modules().files {
         walk(&module.ast, &mut |node| {
             if let SyntaxNode::Stmt(stmt) = node {
-                found.extend(barrier(stmt).or_else(|| lock(stmt)));
+                found.extend(barrier(stmt));
+                found.extend(locks(stmt));
             }
             true
         });

@@ -15,7 +15,7 @@ use lockstep_base::source::{FileId, Name, Span};
 use lockstep_base::value::Value;
 use lockstep_lang::eval::{builtins, eval};
 use lockstep_lang::ir::{Stmt, StmtKind};
-use lockstep_plan::{OtherName, SourceNodes, written};
+use lockstep_plan::{OtherName, SourceNodes, lock_name_exprs, written};
 use lockstep_syntax::ast::{ExprKind, File, ItemKind};
 use lockstep_syntax::lexer::is_word_part;
 use lockstep_syntax::words;
@@ -32,6 +32,8 @@ pub enum RenameError {
     Shipped(Name),
     /// It is a test, which is named by a text.
     Test,
+    /// Its name is made of data.
+    FromData,
     /// The new name is not made of the right letters.
     NotName(String),
     /// The new name cannot be that of a lock.
@@ -85,6 +87,7 @@ impl std::fmt::Display for RenameError {
             Self::Nothing => f.write_str("there is nothing here that can be renamed"),
             Self::Shipped(name) => write!(f, "`{name}` belongs to the shipped library"),
             Self::Test => f.write_str("a test is named by a text: change it in place"),
+            Self::FromData => f.write_str("its name is made of data: change the data, or the text"),
             Self::NotName(name) => write!(
                 f,
                 "`{name}` is not a name: a letter or `_`, then letters, digits, `_`, \
@@ -141,6 +144,16 @@ pub fn renamable(
     }
     if symbol.is_some_and(|symbol| symbol.kind == SymbolKind::Test) {
         return Err(RenameError::Test);
+    }
+    let is_text = |symbol: &Symbol| {
+        let named = matches!(
+            symbol.kind,
+            SymbolKind::Service | SymbolKind::Infrastructure
+        );
+        named && checked.text(symbol.at).starts_with('"')
+    };
+    if symbol.is_some_and(is_text) {
+        return Err(RenameError::FromData);
     }
     Ok(named)
 }
@@ -352,8 +365,15 @@ fn locks(checked: &CheckedFile) -> Vec<(Span, Name)> {
     while let Some(stmt) = open.pop() {
         if let StmtKind::Lock { resource, .. } = &stmt.kind {
             constants.prepare(resource);
-            if let Ok(Value::String(name)) = eval(resource, &constants) {
-                found.push((resource.span, Name::from(&*name)));
+            for one in lock_name_exprs(resource) {
+                match eval(one, &constants) {
+                    Ok(Value::String(name)) => found.push((one.span, Name::from(&*name))),
+                    Ok(Value::List(names)) => {
+                        let names = names.iter().filter_map(Value::as_str);
+                        found.extend(names.map(|name| (one.span, Name::from(name))));
+                    }
+                    Ok(_) | Err(_) => {}
+                }
             }
         }
         for block in stmt.blocks() {
@@ -379,8 +399,10 @@ fn clashes(
             return Err(RenameError::Taken(other.kind.word(), to.to_owned()));
         }
     }
-    if matches!(symbol.kind, SymbolKind::Workflow | SymbolKind::Action)
-        && builtins::find(to).is_some()
+    if matches!(
+        symbol.kind,
+        SymbolKind::Workflow | SymbolKind::Action | SymbolKind::Function
+    ) && builtins::find(to).is_some()
     {
         return Err(RenameError::BuiltIn(to.to_owned()));
     }

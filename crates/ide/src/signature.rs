@@ -172,7 +172,7 @@ pub fn of(checked: &CheckedFile, callee: &Expr) -> Option<Signature> {
 /// The signature of a workflow or an action; after `using` the service and the infrastructure
 /// are not among its parameters.
 pub fn of_path(checked: &CheckedFile, path: &Path, using: bool) -> Option<Signature> {
-    let wanted = [Declared::Workflow, Declared::Action];
+    let wanted = [Declared::Workflow, Declared::Action, Declared::Function];
     let decl = checked
         .modules()
         .path_of(path.name.span.file, path, &wanted)
@@ -187,6 +187,7 @@ fn of_decl(checked: &CheckedFile, decl: Decl, using: bool) -> Signature {
         ItemKind::Workflow { params, result, .. } | ItemKind::Action { params, result, .. } => {
             (params.as_slice(), result.as_ref())
         }
+        ItemKind::Function { params, result, .. } => (params.as_slice(), Some(result)),
         _ => (&[][..], None),
     };
     let params = params.iter().skip(if using { 2 } else { 0 });
@@ -261,11 +262,17 @@ fn of_action(name: &str) -> Option<Signature> {
 /// The names of the required parameters of a workflow or an action.
 pub fn required(checked: &CheckedFile, symbol: &Symbol) -> Vec<String> {
     let modules = checked.modules();
-    let sites = modules.decls.workflows.iter().chain(&modules.decls.actions);
+    let decls = &modules.decls;
+    let sites = decls.workflows.iter().chain(&decls.actions);
+    let sites = sites.chain(&decls.functions);
     let mut sites = sites.filter(|site| site.name.span == symbol.at);
     let item = sites.next().map(|site| modules.item(site));
     let params = match item.map(|item| &item.kind) {
-        Some(ItemKind::Workflow { params, .. } | ItemKind::Action { params, .. }) => params,
+        Some(
+            ItemKind::Workflow { params, .. }
+            | ItemKind::Action { params, .. }
+            | ItemKind::Function { params, .. },
+        ) => params,
         _ => return Vec::new(),
     };
     let required = params.iter().filter(|param| is_required(param));

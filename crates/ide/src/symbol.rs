@@ -21,6 +21,9 @@ pub enum SymbolKind {
     Field,
     Workflow,
     Action,
+    Function,
+    /// A type that has a name.
+    Type,
     Pipeline,
     Test,
     Parameter,
@@ -48,6 +51,8 @@ impl SymbolKind {
             Self::Field => "field",
             Self::Workflow => "workflow",
             Self::Action => "action",
+            Self::Function => "function",
+            Self::Type => "type",
             Self::Pipeline => "pipeline",
             Self::Test => "test",
             Self::Parameter => "parameter",
@@ -105,6 +110,7 @@ pub fn symbols(file: &File) -> Vec<Symbol> {
 
 fn collect(node: SyntaxNode<'_>, within: Option<usize>, found: &mut Vec<Symbol>) {
     let own = symbol(node, within);
+    found.extend(second(node, within));
     let inner = match own {
         Some(symbol) => {
             found.push(symbol);
@@ -153,9 +159,10 @@ fn symbol(node: SyntaxNode<'_>, within: Option<usize>) -> Option<Symbol> {
         }
         SyntaxNode::FieldDecl(field) => made(&field.name, SymbolKind::Field, whole, &field.doc),
         SyntaxNode::Param(param) => made(&param.name, SymbolKind::Parameter, whole, &param.doc),
+        SyntaxNode::Each(each) => made(&each.var, SymbolKind::Variable, whole, &None),
         SyntaxNode::Axis(axis) => made(&axis.var, SymbolKind::Variable, whole, &None),
         SyntaxNode::Expr(expr) => match &expr.kind {
-            ExprKind::Comprehension { var, .. } => made(var, SymbolKind::Variable, var.span, &None),
+            ExprKind::Comprehension(of) => made(&of.var, SymbolKind::Variable, of.var.span, &None),
             _ => None,
         },
         SyntaxNode::Stmt(stmt) => match &stmt.kind {
@@ -166,6 +173,28 @@ fn symbol(node: SyntaxNode<'_>, within: Option<usize>) -> Option<Symbol> {
         },
         _ => None,
     }
+}
+
+/// The second of two variables of an axis or a comprehension.
+fn second(node: SyntaxNode<'_>, within: Option<usize>) -> Option<Symbol> {
+    let second = match node {
+        SyntaxNode::Axis(axis) => axis.second.as_ref(),
+        SyntaxNode::Expr(expr) => match &expr.kind {
+            ExprKind::Comprehension(of) => of.second.as_ref(),
+            _ => None,
+        },
+        _ => None,
+    };
+    let name = second.filter(|name| !name.name.is_empty())?;
+    Some(Symbol {
+        name: name.name.clone(),
+        kind: SymbolKind::Variable,
+        at: name.span,
+        whole: name.span,
+        head: name.span,
+        doc: None,
+        within,
+    })
 }
 
 /// The name of a declaration, what it is, and where its head ends if it has a body.
@@ -188,6 +217,10 @@ fn of_item(item: &Item) -> Option<(Ident, SymbolKind, Option<u32>)> {
             (name, SymbolKind::Workflow, Some(body.span.start))
         }
         ItemKind::Action { name, .. } => (name, SymbolKind::Action, None),
+        ItemKind::Function { name, value, .. } => {
+            (name, SymbolKind::Function, Some(value.span.start))
+        }
+        ItemKind::Type { name, .. } => (name, SymbolKind::Type, None),
         ItemKind::Pipeline { name, body, .. } => {
             (name, SymbolKind::Pipeline, Some(body.span.start))
         }

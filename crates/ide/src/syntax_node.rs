@@ -2,8 +2,9 @@
 
 use lockstep_base::source::{FileId, Span};
 use lockstep_syntax::ast::{
-    Arg, Axis, Block, Expr, Field, FieldDecl, File, Handler, Ident, ImportName, Infrastructure,
-    Item, ItemKind, Modifier, Override, Param, Path, Stmt, StringLit, TestStmt, TypeExpr, Use,
+    Arg, Axis, Block, Each, Expr, Field, FieldDecl, File, Handler, Ident, ImportName,
+    Infrastructure, Item, ItemKind, Modifier, Override, Param, Path, Stmt, StringLit, TestStmt,
+    TypeExpr, Use,
 };
 use lockstep_syntax::visit::*;
 
@@ -15,6 +16,7 @@ pub enum SyntaxNode<'a> {
     Import(&'a ImportName),
     Infrastructure(&'a Infrastructure),
     Override(&'a Override),
+    Each(&'a Each),
     Field(&'a Field),
     FieldDecl(&'a FieldDecl),
     Param(&'a Param),
@@ -45,6 +47,7 @@ impl<'a> SyntaxNode<'a> {
             },
             SyntaxNode::Infrastructure(place) => place.span,
             SyntaxNode::Override(entry) => entry.span,
+            SyntaxNode::Each(each) => each.span,
             SyntaxNode::Field(field) => with(field.name.span, field.value.span),
             SyntaxNode::FieldDecl(field) => match &field.default {
                 Some(default) => with(field.name.span, default.span),
@@ -98,6 +101,7 @@ impl<'a> SyntaxNode<'a> {
             SyntaxNode::Import(node) => walk_import_name(&mut children, node),
             SyntaxNode::Infrastructure(node) => walk_infrastructure(&mut children, node),
             SyntaxNode::Override(node) => walk_override(&mut children, node),
+            SyntaxNode::Each(node) => walk_each(&mut children, node),
             SyntaxNode::Field(node) => walk_field(&mut children, node),
             SyntaxNode::FieldDecl(node) => walk_field_decl(&mut children, node),
             SyntaxNode::Param(node) => walk_param(&mut children, node),
@@ -139,6 +143,7 @@ parts! {
     visit_import_name Import ImportName;
     visit_infrastructure Infrastructure Infrastructure;
     visit_override Override Override;
+    visit_each Each Each;
     visit_field Field Field;
     visit_field_decl FieldDecl FieldDecl;
     visit_param Param Param;

@@ -82,6 +82,7 @@ impl std::error::Error for UnknownRule {}
 pub struct Config {
     levels: BTreeMap<Code, Level>,
     used: BTreeSet<Name>,
+    groups: BTreeMap<String, Vec<String>>,
 }
 
 impl Config {
@@ -95,6 +96,17 @@ impl Config {
     pub fn used_elsewhere(mut self, names: impl IntoIterator<Item = Name>) -> Self {
         self.used.extend(names);
         self
+    }
+
+    /// The same configuration where these people are in these groups.
+    pub fn with_groups(mut self, groups: BTreeMap<String, Vec<String>>) -> Self {
+        self.groups = groups;
+        self
+    }
+
+    /// The members of a group, if they are known.
+    pub(super) fn group(&self, name: &str) -> Option<&[String]> {
+        self.groups.get(name).map(Vec::as_slice)
     }
 
     /// Whether another file is known to use this declaration of the file.

@@ -147,7 +147,7 @@ impl<'a> Effects<'a> {
             .always
             .iter()
             .for_each(|it| sum.add(&self.block(it)));
-        sum.undo |= handlers.undo.is_some();
+        sum.undo |= handlers.undo.is_some() || handlers.no_undo.is_some();
         sum
     }
 
@@ -157,7 +157,7 @@ impl<'a> Effects<'a> {
         let mut sum = match &stmt.kind {
             StmtKind::Run(command) => EffectSet {
                 network: shell::network(command).map(|name| (stmt.span, name)),
-                acts: !shell::only_looks(command),
+                acts: !command.query && !shell::only_looks(command),
                 fails: true,
                 ..EffectSet::default()
             }
@@ -201,7 +201,7 @@ impl<'a> Effects<'a> {
             StmtKind::Lock { .. } => failing(Class::Deadlock),
             StmtKind::Approve { .. } => failing(Class::Approval),
             StmtKind::Verify { .. } => failing(Class::Verification),
-            StmtKind::Fail(_) => failing(Class::Failed),
+            StmtKind::Fail(said) => failing(said.class.unwrap_or(Class::Failed)),
             StmtKind::Verdict(HandlerVerdict::Ask { .. }) => failing(Class::Approval),
             StmtKind::Block(_)
             | StmtKind::Stage { .. }
@@ -225,6 +225,14 @@ impl<'a> Effects<'a> {
         for block in stmt.bodies() {
             sum.add(&self.block(block));
         }
+        let between = stmt.kind.matrix().and_then(|it| it.between.as_ref());
+        if let Some(between) = between {
+            sum.add(&self.block(&between.body));
+        }
+        if stmt.handlers.watch.is_some() {
+            sum.fails = true;
+            sum = sum.with(&[Class::Verification]);
+        }
         if stmt.modifiers.timeout.is_some() {
             sum.fails = true;
             sum = sum.with(&[Class::Timeout]);
@@ -246,7 +254,9 @@ impl<'a> Effects<'a> {
             return vec![using.workflow];
         }
         let mut found = Vec::new();
-        for (at, declared) in program.services.iter().enumerate() {
+        // What comes from data has no number yet, which no constant has.
+        let templates = program.service_templates.iter().map(|it| &it.declared);
+        for (at, declared) in program.services.iter().chain(templates).enumerate() {
             if let ExprKind::Const(Value::Service { id, .. }) = &service.kind
                 && id.0 as usize != at
             {

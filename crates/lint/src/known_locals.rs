@@ -8,6 +8,7 @@ use std::ops::ControlFlow;
 use lockstep_base::source::{FileId, Name, Span};
 use lockstep_base::value::{EnvironmentId, Value};
 use lockstep_base::world::FileError;
+use lockstep_lang::eval::builtins::MadeSort;
 use lockstep_lang::eval::{Expr, GlobalId, Halt, RunField, Scope, Slot, eval};
 use lockstep_lang::ir::{Axis, Matrix, Order};
 
@@ -167,6 +168,14 @@ impl Scope for KnownLocals<'_> {
         self.scope.field(of, name, span)
     }
 
+    fn star(&self, of: EnvironmentId) -> Result<Vec<Value>, Halt> {
+        self.scope.star(of)
+    }
+
+    fn made(&self, sort: MadeSort, template: u32) -> Result<Vec<Value>, Halt> {
+        self.scope.made(sort, template)
+    }
+
     fn infrastructures(&self, of: EnvironmentId) -> Vec<Value> {
         self.scope.infrastructures(of)
     }
@@ -183,7 +192,15 @@ impl Scope for KnownLocals<'_> {
         self.scope.env(name)
     }
 
+    fn has_secret(&self, secret: u32) -> Result<bool, Halt> {
+        self.scope.has_secret(secret)
+    }
+
     fn file(&self, from: FileId, path: &str) -> Result<Result<Name, FileError>, Halt> {
         self.scope.file(from, path)
+    }
+
+    fn deployed(&self, service: &Value, target: &Value) -> Result<Value, Halt> {
+        self.scope.deployed(service, target)
     }
 }

@@ -12,6 +12,7 @@ mod imported_names;
 mod known_locals;
 mod lock_uses;
 mod names;
+mod places;
 mod rule;
 mod rules;
 mod shell;

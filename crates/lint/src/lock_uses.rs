@@ -46,16 +46,22 @@ impl LockUses<'_> {
         {
             let walk = self.plan.walk();
             let nothing = Locals::default();
-            let name = walk.eval(resource, &nothing).ok();
+            let names = walk.lock_names(resource, &nothing).ok();
             let limit = limit.as_ref().map(|limit| walk.eval(limit, &nothing));
             let limit = match limit {
                 None => Some(1),
                 Some(Ok(Value::Int(limit))) => Some(limit),
                 Some(Ok(_) | Err(_)) => None,
             };
-            if let (Some(name), Some(limit)) = (name, limit) {
-                let name = named_lock(walk.display(&name));
-                self.take(name, limit, span);
+            if let (Some(names), Some(limit)) = (names, limit) {
+                let names: Vec<Name> = names.into_iter().map(named_lock).collect();
+                // None of them is held before the others.
+                for name in &names {
+                    self.note(name.clone(), limit, span);
+                }
+                if limit == 1 {
+                    self.held.extend(names.into_iter().map(|name| (name, span)));
+                }
             }
         } else if node.holds_locks && node.shares_locks {
             self.visit_holder(id);

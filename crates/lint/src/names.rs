@@ -25,6 +25,13 @@ impl<'a> Visit<'a> for Mentions<'_, 'a> {
         (self.see)(path.namespace.as_ref().unwrap_or(&path.name));
     }
 
+    fn visit_type_kind(&mut self, kind: &'a TypeKind) {
+        if let TypeKind::Name(name) | TypeKind::Member(name, _) = kind {
+            (self.see)(name);
+        }
+        visit::walk_type_kind(self, kind);
+    }
+
     // Its service does not count as mentioned: an overridden service may still be unused.
     fn visit_override(&mut self, node: &'a Override) {
         node.fields.iter().for_each(|field| self.visit_field(field));
@@ -65,6 +72,31 @@ pub fn of_expr<'a>(expr: &'a Expr, see: &mut dyn FnMut(&'a Ident)) {
     Mentions { see }.visit_expr(expr);
 }
 
+/// Calls `see` with every name of which an item takes all elements, or one by a text: `K.*`,
+/// `K["web"]`, `K.infrastructures`.
+pub fn gone_through<'a>(item: &'a Item, see: &mut dyn FnMut(&'a Ident)) {
+    Groups { see }.visit_item(item);
+}
+
+/// A visitor that calls `see` with every name that stands for several things.
+struct Groups<'s, 'a> {
+    see: &'s mut dyn FnMut(&'a Ident),
+}
+
+impl<'a> Visit<'a> for Groups<'_, 'a> {
+    fn visit_expr_kind(&mut self, kind: &'a ExprKind) {
+        let of = match kind {
+            ExprKind::Star(of) | ExprKind::Index(of, _) => Some(of),
+            ExprKind::Field(of, field) if &*field.name == "infrastructures" => Some(of),
+            _ => None,
+        };
+        if let Some(ExprKind::Name(name)) = of.map(|of| &of.kind) {
+            (self.see)(name);
+        }
+        visit::walk_expr_kind(self, kind);
+    }
+}
+
 /// Whether a type is that of infrastructures, environments or services, so that a caller can choose
 /// any declared one.
 pub fn chooses(ty: &TypeExpr) -> bool {
@@ -74,7 +106,7 @@ pub fn chooses(ty: &TypeExpr) -> bool {
         }
         TypeKind::List(of) | TypeKind::Optional(of) | TypeKind::Map(_, of) => chooses(of),
         TypeKind::Record(fields) => fields.iter().any(|(_, ty)| chooses(ty)),
-        TypeKind::OneOf(_) | TypeKind::Error => false,
+        TypeKind::Member(..) | TypeKind::OneOf(_) | TypeKind::Error => false,
     }
 }
 

@@ -18,13 +18,16 @@ mod idle_across;
 mod idle_modifier;
 mod idle_verify;
 mod impossible_class;
+mod local_request;
 mod lock_limits_differ;
 mod missing_undo;
+mod mutable_tag;
 mod no_cells;
 mod one_at_a_time;
 mod opposite_lock_orders;
 mod option_alone;
 mod place_in_text;
+mod raw_interpolation;
 mod repeated_element;
 mod repeated_name;
 mod retry_of_once;
@@ -35,15 +38,20 @@ mod shadowed_name;
 mod stages_take_turns;
 mod timeout_too_long;
 mod tolerates_all;
+mod too_few_approvers;
+mod transfer_in_loop;
 mod unbounded_parallel;
+mod undo_of_last_try;
 mod undocumented_input;
 mod unexplained_ignore;
 mod unreachable;
 mod unreachable_handler;
+mod unread_name;
 mod unused_declaration;
 mod unused_import;
 mod unused_input;
 mod unused_parameter;
+mod unused_place;
 mod unused_value;
 mod value_in_program;
 
@@ -79,12 +87,19 @@ pub const ALL: &[Rule] = &[
     unreachable_handler::RULE,
     tolerates_all::RULE,
     rollback_without_lock::RULE,
+    undo_of_last_try::RULE,
     hidden_pipe_failure::RULE,
     secret_shown::RULE,
     value_in_program::RULE,
     background_output::RULE,
     forgeable_output::RULE,
     option_alone::RULE,
+    raw_interpolation::RULE,
+    unread_name::RULE,
+    transfer_in_loop::RULE,
+    unused_place::RULE,
+    mutable_tag::RULE,
+    local_request::RULE,
     approval_under_lock::RULE,
     unbounded_parallel::RULE,
     timeout_too_long::RULE,
@@ -94,6 +109,7 @@ pub const ALL: &[Rule] = &[
     barrier_without_timeout::RULE,
     opposite_lock_orders::RULE,
     lock_limits_differ::RULE,
+    too_few_approvers::RULE,
     allow_without_reason::RULE,
     allow_unknown::RULE,
     allow_nothing::RULE,

@@ -20,6 +20,10 @@ pub enum BlockRole {
     Failure,
     /// The handler that always runs at the end.
     Always,
+    /// What looks while the body runs.
+    Watch,
+    /// What is done between the batches of a loop.
+    Between,
 }
 
 /// A visitor that calls `see` with the outermost blocks, each with its role.
@@ -42,11 +46,18 @@ impl<'a> Visit<'a> for Blocks<'_, 'a> {
 
     fn visit_handler_kind(&mut self, kind: &'a HandlerKind) {
         self.role = match kind {
-            HandlerKind::Undo(_) => BlockRole::Undo,
+            HandlerKind::Undo(_) | HandlerKind::NoUndo(_) => BlockRole::Undo,
             HandlerKind::OnFailure { .. } => BlockRole::Failure,
             HandlerKind::Always(_) => BlockRole::Always,
+            HandlerKind::Watch { .. } => BlockRole::Watch,
         };
         visit::walk_handler_kind(self, kind);
+    }
+
+    fn visit_modifier_kind(&mut self, kind: &'a ModifierKind) {
+        let around = std::mem::replace(&mut self.role, BlockRole::Between);
+        visit::walk_modifier_kind(self, kind);
+        self.role = around;
     }
 
     // The statement behind `let x =` has its own blocks; expressions have none.

@@ -140,7 +140,7 @@ impl AnalysisCache {
 
     /// Removes documents that are no longer open.
     pub(super) fn forget(&mut self, snapshot: &Snapshot) {
-        let is_open = |uri: &String| snapshot.documents.contains_key(uri);
+        let is_open = |uri: &String| snapshot.opened(uri).is_some();
         self.roots.retain(|uri, _| is_open(uri));
         self.memories.retain(|uri, _| is_open(uri));
         self.looks.retain(|uri, _| is_open(uri));

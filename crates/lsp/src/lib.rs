@@ -27,6 +27,7 @@ use std::io::{BufRead, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use lockstep_base::diagnostic::Diagnostic;
 use lockstep_base::world::{EnvironmentVariables, Files};
 use lockstep_lint as lint;
 
@@ -46,6 +47,36 @@ pub struct ServerEnvironment {
     pub execute: Box<dyn Fn(&FileCommand) -> CommandOutput + Send + Sync>,
     /// The lint configuration for a file.
     pub levels: Box<dyn Fn(&Path) -> lint::Config + Send + Sync>,
+    /// What may be set in the settings of a project.
+    pub settings: SettingsLanguage,
+}
+
+/// Finds the mistakes in a text.
+pub type MistakeSearch = Box<dyn Fn(&str) -> Vec<Diagnostic> + Send + Sync>;
+
+/// The settings of a project, as an editor is to know them.
+pub struct SettingsLanguage {
+    /// The name of their file.
+    pub file: &'static str,
+    /// What may be set.
+    pub keys: Vec<SettingsKey>,
+    /// The mistakes in a text.
+    pub mistakes: MistakeSearch,
+}
+
+/// Something that may be set.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SettingsKey {
+    /// Its name.
+    pub name: String,
+    /// What it is for.
+    pub doc: String,
+    /// The values that it may have, as they are written; nothing where it may have any.
+    pub values: Vec<String>,
+    /// Whether it is a table.
+    pub is_table: bool,
+    /// What may be set in it, where that is known.
+    pub inside: Vec<SettingsKey>,
 }
 
 /// Serves an editor until it sends `exit` or disconnects. Returns whether it sent `shutdown`

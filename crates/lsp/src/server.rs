@@ -268,8 +268,21 @@ impl Server {
     fn open(&mut self, params: DidOpenTextDocumentParams) {
         let new = params.text_document;
         let document = Document::new(&new.uri.0, new.version, &new.text);
+        let name = document
+            .path
+            .as_deref()
+            .and_then(std::path::Path::file_name);
+        let is_settings = name.is_some_and(|name| name == self.outside.settings.file);
+        if !is_settings && new.language_id.to_string() == "toml" {
+            // An editor that attaches by the type of a file hands on all of them.
+            return;
+        }
         self.update(|session| {
-            session.documents.insert(new.uri.0, Arc::new(document));
+            let shelf = match is_settings {
+                true => &mut session.settings,
+                false => &mut session.documents,
+            };
+            shelf.insert(new.uri.0, Arc::new(document));
         });
     }
 
@@ -277,18 +290,19 @@ impl Server {
         let version = params.text_document.version;
         let uri = params.text_document.text_document_identifier.uri.0;
         let encoding = self.session.client.encoding;
-        let Some(document) = self.session.documents.get(&uri) else {
+        let Some(document) = self.session.opened(&uri) else {
             return;
         };
         let document = document.changed(version, params.content_changes, encoding);
         self.update(|session| {
-            session.documents.insert(uri, Arc::new(document));
+            session.shelf(&uri).insert(uri, Arc::new(document));
         });
     }
 
     fn close(&mut self, params: DidCloseTextDocumentParams) {
         self.update(|session| {
-            session.documents.remove(&params.text_document.uri.0);
+            let uri = params.text_document.uri.0;
+            session.shelf(&uri).remove(&uri);
         });
     }
 

@@ -88,9 +88,24 @@ pub(super) struct Snapshot {
     pub(super) client: Arc<Client>,
     /// The open documents by URI.
     pub(super) documents: HashMap<String, Arc<Document>>,
+    /// The open settings of projects, which are no sources.
+    pub(super) settings: HashMap<String, Arc<Document>>,
 }
 
 impl Snapshot {
+    /// The documents of which one with this URI is.
+    pub(super) fn shelf(&mut self, uri: &str) -> &mut HashMap<String, Arc<Document>> {
+        match self.settings.contains_key(uri) {
+            true => &mut self.settings,
+            false => &mut self.documents,
+        }
+    }
+
+    /// An open document or settings.
+    pub(super) fn opened(&self, uri: &str) -> Option<&Arc<Document>> {
+        self.documents.get(uri).or_else(|| self.settings.get(uri))
+    }
+
     /// The open document of a file.
     pub(super) fn of_path(&self, path: &Path) -> Option<&Arc<Document>> {
         let mut documents = self.documents.values();

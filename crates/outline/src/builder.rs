@@ -14,10 +14,10 @@ use lockstep_base::node_path::{HandlerPart, NodePath};
 use lockstep_base::source::Span;
 use lockstep_base::value::{InfrastructureId, Value};
 use lockstep_lang::eval::Expr;
-use lockstep_lang::ir::{HandlerVerdict, Order, StmtKind};
+use lockstep_lang::ir::{HandlerVerdict, Order, SIGTERM_GRACE_MS, StmtKind};
 use lockstep_plan::body;
 use lockstep_plan::grid::Position;
-use lockstep_plan::{BarrierName, BodySummary, Locals, Plan, PlanWalk, stage_value};
+use lockstep_plan::{BarrierName, BodySummary, Locals, Place, Plan, PlanWalk, stage_value};
 use lockstep_plan::{PlanNode, PlanSequence, PlanTree, TreeId};
 
 /// Cells that are listed in one outline, all loops and matrices together.
@@ -54,8 +54,8 @@ pub(super) struct BarrierFrame {
 #[derive(Debug)]
 pub(super) enum StrandName {
     Named(String),
-    /// A cell.
-    Values(Vec<Value>),
+    /// A cell, and what it sees.
+    Values(Vec<Value>, Locals),
 }
 
 impl BarrierFrame {
@@ -104,6 +104,12 @@ pub(crate) struct OutlineBuilder<'a> {
     /// The infrastructures that are deployed to outside of stages.
     pub(super) loose: IndexSet<InfrastructureId>,
     pub(super) frames: Vec<BarrierFrame>,
+    /// Where commands run.
+    pub(super) place: Place,
+    /// Whether they are in a deployment to somewhere else.
+    pub(super) deploys_elsewhere: bool,
+    /// How long a command may take to end when it is asked to, in milliseconds.
+    pub(super) grace_ms: u64,
     /// Whether what is counted is an `undo`.
     pub(super) undoing: bool,
     /// How many barriers are to be passed over: those of handlers, and of branches.
@@ -114,8 +120,9 @@ pub(crate) struct OutlineBuilder<'a> {
     pub(super) turns: Vec<SerializedStages>,
     /// Whether a node is the same in every cell.
     constant: Vec<bool>,
-    /// The measures of bodies that are the same in every cell, by their first statement.
-    known: HashMap<TreeId, Measure>,
+    /// The measures of bodies that are the same in every cell, by their first statement and the
+    /// grace of their commands.
+    known: HashMap<(TreeId, u64), Measure>,
     /// Whether a node may end the body that it is in.
     leaves: Vec<bool>,
     /// Time limits that cannot be met.
@@ -141,6 +148,9 @@ impl<'a> OutlineBuilder<'a> {
             summary: BodySummary::default(),
             loose: IndexSet::new(),
             frames: Vec::new(),
+            place: Place::Here,
+            deploys_elsewhere: false,
+            grace_ms: SIGTERM_GRACE_MS.unsigned_abs(),
             undoing: false,
             muted: 0,
             meetings: Vec::new(),
@@ -158,6 +168,7 @@ impl<'a> OutlineBuilder<'a> {
         let node = tree.get(tree.root());
         let locals = Locals::default();
         let path = NodePath::from(self.plan.bound.pipeline().name.clone());
+        self.take_grace(node, &locals);
         let mut seen = self.seq(body(node), &mut locals.clone(), Some(&path));
         let handlers = self.modify(node, &locals, &mut seen.measure, Some(&path));
         if tree.holds_beyond_stages(tree.root()) {
@@ -190,7 +201,7 @@ impl<'a> OutlineBuilder<'a> {
         let constant = |id: &TreeId| self.constant[id.0 as usize];
         let first = seq.first().filter(|_| at.is_none());
         let first = first.filter(|_| seq.iter().all(constant));
-        if let Some(measure) = first.and_then(|first| self.known.get(first)) {
+        if let Some(measure) = first.and_then(|first| self.known.get(&(*first, self.grace_ms))) {
             return OutlinePart {
                 measure: measure.clone(),
                 items: Vec::new(),
@@ -209,9 +220,25 @@ impl<'a> OutlineBuilder<'a> {
             all.items.extend(seen.items);
         }
         if let Some(first) = first {
-            self.known.insert(*first, all.measure.clone());
+            self.known
+                .insert((*first, self.grace_ms), all.measure.clone());
         }
         all
+    }
+
+    /// Sets the grace of the commands in a statement. Returns that of those around it.
+    fn take_grace(&mut self, node: &PlanNode, locals: &Locals) -> u64 {
+        let own = node.stmt.modifiers.grace.as_ref();
+        let own = own.and_then(|grace| self.time(grace, locals));
+        let around = self.grace_ms;
+        self.grace_ms = own.unwrap_or(around);
+        around
+    }
+
+    /// Moves to the place of the commands in a statement that has one. Returns the one around it.
+    fn take_place(&mut self, node: &PlanNode, locals: &Locals) -> Option<Place> {
+        let own = self.walk.place(node.stmt.kind.place()?, locals);
+        Some(std::mem::replace(&mut self.place, own))
     }
 
     /// One statement; what it binds is bound in `locals`, as far as it is known.
@@ -227,9 +254,22 @@ impl<'a> OutlineBuilder<'a> {
         let is_stage = node.stmt.kind.holds_infrastructures();
         let is_apart = is_stage || node.holds_locks;
         let around = is_apart.then(|| std::mem::take(&mut self.summary));
+        let grace_around = self.take_grace(node, locals);
+        // Places are shown of what is listed only.
+        let mut place_around = at.and_then(|_| self.take_place(node, locals));
         let mut seen = self.statement(id, node, locals, at);
+        if node.stmt.kind.deploys()
+            && let Some(around) = place_around.take()
+        {
+            // Its handlers run at the place around it.
+            self.place = around;
+        }
         let path = at.map(|at| self.path(at, id, locals));
         let handlers = self.modify(node, locals, &mut seen.measure, path.as_ref());
+        self.grace_ms = grace_around;
+        if let Some(around) = place_around {
+            self.place = around;
+        }
         let mut stage = None;
         if let Some(around) = around {
             let sum = std::mem::replace(&mut self.summary, around);
@@ -262,6 +302,7 @@ impl<'a> OutlineBuilder<'a> {
         at: ListingPath<'_>,
     ) -> Vec<Item> {
         let modifiers = &node.stmt.modifiers;
+        let beside = self.beside(node, locals, measure, at);
         let timeout = modifiers.timeout.as_ref();
         if let Some((limit, span)) = timeout.and_then(|it| Some((self.time(it, locals)?, it.span)))
         {
@@ -271,7 +312,7 @@ impl<'a> OutlineBuilder<'a> {
         if modifiers.tolerate.is_some() {
             measure.shortest = MinimumTime::default();
         }
-        let mut handlers = Vec::new();
+        let mut handlers = beside;
         if let Some(undo) = &node.undo {
             // What has been counted is what happens without it, but for what it loads.
             let sum = std::mem::take(&mut self.summary);
@@ -357,7 +398,7 @@ impl<'a> OutlineBuilder<'a> {
     }
 
     /// What a handler does may be done as well.
-    fn handler(
+    pub(super) fn handler(
         &mut self,
         body: &PlanSequence,
         locals: &mut Locals,
@@ -468,12 +509,12 @@ impl<'a> OutlineBuilder<'a> {
         }
         let name = match &frame.strand {
             StrandName::Named(name) => name.clone(),
-            StrandName::Values(values) => {
+            StrandName::Values(values, locals) => {
                 let matrix = walk.tree.get(frame.block).stmt.kind.matrix();
                 let axes = matrix.map_or(&[][..], |matrix| matrix.axes.as_slice());
                 let values = values.iter().enumerate();
                 let shown: Vec<String> = values
-                    .map(|(at, value)| labels::named(&walk, axes.get(at), value))
+                    .map(|(at, value)| labels::named(&walk, axes.get(at), value, locals))
                     .collect();
                 met.within = shown.iter().take(fixed).cloned().collect();
                 shown.get(fixed..).unwrap_or_default().join("/")
@@ -491,7 +532,12 @@ impl<'a> OutlineBuilder<'a> {
 }
 
 /// The item of a handler.
-fn handler(kind: ItemKind, label: &str, seen: OutlinePart, at: ListingPath<'_>) -> Option<Item> {
+pub(super) fn handler(
+    kind: ItemKind,
+    label: &str,
+    seen: OutlinePart,
+    at: ListingPath<'_>,
+) -> Option<Item> {
     let mut item = Item {
         kind,
         label: label.to_string(),
@@ -561,7 +607,11 @@ fn is_constant(node: &PlanNode) -> bool {
     let modifiers = &node.stmt.modifiers;
     let retry = modifiers.retry.iter();
     let retry = retry.flat_map(|it| [Some(&it.times), it.every.as_ref(), it.upto.as_ref()]);
-    let mut values: Vec<&Expr> = retry.flatten().chain(&modifiers.timeout).collect();
+    let mut values: Vec<&Expr> = retry
+        .flatten()
+        .chain(&modifiers.timeout)
+        .chain(&modifiers.grace)
+        .collect();
     let simple = match &node.stmt.kind {
         StmtKind::Matrix(_)
         | StmtKind::If { .. }

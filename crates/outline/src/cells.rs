@@ -190,8 +190,13 @@ impl<'a> OutlineBuilder<'a> {
         {
             frame.position.clone_from(&place.position);
             match &mut frame.strand {
-                StrandName::Values(values) => values.clone_from(&place.values),
-                StrandName::Named(_) => frame.strand = StrandName::Values(place.values.clone()),
+                StrandName::Values(values, of) => {
+                    values.clone_from(&place.values);
+                    of.clone_from(locals);
+                }
+                StrandName::Named(_) => {
+                    frame.strand = StrandName::Values(place.values.clone(), locals.clone());
+                }
             }
         }
         let body = body(cells.node);

@@ -6,6 +6,7 @@ use serde::Serialize;
 use super::measure::Measure;
 use super::{Count, PeakConcurrency};
 use lockstep_lang::ir::Order;
+use lockstep_plan::Place;
 
 /// What a part of an outline is: a word of the language, or a part of a loop or matrix.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize)]
@@ -25,6 +26,8 @@ pub enum ItemKind {
     Deploy,
     Step,
     Run,
+    Send,
+    Fetch,
     Workflow,
     Action,
     /// A branch of an `if` that only the run decides.
@@ -35,11 +38,14 @@ pub enum ItemKind {
     Wait,
     Verify,
     On,
+    With,
     Log,
     Fail,
     Undo,
     OnFailure,
     Always,
+    Watch,
+    Between,
 }
 
 impl ItemKind {
@@ -56,6 +62,8 @@ impl ItemKind {
             Self::Deploy => "deploy",
             Self::Step => "step",
             Self::Run => "run",
+            Self::Send => "send",
+            Self::Fetch => "fetch",
             Self::Workflow => "workflow",
             Self::Action => "action",
             Self::If => "if",
@@ -65,11 +73,14 @@ impl ItemKind {
             Self::Wait => "wait",
             Self::Verify => "verify",
             Self::On => "on",
+            Self::With => "with",
             Self::Log => "log",
             Self::Fail => "fail",
             Self::Undo => "undo",
             Self::OnFailure => "on failure",
             Self::Always => "always",
+            Self::Watch => "watch",
+            Self::Between => "between",
         }
     }
 }
@@ -88,6 +99,13 @@ pub struct Item {
     /// What is deployed where, if it is a deployment.
     #[serde(flatten, skip_serializing_if = "Option::is_none")]
     pub deploy: Option<DeployTarget>,
+    /// Where a command or a deployment runs, if that is not the machine of the run; `here` for a
+    /// command on that machine in a deployment to somewhere else.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub place: Option<String>,
+    /// Whether only the run knows where; `place` is then as it is written.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub place_unknown: bool,
     /// How its items follow each other.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub order: Option<Order>,
@@ -126,6 +144,15 @@ pub struct Item {
 }
 
 impl Item {
+    /// Records where it runs.
+    pub(super) fn runs_at(&mut self, place: &Place) {
+        (self.place, self.place_unknown) = match place {
+            Place::Here => (None, false),
+            Place::Known(place) => (Some(place.clone()), false),
+            Place::Unknown(written) => (Some(written.clone()), true),
+        };
+    }
+
     /// Records what was counted of it.
     pub(super) fn measured(&mut self, measure: &Measure) {
         self.deployments = measure.deployments;

@@ -1,11 +1,12 @@
 //! Values, commands and modifiers of a plan as text, in the syntax of the language.
 
+use lockstep_base::source::Name;
 use lockstep_base::value::Value;
 use lockstep_lang::eval::Expr;
 use lockstep_lang::ir::command::{self, TextPart};
 use lockstep_lang::ir::{Axis, FailureHandler, Program};
 use lockstep_plan::PlanNode;
-use lockstep_plan::{Locals, PlanWalk};
+use lockstep_plan::{Locals, PlanWalk, connection_text};
 
 /// A value as a person would give it: a list is separated by commas.
 pub(super) fn shown(program: &Program, value: &Value) -> String {
@@ -26,10 +27,15 @@ pub(super) fn text(walk: &PlanWalk<'_>, expr: &Expr, locals: &Locals) -> String 
     }
 }
 
-/// A value of an axis. One that is no name says little without the axis' name.
-pub(super) fn named(walk: &PlanWalk<'_>, axis: Option<&Axis>, value: &Value) -> String {
-    let shown = walk.display(value);
-    match (value, axis) {
+/// What a value of an axis is called. One that is no name says little without the axis' name.
+pub(super) fn named(
+    walk: &PlanWalk<'_>,
+    axis: Option<&Axis>,
+    value: &Value,
+    locals: &Locals,
+) -> String {
+    let shown = walk.name_on_axis(axis, value, locals);
+    match (value, axis.filter(|axis| axis.by.is_none())) {
         (
             Value::Int(_)
             | Value::Float(_)
@@ -58,6 +64,25 @@ pub(super) fn parts(walk: &PlanWalk<'_>, parts: &[TextPart], locals: &Locals) ->
     parts.iter().map(part).collect()
 }
 
+/// What a block gives to its commands: a place, a folder, the names of variables.
+pub(super) fn given(
+    walk: &PlanWalk<'_>,
+    target: Option<&Expr>,
+    dir: Option<&Expr>,
+    env: &[(Name, Expr)],
+    locals: &Locals,
+) -> String {
+    let place = target.map(|target| match walk.eval(target, locals) {
+        Ok(connect @ Value::Map(_)) => connection_text(&connect),
+        _ => text(walk, target, locals),
+    });
+    let folder = dir.map(|dir| format!("in {}", text(walk, dir, locals)));
+    let names: Vec<&str> = env.iter().map(|(name, _)| &**name).collect();
+    let variables = (!names.is_empty()).then(|| format!("env {}", names.join(", ")));
+    let parts: Vec<String> = place.into_iter().chain(folder).chain(variables).collect();
+    parts.join(" ")
+}
+
 /// The modifiers and handlers of a statement.
 pub(super) fn modifiers(walk: &PlanWalk<'_>, node: &PlanNode, locals: &Locals) -> Vec<String> {
     let modifiers = &node.stmt.modifiers;
@@ -74,6 +99,7 @@ pub(super) fn modifiers(walk: &PlanWalk<'_>, node: &PlanNode, locals: &Locals) -
     say("batches", &modifiers.batches);
     say("tolerate", &modifiers.tolerate);
     say("timeout", &modifiers.timeout);
+    say("grace", &modifiers.grace);
     if let Some(retry) = &modifiers.retry {
         let said = |expr: &Expr| text(walk, expr, locals);
         let every = retry.every.as_ref().map(said);
@@ -82,10 +108,20 @@ pub(super) fn modifiers(walk: &PlanWalk<'_>, node: &PlanNode, locals: &Locals) -
         let upto = upto.map_or(String::new(), |upto| format!("..{upto}"));
         notes.push(format!("retry {}{every}{upto}", said(&retry.times)));
     }
+    let is_query = node
+        .stmt
+        .kind
+        .command()
+        .is_some_and(|command| command.query);
     for (set, word) in [
         (modifiers.fail_fast, "fail fast"),
         (modifiers.once, "once"),
+        (is_query, "query"),
+        (modifiers.quiet, "quiet"),
         (node.undo.is_some(), "undo"),
+        (node.stmt.handlers.no_undo.is_some(), "undo none"),
+        (node.between.is_some(), "between"),
+        (node.watch.is_some(), "watch"),
     ] {
         if set {
             notes.push(String::from(word));

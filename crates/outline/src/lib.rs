@@ -3,6 +3,7 @@
 
 #![cfg_attr(test, allow(clippy::disallowed_methods, clippy::disallowed_types))]
 
+mod beside;
 mod builder;
 mod cells;
 mod infeasible_timeouts;
@@ -23,7 +24,8 @@ pub(crate) use builder::{InfeasibleTimeout, OutlineBuilder};
 pub use infeasible_timeouts::infeasible_timeouts;
 use item::is_zero;
 pub use item::{DeployTarget, Item, ItemKind};
-use lockstep_lang::ir::GlobalSource;
+use lockstep_base::value::{Type, Value};
+use lockstep_lang::ir::{Global, GlobalSource};
 use lockstep_plan::Plan;
 pub use measure::Count;
 
@@ -119,6 +121,17 @@ pub struct SerializedStages {
     pub locks: Vec<String>,
 }
 
+/// Whether an input has a value: one that the pipeline does not reach may have none.
+fn is_given(global: &Global, value: &Value) -> bool {
+    match &global.source {
+        GlobalSource::Input { default, .. } => {
+            let may_be_none = matches!(global.ty, Type::Optional(_));
+            default.is_some() || may_be_none || *value != Value::None
+        }
+        GlobalSource::Let(_) => false,
+    }
+}
+
 impl Outline {
     /// The outline of a plan, with at most 60 cells of each loop or matrix.
     pub fn of(plan: &Plan) -> Self {
@@ -131,7 +144,7 @@ impl Outline {
         let program = &plan.bound.program;
         let globals = program.globals.iter().zip(&plan.bound.facts.globals);
         let inputs = globals
-            .filter(|(global, _)| matches!(global.source, GlobalSource::Input { .. }))
+            .filter(|(global, value)| is_given(global, value))
             .map(|(global, value)| Input {
                 name: global.name.to_string(),
                 value: labels::shown(program, value),
@@ -145,6 +158,9 @@ impl Outline {
             .collect();
         let pipeline = plan.bound.pipeline();
         let whole = OutlineBuilder::new(plan, cells).whole();
+        // A plan whose queue is not known is refused.
+        let queue = plan.queue().ok().flatten().map(|queue| queue.written());
+        let notes = queue.into_iter().chain(whole.root.notes).collect();
         Self {
             version: VERSION,
             pipeline: pipeline.name.to_string(),
@@ -156,7 +172,7 @@ impl Outline {
             longest_ms: whole.root.longest_ms,
             shortest_ms: whole.root.shortest_ms,
             locks: whole.root.locks,
-            notes: whole.root.notes,
+            notes,
             items: whole.root.items,
             handlers: whole.root.handlers,
             meetings: whole.meetings,

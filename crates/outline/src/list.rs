@@ -77,7 +77,8 @@ impl<'a> OutlineBuilder<'a> {
                 break;
             }
             let inner = cells.axes.bind(axis, &value, locals);
-            let label = labels::named(&self.walk, cells.axes.matrix.axes.get(axis), &value);
+            let of = cells.axes.matrix.axes.get(axis);
+            let label = labels::named(&self.walk, of, &value, &inner);
             place.position.push(index as u32);
             place.values.push(value);
             let item = if !last {
@@ -149,7 +150,7 @@ impl<'a> OutlineBuilder<'a> {
         let number = cells.numbers.get(&place.position).copied();
         let part = self
             .walk
-            .cell_part(cells.id, &place.values, number.unwrap_or(1));
+            .cell_part(cells.id, &place.values, number.unwrap_or(1), locals);
         let path = at.child(&part);
         let seen = self.seq(body(cells.node), &mut locals.clone(), Some(&path));
         let mut item = Item {
@@ -200,7 +201,8 @@ impl<'a> OutlineBuilder<'a> {
     pub(super) fn joined(&self, cells: &CellOutline<'_, 'a>, values: &[Value]) -> String {
         let values = values.iter().enumerate();
         let axes = &cells.axes.matrix.axes;
-        let values = values.map(|(at, value)| labels::named(&self.walk, axes.get(at), value));
+        let name = |(at, value)| labels::named(&self.walk, axes.get(at), value, cells.locals);
+        let values = values.map(name);
         values.collect::<Vec<_>>().join(", ")
     }
 }

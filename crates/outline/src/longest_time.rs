@@ -2,9 +2,6 @@
 //! The ways that fail count as well: tries, handlers, rollbacks, and the time that a command may
 //! need to end.
 
-/// How long a command may take to end after it was asked to: then it is killed.
-pub(super) const GRACE_MS: u64 = 10_000;
-
 /// Times in milliseconds; nothing where nothing bounds them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct LongestTime {
@@ -40,10 +37,10 @@ impl LongestTime {
         }
     }
 
-    /// A command.
-    pub(super) fn of_command() -> Self {
+    /// A command, which is killed so long after it was asked to end.
+    pub(super) fn of_command(grace_ms: u64) -> Self {
         Self {
-            stop: Some(GRACE_MS),
+            stop: Some(grace_ms),
             ..Self::unbounded()
         }
     }
@@ -101,7 +98,7 @@ pub(super) fn add(a: Option<u64>, b: Option<u64>) -> Option<u64> {
     Some(a?.saturating_add(b?))
 }
 
-fn most(a: Option<u64>, b: Option<u64>) -> Option<u64> {
+pub(super) fn most(a: Option<u64>, b: Option<u64>) -> Option<u64> {
     Some(a?.max(b?))
 }
 
@@ -171,8 +168,8 @@ mod tests {
 
     #[test]
     fn a_command_that_is_stopped_has_its_grace() {
-        let command = LongestTime::of_command();
-        assert_eq!(command.limited(500).run, Some(500 + GRACE_MS));
+        let command = LongestTime::of_command(30_000);
+        assert_eq!(command.limited(500).run, Some(30_500));
         assert_eq!(LongestTime::exactly(300).limited(500).run, Some(300));
         assert_eq!(LongestTime::unbounded().limited(500).run, Some(500));
     }

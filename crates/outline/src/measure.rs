@@ -133,6 +133,12 @@ impl Measure {
         self.others.then(&other.others);
     }
 
+    /// Something runs beside it as long as it does, and does not add to its time.
+    pub(super) fn is_watched(&mut self, other: &Self) {
+        self.commands.in_parallel(&other.commands);
+        self.others.in_parallel(&other.others);
+    }
+
     pub(super) fn width(&self) -> PeakConcurrency {
         PeakConcurrency {
             deployments: self.deploys.most(),

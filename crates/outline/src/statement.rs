@@ -11,10 +11,11 @@ use lockstep_base::node_path::PathPart;
 use lockstep_base::source::Name;
 use lockstep_base::value::Value;
 use lockstep_lang::eval::{Expr, Halt};
+use lockstep_lang::ir::command::{Form, TransferDirection};
 use lockstep_lang::ir::{Order, StmtKind};
 use lockstep_plan::body;
 use lockstep_plan::grid::Position;
-use lockstep_plan::{BarrierKey, BarrierName, BodySummary, Locals};
+use lockstep_plan::{BarrierKey, BarrierName, BodySummary, Locals, Place};
 use lockstep_plan::{PlanNode, PlanSequence, TreeId};
 
 impl<'a> OutlineBuilder<'a> {
@@ -56,8 +57,14 @@ impl<'a> OutlineBuilder<'a> {
                 let path = at.map(|at| self.path(at, id, locals));
                 let mut inside = self.walk.call(using, locals).unwrap_or_default();
                 let seen = self.seq(body(node), &mut inside, path.as_ref());
-                let label = node.label.as_deref().unwrap_or_default();
-                self.wrap(id, ItemKind::Workflow, label, locals, at, seen)
+                let name = node.label.as_deref().unwrap_or_default();
+                let workflow = self.walk.workflow(using).map_or(name, |it| &*it.name);
+                // A call that is named is called so in paths; what runs is said too.
+                let label = match using.called.as_deref() {
+                    Some(called) if called != workflow => format!("{called} = {workflow}"),
+                    Some(_) | None => name.to_string(),
+                };
+                self.wrap(id, ItemKind::Workflow, &label, locals, at, seen)
             }
             StmtKind::Lock {
                 resource, limit, ..
@@ -74,10 +81,18 @@ impl<'a> OutlineBuilder<'a> {
                 looks.run = add(during, looks.run);
                 seen
             }
-            StmtKind::On { target, .. } => {
-                let label = at.map(|_| labels::text(&self.walk, target, locals));
+            StmtKind::On {
+                target,
+                dir,
+                env,
+                with,
+                ..
+            } => {
+                let label = at
+                    .map(|_| labels::given(&self.walk, target.as_ref(), dir.as_ref(), env, locals));
                 let label = label.unwrap_or_default();
-                self.block(id, ItemKind::On, &label, locals, at)
+                let kind = if *with { ItemKind::With } else { ItemKind::On };
+                self.block(id, kind, &label, locals, at)
             }
             StmtKind::Barrier { name, key, .. } => {
                 let key = self.walk.barrier_key(key.as_ref(), locals);
@@ -129,19 +144,47 @@ impl<'a> OutlineBuilder<'a> {
         let command = Measure {
             commands: PeakLoad::of(1),
             others: PeakLoad::of(1),
-            longest: LongestTime::of_command(),
+            longest: LongestTime::of_command(self.grace_ms),
             ..Measure::default()
         };
         let (kind, label, measure) = match &node.stmt.kind {
             StmtKind::Run(run) => {
                 let label = at.map(|_| labels::parts(&self.walk, &run.text, locals));
-                (ItemKind::Run, label, command)
+                let (kind, label) = match &run.form {
+                    Form::Transfer(transfer) => {
+                        let word = transfer.direction.word();
+                        let kind = match transfer.direction {
+                            TransferDirection::Send => ItemKind::Send,
+                            TransferDirection::Fetch => ItemKind::Fetch,
+                        };
+                        let rest = |label: String| match label.strip_prefix(word) {
+                            Some(rest) => rest.trim_start().to_string(),
+                            None => label,
+                        };
+                        (kind, label.map(rest))
+                    }
+                    Form::Direct(_) | Form::Shell { .. } => (ItemKind::Run, label),
+                };
+                let mut seen = self.leaf(id, kind, label, command, locals, at);
+                if let Some(item) = seen.items.first_mut() {
+                    let own = run.on.as_ref().map(|on| self.walk.place(on, locals));
+                    item.runs_at(own.as_ref().unwrap_or(&self.place));
+                    if item.place.is_none() && self.deploys_elsewhere {
+                        item.place = Some(String::from("here"));
+                    }
+                }
+                return seen;
             }
             StmtKind::Action { .. } => {
                 let label = at.and(node.label.as_ref()).map(ToString::to_string);
                 (ItemKind::Action, label, command)
             }
-            StmtKind::Approve { question, by } => {
+            StmtKind::Approve {
+                question,
+                by,
+                count,
+                except,
+            } => {
                 let mut seen = self.leaf(
                     id,
                     ItemKind::Approve,
@@ -150,9 +193,13 @@ impl<'a> OutlineBuilder<'a> {
                     locals,
                     at,
                 );
-                if let (Some(item), Some(by)) = (seen.items.first_mut(), by) {
-                    let by = labels::text(&self.walk, by, locals);
-                    item.notes.insert(0, format!("by {by}"));
+                if let Some(item) = seen.items.first_mut() {
+                    let clauses = [("by", by), ("count", count), ("except", except)];
+                    let notes = clauses.into_iter().filter_map(|(word, value)| {
+                        let value = labels::text(&self.walk, value.as_ref()?, locals);
+                        Some(format!("{word} {value}"))
+                    });
+                    item.notes.splice(0..0, notes);
                 }
                 return seen;
             }
@@ -170,7 +217,7 @@ impl<'a> OutlineBuilder<'a> {
                 (ItemKind::Wait, said(time), measure)
             }
             StmtKind::Log(text) => (ItemKind::Log, quoted(text), instant),
-            StmtKind::Fail(text) => (ItemKind::Fail, quoted(text), instant),
+            StmtKind::Fail(failing) => (ItemKind::Fail, quoted(&failing.message), instant),
             // They do nothing that could be seen from outside, or have a body.
             StmtKind::Block(_)
             | StmtKind::Stage { .. }
@@ -354,15 +401,16 @@ impl<'a> OutlineBuilder<'a> {
         at: ListingPath<'_>,
     ) -> OutlinePart {
         let name = labels::text(&self.walk, resource, locals);
-        let known = self.walk.eval(resource, locals).is_ok();
+        let names = self.walk.lock_names(resource, locals);
         let mut seen = self.block(id, ItemKind::Lock, &name, locals, at);
         let places = limit.map_or(Some(1), |limit| self.count(limit, locals));
-        if let (true, Some(places)) = (known, places) {
+        if let (Ok(names), Some(places)) = (names, places) {
             let measure = &mut seen.measure;
-            let lock = LoadLock::Named(name);
-            let loads = [&mut measure.commands, &mut measure.others];
-            for load in loads.into_iter().chain([&mut measure.deploys]) {
-                load.hold(lock.clone(), places.max(1), 0);
+            for lock in names.iter().map(|name| LoadLock::Named(name.to_string())) {
+                let loads = [&mut measure.commands, &mut measure.others];
+                for load in loads.into_iter().chain([&mut measure.deploys]) {
+                    load.hold(lock.clone(), places.max(1), 0);
+                }
             }
         }
         if let (Some(item), Some(limit)) = (seen.items.first_mut(), limit) {
@@ -566,9 +614,19 @@ impl<'a> OutlineBuilder<'a> {
                 if self.is_exclusive(found.target) {
                     self.loose.insert(found.target);
                 }
-                self.seq(&found.body, &mut found.locals.clone(), path.as_ref())
+                let around = self.deploys_elsewhere;
+                self.deploys_elsewhere = self.place != Place::Here;
+                let seen = self.seq(&found.body, &mut found.locals.clone(), path.as_ref());
+                self.deploys_elsewhere = around;
+                seen
             }
-            Err(_) => self.unknown_deployment(node),
+            Err(_) => {
+                let named = self.walk.named_targets(node, locals).unwrap_or_default();
+                let named = named.into_iter().filter(|it| self.is_exclusive(*it));
+                let named: Vec<_> = named.collect();
+                self.loose.extend(named);
+                self.unknown_deployment(node)
+            }
         };
         let measure = &mut seen.measure;
         measure.deployments = Count::exactly(1);
@@ -588,6 +646,7 @@ impl<'a> OutlineBuilder<'a> {
         let label = format!("{service} to {target}");
         let mut seen = self.wrap(id, ItemKind::Deploy, &label, locals, at, seen);
         for item in &mut seen.items {
+            item.runs_at(&self.place);
             let mut using = None;
             match &found {
                 Ok(found) => {

@@ -6,20 +6,25 @@ use std::sync::Arc;
 
 use indexmap::IndexMap;
 
-use super::facts::{FactFinder, Facts, FieldOwner, GivenValues};
-use super::{BoundInputs, EvalScope, Locals};
+use serde::{Deserialize, Serialize};
+
+use super::facts::{FactFinder, Facts, FieldOwner, GivenValues, Outside};
+use super::from_data;
+use super::input_uses::needed_inputs;
+use super::{BoundInputs, DeployedVersion, EvalScope, Locals};
 use lockstep_base::diagnostic::suggest::{did_you_mean, or_list};
 use lockstep_base::diagnostic::{Diagnostic, codes};
 use lockstep_base::source::{Name, Span};
 use lockstep_base::value::{
-    EnvironmentId, InfrastructureId, ServiceId, Type, Value, from_json, from_text,
+    EnvironmentId, InfrastructureId, KindRef, ServiceId, Type, Value, from_json, from_text,
 };
 use lockstep_base::world::{EnvironmentVariables, Files};
-use lockstep_lang::eval::{self, Expr, GlobalId, Halt, Scope};
+use lockstep_lang::eval::{self, EmptyScope, Expr, GlobalId, Halt, Scope};
 use lockstep_lang::ir::{Global, GlobalSource, Program};
 
 /// A value as it was given: text of the command line, or data of an input file.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum InputValue {
     /// `-i name=text`
     Text(String),
@@ -38,6 +43,8 @@ pub struct RunRequest {
     pub fields: IndexMap<String, String>,
     /// Inputs that are given as expressions of the program, by a test. They have been checked.
     pub written: IndexMap<GlobalId, Expr>,
+    /// What is deployed where, for `deployed(…)`; without it, that is not known.
+    pub deployed: Option<Vec<DeployedVersion>>,
 }
 
 /// Binds a program to the request for one run.
@@ -50,22 +57,71 @@ pub fn bind(
     let mut binder = Binder {
         program,
         given: GivenValues::default(),
+        needed: HashSet::new(),
         diagnostics: Vec::new(),
     };
     let pipeline = binder.pipeline(asked.pipeline.as_deref());
-    binder.inputs(asked);
-    binder.fields(asked);
+    binder.given.deployed.clone_from(&asked.deployed);
+    let needed = pipeline.map(|pipeline| needed_inputs(program, pipeline));
+    binder.needed = needed.unwrap_or_default();
+    binder.unknown_inputs(asked);
+    let mut outside = Outside::default();
+    let mut made = None;
+    let mut held_back = Vec::new();
+    let binder = if from_data::has_templates(program) {
+        // What comes from data is known before what names it.
+        binder.inputs(asked, &|ty| !names_things(ty));
+        let finder = FactFinder::new(program, binder.given.clone(), environment, files);
+        let all = match from_data::make(program, &finder) {
+            Ok(all) => all,
+            Err(found) => {
+                binder.diagnostics.extend(found);
+                return Err(binder.diagnostics);
+            }
+        };
+        outside = finder.into_outside();
+        let mut binder = Binder {
+            program: made.insert(all.program),
+            ..binder
+        };
+        let before = binder.diagnostics.len();
+        binder.inputs(asked, &names_things);
+        binder.fields(asked);
+        if all.is_open {
+            // That a name is unknown may come of what is missing.
+            let late = binder.diagnostics.split_off(before);
+            let (missing, rest) = late
+                .into_iter()
+                .partition(|it| it.code == codes::MISSING_INPUT);
+            binder.diagnostics.extend::<Vec<_>>(missing);
+            held_back = rest;
+        }
+        Binder { program, ..binder }
+    } else {
+        binder.inputs(asked, &|_| true);
+        binder.fields(asked);
+        binder
+    };
     let Binder {
         given,
         mut diagnostics,
         ..
     } = binder;
-    let finder = FactFinder::new(program, given, environment, files);
+    if let Some(made) = &mut made {
+        let found = from_data::name_overridden(made, &given, (environment, files));
+        diagnostics.extend(found);
+    }
+    let declared = program;
+    let program = made.as_ref().unwrap_or(declared);
+    let finder = FactFinder::new(program, given, environment, files).having_read(outside);
     for (at, global) in program.globals.iter().enumerate() {
         diagnostics.extend(broken_rule(program, &finder, GlobalId(at as u32), global));
     }
     let facts = match finder.facts() {
-        Ok(facts) => facts,
+        Ok(facts) => {
+            diagnostics.extend(held_back);
+            facts
+        }
         Err(faults) => {
             diagnostics.extend(faults);
             return Err(diagnostics);
@@ -74,7 +130,7 @@ pub fn bind(
     check_groups(program, &facts, &mut diagnostics);
     match pipeline {
         Some(pipeline) if diagnostics.is_empty() => Ok(BoundInputs {
-            program: Arc::new(program.clone()),
+            program: Arc::new(made.unwrap_or_else(|| declared.clone())),
             pipeline,
             facts: Arc::new(facts),
         }),
@@ -85,6 +141,8 @@ pub fn bind(
 struct Binder<'a> {
     program: &'a Program,
     given: GivenValues,
+    /// The inputs that the pipeline can reach.
+    needed: HashSet<Name>,
     diagnostics: Vec<Diagnostic>,
 }
 
@@ -134,27 +192,18 @@ impl Binder<'_> {
             })
     }
 
-    fn inputs(&mut self, asked: &RunRequest) {
-        let inputs: Vec<(GlobalId, Name, Type, Span, bool)> = self
-            .inputs_of_program()
-            .map(|(id, input, default)| {
-                (
-                    id,
-                    input.name.clone(),
-                    input.ty.clone(),
-                    input.span,
-                    default,
-                )
-            })
-            .collect();
+    /// Reports what is given for inputs that do not exist.
+    fn unknown_inputs(&mut self, asked: &RunRequest) {
+        let inputs = self.inputs_of_program();
+        let inputs: Vec<Name> = inputs.map(|(_, input, _)| input.name.clone()).collect();
         for name in asked.inputs.keys() {
-            if inputs.iter().all(|(_, input, ..)| **input != **name) {
-                let names = inputs.iter().map(|(_, input, ..)| &**input);
+            if inputs.iter().all(|input| **input != **name) {
+                let names = inputs.iter().map(|input| &**input);
                 let help = did_you_mean(name, names).unwrap_or_else(|| {
                     if inputs.is_empty() {
                         String::from("this file declares no inputs")
                     } else {
-                        let names: Vec<&str> = inputs.iter().map(|(_, it, ..)| &**it).collect();
+                        let names: Vec<&str> = inputs.iter().map(|it| &**it).collect();
                         format!(
                             "the inputs are {}",
                             or_list(&names).replace(" or ", " and ")
@@ -166,6 +215,23 @@ impl Binder<'_> {
                 self.diagnostics.push(diagnostic.help(help));
             }
         }
+    }
+
+    /// The inputs whose types are among these.
+    fn inputs(&mut self, asked: &RunRequest, among: &dyn Fn(&Type) -> bool) {
+        let inputs: Vec<(GlobalId, Name, Type, Span, bool)> = self
+            .inputs_of_program()
+            .filter(|(_, input, _)| among(&input.ty))
+            .map(|(id, input, default)| {
+                (
+                    id,
+                    input.name.clone(),
+                    input.ty.clone(),
+                    input.span,
+                    default,
+                )
+            })
+            .collect();
         for (id, name, ty, span, has_default) in inputs {
             match asked.inputs.get(&*name) {
                 Some(raw) => match self.convert(raw, &ty) {
@@ -185,7 +251,8 @@ impl Binder<'_> {
                     let value = asked.written.get(&id).cloned();
                     self.given.written.extend(value.map(|value| (id, value)));
                 }
-                None if !has_default => self.diagnostics.push(
+                None if has_default || !self.needed.contains(&name) => {}
+                None => self.diagnostics.push(
                     Diagnostic::error(
                         codes::MISSING_INPUT,
                         span,
@@ -194,7 +261,6 @@ impl Binder<'_> {
                     .here("it has no default, so it must be given")
                     .help(format!("give it with `-i {name}=…`")),
                 ),
-                None => {}
             }
         }
     }
@@ -264,11 +330,7 @@ impl Binder<'_> {
                     not_found("service", name, names)
                 })?;
                 let found = &program.services[at];
-                check_kind(
-                    name,
-                    found.kind,
-                    kind.as_ref().map(|kind| (kind.id, &kind.name)),
-                )?;
+                self.check_kind(name, found.kind, kind.as_ref())?;
                 Ok(Value::Service {
                     id: ServiceId(at as u32),
                     at: None,
@@ -331,10 +393,18 @@ impl Binder<'_> {
             return Ok("");
         };
         if let Type::Infrastructure(kind) = ty {
-            let kind = kind.as_ref().map(|kind| (kind.id, &kind.name));
-            check_kind(&infrastructure.name, infrastructure.kind, kind)?;
+            self.check_kind(&infrastructure.name, infrastructure.kind, kind.as_ref())?;
         }
         Ok(&infrastructure.name)
+    }
+
+    fn check_kind(&self, name: &str, is: u32, wanted: Option<&KindRef>) -> Result<(), String> {
+        match wanted {
+            Some(wanted) if !self.program.is_of_kind(is, wanted.id) => {
+                Err(format!("`{name}` is not of kind `{}`", wanted.name))
+            }
+            _ => Ok(()),
+        }
     }
 
     fn place(&self, name: &str) -> Result<Vec<InfrastructureId>, String> {
@@ -364,12 +434,10 @@ impl Binder<'_> {
                     .name
                     .rsplit_once('.')
                     .map_or(&*infrastructure.name, |it| it.1);
-                let given = infrastructure
-                    .fields
-                    .get("id")
-                    .and_then(|id| id.as_const()?.as_str());
+                let id = infrastructure.fields.get("id");
+                let given = id.and_then(|id| eval::eval(id, &EmptyScope).ok());
                 // One with an id of its own is still called by its short name, too.
-                given == Some(name) || short == name
+                given.as_ref().and_then(Value::as_str) == Some(name) || short == name
             })
             .collect();
         match by_id.as_slice() {
@@ -509,6 +577,16 @@ impl Binder<'_> {
     }
 }
 
+/// Whether values of a type name services, environments or infrastructures.
+fn names_things(ty: &Type) -> bool {
+    match ty {
+        Type::Service(_) | Type::Infrastructure(_) | Type::Environment => true,
+        Type::List(of) | Type::Map(of) | Type::Optional(of) => names_things(of),
+        Type::Record(fields) => fields.values().any(names_things),
+        _ => false,
+    }
+}
+
 fn not_found<'n>(what: &str, name: &str, names: impl Iterator<Item = &'n str> + Clone) -> String {
     let near = did_you_mean(name, names.clone()).unwrap_or_else(|| {
         let names: Vec<&str> = names.collect();
@@ -519,13 +597,6 @@ fn not_found<'n>(what: &str, name: &str, names: impl Iterator<Item = &'n str> + 
         }
     });
     format!("there is no {what} `{name}`; {near}")
-}
-
-fn check_kind(name: &str, is: u32, wanted: Option<(u32, &Name)>) -> Result<(), String> {
-    match wanted {
-        Some((kind, wanted)) if kind != is => Err(format!("`{name}` is not of kind `{wanted}`")),
-        _ => Ok(()),
-    }
 }
 
 /// What is wrong with an input's value by the rule after its `where`. An input without a value
@@ -593,15 +664,23 @@ pub fn inputs(program: &Program) -> impl Iterator<Item = &Global> {
         .filter(|global| matches!(global.source, GlobalSource::Input { .. }))
 }
 
-/// The inputs that have no default and are not given.
+/// The inputs that have no default and are not given, of those that the pipeline can reach; of all
+/// pipelines where none is named.
 pub fn missing<'p>(
     program: &'p Program,
     asked: &RunRequest,
 ) -> impl Iterator<Item = &'p Global> + use<'p> {
     let given: Vec<String> = asked.inputs.keys().cloned().collect();
+    let pipelines = program.pipelines.iter();
+    let named = |name: &str| asked.pipeline.as_deref().is_none_or(|asked| asked == name);
+    let needed: HashSet<Name> = pipelines
+        .enumerate()
+        .filter(|(_, pipeline)| named(&pipeline.name))
+        .flat_map(|(at, _)| needed_inputs(program, at as u32))
+        .collect();
     inputs(program).filter(move |input| {
-        let needed = matches!(&input.source, GlobalSource::Input { default: None, .. });
-        needed && !given.iter().any(|name| **name == *input.name)
+        let is_needed = matches!(&input.source, GlobalSource::Input { default: None, .. });
+        is_needed && needed.contains(&input.name) && !given.iter().any(|name| **name == *input.name)
     })
 }
 
@@ -617,6 +696,7 @@ pub fn try_input(
     let mut binder = Binder {
         program,
         given: GivenValues::default(),
+        needed: HashSet::new(),
         diagnostics: Vec::new(),
     };
     let found = binder
@@ -631,6 +711,39 @@ pub fn try_input(
     match broken_rule(program, &finder, id, &program.globals[id.0 as usize]) {
         Some(wrong) => Err(wrong.message),
         None => Ok(()),
+    }
+}
+
+/// What is declared in a program, evaluated without a run.
+pub struct DeclaredValues<'a> {
+    finder: FactFinder<'a>,
+}
+
+impl<'a> DeclaredValues<'a> {
+    /// With inputs that are given as expressions of the program, by a test, and with what is
+    /// deployed.
+    pub fn new(
+        program: &'a Program,
+        asked: RunRequest,
+        environment: &'a dyn EnvironmentVariables,
+        files: &'a dyn Files,
+    ) -> Self {
+        let given = GivenValues {
+            written: asked.written,
+            deployed: asked.deployed,
+            ..GivenValues::default()
+        };
+        let finder = FactFinder::new(program, given, environment, files);
+        Self { finder }
+    }
+
+    /// The value of an expression; or what is wrong, which is nothing where it is only unknown.
+    pub fn eval(&self, expr: &Expr) -> Result<Value, Vec<Diagnostic>> {
+        match eval::eval(expr, &self.finder) {
+            Ok(value) => Ok(value),
+            Err(Halt::Fault(fault)) => Err(vec![*fault]),
+            Err(Halt::Unknown) => Err(self.finder.take_faults()),
+        }
     }
 }
 

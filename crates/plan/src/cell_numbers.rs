@@ -6,10 +6,11 @@ use std::hash::Hash;
 
 use lockstep_base::node_path::{PathPart, hash};
 use lockstep_base::value::Value;
+use lockstep_lang::ir::Axis;
 
 use super::grid::{Axes as _, Position};
 use super::locals::Locals;
-use super::walk::MatrixAxes;
+use super::walk::{MatrixAxes, PlanWalk};
 
 /// The numbers of the cells that are not the first with their name, by place.
 pub type CellNumbers = HashMap<Position, u32>;
@@ -24,10 +25,23 @@ impl MatrixAxes<'_> {
         self.count_names(locals, &included)
     }
 
+    /// The numbers that cells have for a retry, by place.
+    pub fn kept_numbers(&mut self, locals: &Locals) -> CellNumbers {
+        let included = self.included(locals).unwrap_or_default();
+        self.count(locals, &included, |walk, axis, value, locals| {
+            walk.kept_on_axis(axis, value, locals)
+        })
+    }
+
     /// Whether two of these elements of an axis have one name.
-    pub fn has_equal_names(&self, values: &[Value]) -> bool {
+    pub fn has_equal_names(&self, axis: usize, values: &[Value], locals: &Locals) -> bool {
+        let axis = self.matrix.axes.get(axis).filter(|axis| axis.by.is_some());
         match values {
             [] | [_] => false,
+            [_, ..] if axis.is_some() => {
+                let name = |value: &Value| Some(self.walk.name_on_axis(axis, value, locals));
+                has_twice(values, name) == Some(true)
+            }
             [Value::Int(first), rest @ ..] => {
                 // Most lists of numbers are ranges.
                 let mut last = *first;
@@ -70,7 +84,7 @@ impl MatrixAxes<'_> {
             return false;
         };
         let is_last = axis + 1 >= self.matrix.axes.len();
-        self.has_equal_names(&values)
+        self.has_equal_names(axis, &values, locals)
             || !is_last
                 && values.iter().any(|value| {
                     let inner = self.bind(axis, value, locals);
@@ -80,11 +94,24 @@ impl MatrixAxes<'_> {
 
     /// Counts all cells by their names.
     pub fn count_names(&mut self, locals: &Locals, included: &[Vec<Value>]) -> CellNumbers {
-        let mut names = NameCounts::default();
+        self.count(locals, included, |walk, axis, value, locals| {
+            walk.name_on_axis(Some(axis), value, locals)
+        })
+    }
+
+    fn count(&mut self, locals: &Locals, included: &[Vec<Value>], name: AxisName) -> CellNumbers {
+        let mut names = NameCounts {
+            name,
+            seen: HashMap::new(),
+            numbers: CellNumbers::default(),
+        };
         self.count_level(locals, &mut Position::new(), &mut Vec::new(), &mut names);
         let first = self.values(0, locals).map_or(0, |values| values.len());
         for (at, values) in included.iter().enumerate() {
-            let values: Vec<String> = values.iter().map(|it| self.walk.display(it)).collect();
+            let axes = self.matrix.axes.iter().zip(values);
+            let values: Vec<String> = axes
+                .map(|(axis, it)| name(&self.walk, axis, it, locals))
+                .collect();
             names.count(&vec![(first + at) as u32], &values);
         }
         names.numbers
@@ -104,10 +131,13 @@ impl MatrixAxes<'_> {
             }
             return;
         }
+        let Some(of) = self.matrix.axes.get(axis) else {
+            return;
+        };
         for (at, value) in self.values(axis, locals).into_iter().flatten().enumerate() {
             let inner = self.bind(axis, &value, locals);
             position.push(at as u32);
-            values.push(self.walk.display(&value));
+            values.push((names.name)(&self.walk, of, &value, locals));
             self.count_level(&inner, position, values, names);
             position.pop();
             values.pop();
@@ -115,9 +145,13 @@ impl MatrixAxes<'_> {
     }
 }
 
+/// What the cells with a value of an axis are called.
+type AxisName = fn(&PlanWalk<'_>, &Axis, &Value, &Locals) -> String;
+
 /// How often each name has occurred.
-#[derive(Default)]
 struct NameCounts {
+    /// Which name it is.
+    name: AxisName,
     /// By the hash of the name: two names with one hash have two numbers, which does no harm.
     seen: HashMap<u128, u32>,
     numbers: CellNumbers,

@@ -1,19 +1,27 @@
 //! What is known before the run: the value of every input, `let` and field, and what `env` and
 //! `file` read.
 
+mod optional_secrets;
+
 use std::cell::{Cell, RefCell};
 use std::sync::Arc;
 
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 
+use super::declared::{
+    all_infrastructures_of, built_in_field, display, infrastructures_of, made_of, no_field,
+};
+use super::deployed::{self, DeployedVersion};
 use super::locals::Locals;
+use super::run_facts::RunFacts;
 use lockstep_base::diagnostic::{Diagnostic, codes};
 use lockstep_base::source::{FileId, Name, Span};
 use lockstep_base::value::{EnvironmentId, InfrastructureId, ServiceId, Value};
 use lockstep_base::world::{EnvironmentVariables, FileError, Files};
+use lockstep_lang::eval::builtins::MadeSort;
 use lockstep_lang::eval::{self, Expr, ExprKind, GlobalId, Halt, RunField, Scope, Slot};
-use lockstep_lang::ir::{GlobalSource, KindField, Override, Program};
+use lockstep_lang::ir::{GlobalSource, KindField, Override, Program, asks_ledger};
 
 /// The fields of one declaration.
 pub type FieldValues = IndexMap<Name, Value>;
@@ -38,44 +46,15 @@ pub struct Facts {
     pub set: IndexMap<Name, Value>,
     /// Variables of the caller's environment that the program reads.
     pub env: IndexMap<Name, Option<Name>>,
+    /// Which of the secrets that may be missing are there, by their places in the program's table;
+    /// nothing else is known of them.
+    #[serde(default, skip_serializing_if = "IndexMap::is_empty")]
+    pub optional_secrets: IndexMap<u32, bool>,
     /// Files that the program reads, by folder-giving source and path.
     pub files: Vec<(FileId, Name, Result<Name, FileError>)>,
-}
-
-/// Facts about one run, for `run.id` and its like.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RunFacts {
-    /// The run's id.
-    pub id: Name,
-    /// Who started it.
-    pub user: Name,
-    /// When; expressions see it in RFC 3339, in UTC with milliseconds.
-    pub started_at: jiff::Timestamp,
-    /// The folder for the files of its secrets; the same whenever it goes on.
-    pub secret_folder: Name,
-}
-
-impl RunFacts {
-    /// The facts of a run whose temporary files are in `/tmp`.
-    pub fn new(id: Name, user: Name, started_at: jiff::Timestamp) -> Self {
-        let unplaced = Self {
-            id,
-            user,
-            started_at,
-            secret_folder: "".into(),
-        };
-        unplaced.with_temporary_files_in("/tmp")
-    }
-
-    /// The same run with its temporary files in another folder.
-    #[must_use]
-    pub fn with_temporary_files_in(mut self, folder: &str) -> Self {
-        // An id is that of one run in its state directory; with the time it is in all of them.
-        let since = self.started_at.as_millisecond();
-        let folder = folder.trim_end_matches('/');
-        self.secret_folder = format!("{folder}/lockstep.{}.{since:x}", self.id).into();
-        self
-    }
+    /// What the ledger said was deployed where, if the program asks and somebody answered.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deployed: Option<Vec<DeployedVersion>>,
 }
 
 /// What a statement's expressions see: the facts, the locals around it and, while running, the
@@ -132,6 +111,14 @@ impl Scope for EvalScope<'_> {
         infrastructures_of(self.program, of)
     }
 
+    fn star(&self, of: EnvironmentId) -> Result<Vec<Value>, Halt> {
+        all_infrastructures_of(self.program, of)
+    }
+
+    fn made(&self, sort: MadeSort, template: u32) -> Result<Vec<Value>, Halt> {
+        made_of(self.program, sort, template)
+    }
+
     fn display(&self, value: &Value) -> String {
         display(self.program, value)
     }
@@ -142,12 +129,18 @@ impl Scope for EvalScope<'_> {
             RunField::Id => run.id.clone(),
             RunField::User => run.user.clone(),
             RunField::StartedAt => format!("{:.3}", run.started_at).into(),
+            RunField::Scratch => run.scratch.clone(),
             RunField::SecretFolder => run.secret_folder.clone(),
         }))
     }
 
     fn env(&self, name: &str) -> Result<Option<Name>, Halt> {
         self.facts.env.get(name).cloned().ok_or(Halt::Unknown)
+    }
+
+    fn has_secret(&self, secret: u32) -> Result<bool, Halt> {
+        let known = self.facts.optional_secrets.get(&secret);
+        known.copied().ok_or(Halt::Unknown)
     }
 
     fn file(&self, from: FileId, path: &str) -> Result<Result<Name, FileError>, Halt> {
@@ -157,6 +150,12 @@ impl Scope for EvalScope<'_> {
             .iter()
             .find(|(file, name, _)| *file == from && **name == *path);
         found.map(|(.., text)| text.clone()).ok_or(Halt::Unknown)
+    }
+
+    fn deployed(&self, service: &Value, target: &Value) -> Result<Value, Halt> {
+        let all = self.facts.deployed.as_ref().ok_or(Halt::Unknown)?;
+        let (service, target) = (self.display(service), self.display(target));
+        Ok(deployed::find(all, &service, &target))
     }
 }
 
@@ -184,91 +183,6 @@ impl Facts {
     }
 }
 
-/// `.name`, `.kind`, `.id` and the other fields that every declaration has.
-fn built_in_field(program: &Program, of: &Value, name: &str) -> Option<Value> {
-    match of {
-        Value::Service { id, .. } => {
-            let service = program.services.get(id.0 as usize)?;
-            match name {
-                "name" => Some(Value::String(service.name.clone())),
-                "kind" => Some(Value::String(
-                    program.kinds.get(service.kind as usize)?.name.clone(),
-                )),
-                _ => None,
-            }
-        }
-        Value::Environment(id) => {
-            let environment = program.environments.get(id.0 as usize)?;
-            match name {
-                "name" => Some(Value::String(environment.name.clone())),
-                _ => environment.infrastructures.iter().copied().find_map(|id| {
-                    let full = &program.infrastructures.get(id.0 as usize)?.name;
-                    let short = full.rsplit_once('.').map_or(&**full, |(_, short)| short);
-                    (short == name).then_some(Value::Infrastructure(id))
-                }),
-            }
-        }
-        Value::Infrastructure(id) => {
-            let infrastructure = program.infrastructures.get(id.0 as usize)?;
-            match name {
-                "name" => Some(Value::String(infrastructure.name.clone())),
-                "id" => Some(Value::String(infrastructure.name.clone())),
-                "environment" => Some(Value::Environment(infrastructure.environment)),
-                "kind" => Some(Value::String(
-                    program
-                        .kinds
-                        .get(infrastructure.kind as usize)?
-                        .name
-                        .clone(),
-                )),
-                "connect" => Some(Value::map([("type", Value::string("local"))])),
-                "exclusive" => Some(Value::Bool(true)),
-                _ => None,
-            }
-        }
-        _ => None,
-    }
-}
-
-fn infrastructures_of(program: &Program, of: EnvironmentId) -> Vec<Value> {
-    program
-        .environments
-        .get(of.0 as usize)
-        .map(|environment| {
-            environment
-                .infrastructures
-                .iter()
-                .map(|id| Value::Infrastructure(*id))
-                .collect()
-        })
-        .unwrap_or_default()
-}
-
-/// A value as a person would name it: the names of services and places, the text of the rest.
-pub fn display(program: &Program, value: &Value) -> String {
-    let name = match value {
-        Value::Service { id, .. } => program.services.get(id.0 as usize).map(|it| &it.name),
-        Value::Environment(id) => program.environments.get(id.0 as usize).map(|it| &it.name),
-        Value::Infrastructure(id) => program
-            .infrastructures
-            .get(id.0 as usize)
-            .map(|it| &it.name),
-        Value::Secret(_) => return String::from("***"),
-        _ => return lockstep_base::value::text::display(value, &|part| display(program, part)),
-    };
-    name.map_or_else(String::new, ToString::to_string)
-}
-
-fn no_field(program: &Program, of: &Value, name: &str, span: Span) -> Diagnostic {
-    let owner = display(program, of);
-    Diagnostic::error(
-        codes::NO_FIELD,
-        span,
-        format!("`{owner}` has no value for `{name}`"),
-    )
-    .help(format!("give `{name}` where `{owner}` is declared"))
-}
-
 /// Evaluates everything that is declared, each thing once and in whatever order it is needed.
 /// All mistakes are reported.
 pub struct FactFinder<'a> {
@@ -276,7 +190,9 @@ pub struct FactFinder<'a> {
     outside: (&'a dyn EnvironmentVariables, &'a dyn Files),
     globals: RefCell<Vec<GlobalState>>,
     fields: RefCell<IndexMap<(FieldOwner, Name), GlobalState>>,
-    read: RefCell<Facts>,
+    read: RefCell<Outside>,
+    /// Whether the secrets that may be missing are there; nothing while that is being found.
+    optional_secrets: RefCell<IndexMap<u32, Option<bool>>>,
     faults: RefCell<Vec<Diagnostic>>,
     /// The deployment whose fields are evaluated: in a field of its service, the service's other
     /// fields are those of the same deployment.
@@ -285,6 +201,13 @@ pub struct FactFinder<'a> {
     placed: RefCell<IndexMap<(DeploymentPlace, Name), GlobalState>>,
     /// Values given for inputs, and fields fixed for this run.
     given: GivenValues,
+}
+
+/// What has been read of the caller's environment and of files.
+#[derive(Debug, Default)]
+pub struct Outside {
+    env: IndexMap<Name, Option<Name>>,
+    files: Vec<(FileId, Name, Result<Name, FileError>)>,
 }
 
 /// What a service is deployed to.
@@ -299,6 +222,8 @@ pub struct GivenValues {
     pub written: IndexMap<GlobalId, Expr>,
     /// Fields.
     pub fields: IndexMap<(FieldOwner, Name), Value>,
+    /// What is deployed where.
+    pub deployed: Option<Vec<DeployedVersion>>,
 }
 
 /// Whose field it is.
@@ -353,11 +278,28 @@ impl<'a> FactFinder<'a> {
             globals: RefCell::new(vec![GlobalState::Untouched; program.globals.len()]),
             fields: RefCell::default(),
             read: RefCell::default(),
+            optional_secrets: RefCell::default(),
             faults: RefCell::default(),
             place: Cell::default(),
             placed: RefCell::default(),
             given,
         }
+    }
+
+    /// The same with what another has read.
+    pub fn having_read(self, outside: Outside) -> Self {
+        self.read.replace(outside);
+        self
+    }
+
+    /// What it has read.
+    pub fn into_outside(self) -> Outside {
+        self.read.into_inner()
+    }
+
+    /// A value as a person would name it.
+    pub fn shown(&self, value: &Value) -> String {
+        display(self.program, value)
     }
 
     /// Evaluates all of it.
@@ -421,14 +363,20 @@ impl<'a> FactFinder<'a> {
             facts.overrides.push(self.overrides(id));
         }
         self.read_outside();
+        facts.optional_secrets = self.found_secrets().collect();
         let faults = self.faults.into_inner();
         if !faults.is_empty() {
             return Err(faults);
         }
+        let deployed = match asks_ledger(program) {
+            true => self.given.deployed,
+            false => None,
+        };
         let read = self.read.into_inner();
         Ok(Facts {
             env: read.env,
             files: read.files,
+            deployed,
             ..facts
         })
     }
@@ -658,6 +606,11 @@ impl<'a> FactFinder<'a> {
         }
     }
 
+    /// What has been found wrong since the last time.
+    pub fn take_faults(&self) -> Vec<Diagnostic> {
+        self.faults.take()
+    }
+
     fn fault(&self, diagnostic: Diagnostic) {
         self.faults.borrow_mut().push(diagnostic);
     }
@@ -723,12 +676,30 @@ impl Scope for FactFinder<'_> {
         infrastructures_of(self.program, of)
     }
 
+    fn star(&self, of: EnvironmentId) -> Result<Vec<Value>, Halt> {
+        all_infrastructures_of(self.program, of)
+    }
+
+    fn made(&self, sort: MadeSort, template: u32) -> Result<Vec<Value>, Halt> {
+        made_of(self.program, sort, template)
+    }
+
     fn display(&self, value: &Value) -> String {
         display(self.program, value)
     }
 
     fn run(&self, _: RunField) -> Result<Value, Halt> {
         Err(Halt::Unknown)
+    }
+
+    fn deployed(&self, service: &Value, target: &Value) -> Result<Value, Halt> {
+        let all = self.given.deployed.as_ref().ok_or(Halt::Unknown)?;
+        let (service, target) = (self.display(service), self.display(target));
+        Ok(deployed::find(all, &service, &target))
+    }
+
+    fn has_secret(&self, secret: u32) -> Result<bool, Halt> {
+        self.finds_secret(secret)
     }
 
     fn env(&self, name: &str) -> Result<Option<Name>, Halt> {

@@ -34,7 +34,7 @@ pub trait Axes {
     /// The cells that `include` adds: for each the values of all axes.
     fn included(&mut self, locals: &Locals) -> Result<Vec<Vec<Value>>, Self::Error>;
     /// Whether two of these elements of an axis have one name.
-    fn has_equals(&self, values: &[Value]) -> bool;
+    fn has_equals(&self, axis: usize, values: &[Value], locals: &Locals) -> bool;
     /// The numbers of all cells that are not the first with their name.
     fn numbers(&mut self, locals: &Locals) -> CellNumbers;
 }
@@ -62,6 +62,8 @@ pub enum NextCell {
     Skip(Cell),
     /// Nothing can start until a running cell ends.
     Wait,
+    /// A wave has ended: the next one begins after [`Grid::pass_border`].
+    Border,
     /// All cells have ended.
     Done,
 }
@@ -74,6 +76,8 @@ pub struct Gate {
     /// Where each wave but the first begins, in source order: every cell before is complete before
     /// this one starts. Empty: no waves.
     pub waves: Vec<Position>,
+    /// Whether something is done between the waves.
+    pub pauses: bool,
 }
 
 /// The cells of one loop or matrix.
@@ -86,6 +90,8 @@ pub struct Grid {
     ready: BinaryHeap<Reverse<(Position, usize)>>,
     running: usize,
     wave: usize,
+    /// Whether what is done before the next wave has been done.
+    passed: bool,
     stopped: bool,
     /// What the axes see.
     locals: Locals,
@@ -140,12 +146,13 @@ impl Grid {
             ready: BinaryHeap::new(),
             running: 0,
             wave: 0,
+            passed: false,
             stopped: false,
             locals: locals.clone(),
             numbers: None,
         };
         let values = axes.values(0, locals)?;
-        grid.number_equals(&values, axes);
+        grid.number_equals(0, &values, locals, axes);
         let included = axes.included(locals)?;
         grid.add_level(GridLevel {
             axis: 0,
@@ -165,6 +172,16 @@ impl Grid {
     /// From now on no cell starts; those that have not are skipped.
     pub fn stop(&mut self) {
         self.stopped = true;
+    }
+
+    /// What is done before the next wave has been done.
+    pub fn pass_border(&mut self) {
+        self.passed = true;
+    }
+
+    /// Which wave runs, from 0.
+    pub fn wave(&self) -> usize {
+        self.wave
     }
 
     /// How many cells run.
@@ -194,6 +211,9 @@ impl Grid {
                 let later = waves.iter().take_while(|first| position >= first).count();
                 if later > 0 && self.running > 0 {
                     return Ok(NextCell::Wait);
+                }
+                if later > 0 && self.gate.pauses && !std::mem::take(&mut self.passed) {
+                    return Ok(NextCell::Border);
                 }
                 self.wave += later;
                 if self.gate.max.is_some_and(|max| self.running >= max) {
@@ -262,7 +282,7 @@ impl Grid {
         }
         if axis + 1 < self.orders.len() && included.is_none() {
             let values = axes.values(axis + 1, &locals)?;
-            self.number_equals(&values, axes);
+            self.number_equals(axis + 1, &values, &locals, axes);
             self.child_started(key);
             self.add_level(GridLevel {
                 axis: axis + 1,
@@ -303,8 +323,14 @@ impl Grid {
 
     /// Two elements of one level may have one name. Without such a level, and without added cells,
     /// all names are different.
-    fn number_equals<A: Axes>(&mut self, values: &[Value], axes: &mut A) {
-        if self.numbers.is_none() && axes.has_equals(values) {
+    fn number_equals<A: Axes>(
+        &mut self,
+        axis: usize,
+        values: &[Value],
+        locals: &Locals,
+        axes: &mut A,
+    ) {
+        if self.numbers.is_none() && axes.has_equals(axis, values, locals) {
             self.count_numbers(axes);
         }
     }
@@ -440,7 +466,7 @@ impl Hash for Grid {
             (&level.prefix, level.next, level.live).hash(hasher);
             (level.broken.all, chains).hash(hasher);
         }
-        (self.running, self.wave, self.stopped).hash(hasher);
+        (self.running, self.wave, self.passed, self.stopped).hash(hasher);
     }
 }
 
@@ -475,7 +501,7 @@ mod tests {
         fn bind(&self, axis: usize, value: &Value, locals: &Locals) -> Locals {
             locals.bind(Slot(axis as u32), value.clone())
         }
-        fn has_equals(&self, _: &[Value]) -> bool {
+        fn has_equals(&self, _: usize, _: &[Value], _: &Locals) -> bool {
             false
         }
         fn numbers(&mut self, _: &Locals) -> CellNumbers {
@@ -514,6 +540,10 @@ mod tests {
                         running.push(cell);
                     }
                     NextCell::Skip(cell) => line.push(format!("-{}", name(&cell))),
+                    NextCell::Border => {
+                        line.push(String::from("|"));
+                        grid.pass_border();
+                    }
                     NextCell::Wait => break false,
                     NextCell::Done => break true,
                 }
@@ -586,6 +616,7 @@ mod tests {
         let gate = Gate {
             max: Some(2),
             waves: Vec::new(),
+            pauses: false,
         };
         assert_eq!(
             play(&[P, S], gate, numbers(&[3, 2]), &[]),
@@ -598,12 +629,25 @@ mod tests {
         let gate = Gate {
             max: None,
             waves: vec![vec![1], vec![4], vec![7]],
+            pauses: false,
         };
         assert_eq!(play(&[P], gate, numbers(&[8]), &[]), "0\n1 2 3\n4 5 6\n7\n");
+        // What is done between them comes when the one before is complete.
+        let gate = Gate {
+            max: None,
+            waves: vec![vec![1], vec![3]],
+            pauses: true,
+        };
+        let fails = play(&[P], gate.clone(), numbers(&[4]), &[&[1]]);
+        assert_eq!(
+            (play(&[P], gate, numbers(&[4]), &[]), fails),
+            ("0\n| 1 2\n| 3\n".into(), "0\n| 1 2\n| 3\n".into())
+        );
         // A wave is what stands together, whatever could start.
         let gate = Gate {
             max: None,
             waves: vec![vec![0, 1], vec![1, 0]],
+            pauses: false,
         };
         assert_eq!(
             play(&[P, S], gate, numbers(&[2, 3]), &[]),
@@ -641,6 +685,7 @@ mod tests {
         let one = Gate {
             max: Some(1),
             waves: Vec::new(),
+            pauses: false,
         };
         assert_eq!(
             play(&[S, P], one, numbers(&[2, 2]), &[&[0, 0]]),

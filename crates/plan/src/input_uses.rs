@@ -4,10 +4,13 @@ use std::collections::HashSet;
 
 use lockstep_base::source::Name;
 use lockstep_base::value::{Type, Value};
+use lockstep_lang::eval::builtins::BuiltinBody;
 use lockstep_lang::eval::visit::each_part;
 use lockstep_lang::eval::{Expr, ExprKind, GlobalId};
 use lockstep_lang::ir::visit::{Child, children, each_stmt};
-use lockstep_lang::ir::{Block, GlobalSource, Program, Stmt, StmtKind, WorkflowUse};
+use lockstep_lang::ir::{
+    Block, GlobalSource, Infrastructure, Pipeline, Program, Stmt, StmtKind, WorkflowUse,
+};
 
 /// What uses an input.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -23,7 +26,7 @@ pub fn input_uses(program: &Program, input: &Name) -> InputUses {
     let mut uses = InputUses::default();
     for pipeline in &program.pipelines {
         let mut reached = Reached::of(program);
-        reached.stmt(&pipeline.body);
+        reached.pipeline(pipeline);
         if !reached.inputs.contains(input) {
             continue;
         }
@@ -47,6 +50,15 @@ pub fn input_uses(program: &Program, input: &Name) -> InputUses {
         }
     }
     uses
+}
+
+/// The inputs that a pipeline can reach by its source, by their names.
+pub fn needed_inputs(program: &Program, pipeline: u32) -> HashSet<Name> {
+    let mut reached = Reached::of(program);
+    if let Some(pipeline) = program.pipelines.get(pipeline as usize) {
+        reached.pipeline(pipeline);
+    }
+    reached.inputs
 }
 
 /// The fields that `--set` can fix for a run, by their paths, with their types.
@@ -91,6 +103,8 @@ struct Reached<'p> {
     workflows: HashSet<u32>,
     services: HashSet<usize>,
     places: HashSet<usize>,
+    /// Whether what comes from data is reached.
+    has_templates: bool,
     /// What is left to go through.
     open: Vec<&'p Expr>,
 }
@@ -104,8 +118,15 @@ impl<'p> Reached<'p> {
             workflows: HashSet::new(),
             services: HashSet::new(),
             places: HashSet::new(),
+            has_templates: false,
             open: Vec::new(),
         }
+    }
+
+    fn pipeline(&mut self, pipeline: &'p Pipeline) {
+        self.open
+            .extend(pipeline.queue.iter().map(|queue| &queue.name));
+        self.stmt(&pipeline.body);
     }
 
     fn stmt(&mut self, stmt: &'p Stmt) {
@@ -163,14 +184,18 @@ impl<'p> Reached<'p> {
     fn expr(&mut self, expr: &'p Expr, blocks: &mut Vec<&'p Block>) {
         each_part(expr, &mut |part| {
             if let ExprKind::Global(id) = &part.kind {
-                self.global(*id);
+                self.global(*id, blocks);
+            } else if let ExprKind::Call(function, _) = &part.kind
+                && let BuiltinBody::Made(_) = function.0.call
+            {
+                self.templates(blocks);
             } else if let Some(value) = part.as_const() {
                 self.value(value, blocks);
             }
         });
     }
 
-    fn global(&mut self, id: GlobalId) {
+    fn global(&mut self, id: GlobalId, blocks: &mut Vec<&'p Block>) {
         if !self.globals.insert(id) {
             return;
         }
@@ -179,35 +204,102 @@ impl<'p> Reached<'p> {
         };
         match &global.source {
             GlobalSource::Let(value) => self.open.push(value),
-            GlobalSource::Input { default, .. } => {
+            GlobalSource::Input { default, rule } => {
                 self.inputs.insert(global.name.clone());
                 // The services and infrastructures that it stands for where none is given.
                 self.open.extend(default);
+                self.open.extend(rule);
+                self.anything_of(&global.ty, blocks);
             }
+        }
+    }
+
+    /// What can be given for an input of services, environments or infrastructures.
+    fn anything_of(&mut self, ty: &Type, blocks: &mut Vec<&'p Block>) {
+        let program = self.program;
+        match ty {
+            Type::List(of) | Type::Map(of) | Type::Optional(of) => self.anything_of(of, blocks),
+            Type::Record(fields) => fields.values().for_each(|ty| self.anything_of(ty, blocks)),
+            Type::Service(kind) => {
+                for (at, service) in program.services.iter().enumerate() {
+                    if kind
+                        .as_ref()
+                        .is_none_or(|it| program.is_of_kind(service.kind, it.id))
+                    {
+                        self.one_service(at, blocks);
+                    }
+                }
+                self.templates(blocks);
+            }
+            Type::Infrastructure(_) | Type::Environment => {
+                (0..program.infrastructures.len()).for_each(|at| self.place(at));
+                self.templates(blocks);
+            }
+            _ => {}
+        }
+    }
+
+    /// Everything that is declared for the elements of lists: what decides which there are, and
+    /// their fields.
+    fn templates(&mut self, blocks: &mut Vec<&'p Block>) {
+        if std::mem::replace(&mut self.has_templates, true) {
+            return;
+        }
+        let program = self.program;
+        for template in &program.service_templates {
+            self.open.extend(template.head());
+            self.open.extend(template.declared.fields.values());
+            self.kind_of(
+                template.declared.kind,
+                template.declared.using.as_ref(),
+                blocks,
+            );
+        }
+        for template in &program.infrastructure_templates {
+            self.open.extend(template.head());
+            let place = &template.declared;
+            self.place_fields(place);
+        }
+    }
+
+    /// What a service has from its kind: defaults, and the workflow that deploys it.
+    fn kind_of(&mut self, kind: u32, own: Option<&'p WorkflowUse>, blocks: &mut Vec<&'p Block>) {
+        let kind = self.program.kinds.get(kind as usize);
+        let defaults = kind.into_iter().flat_map(|kind| kind.service.values());
+        self.open
+            .extend(defaults.filter_map(|field| field.default.as_ref()));
+        if let Some(used) = own.or(kind.and_then(|kind| kind.deploy.as_ref())) {
+            self.used(used, blocks);
         }
     }
 
     fn value(&mut self, value: &'p Value, blocks: &mut Vec<&'p Block>) {
         match value {
-            Value::Service { id, .. } => {
-                let at = id.0 as usize;
-                self.fields_of(at);
-                let service = self.program.services.get(at);
-                let kind = service.and_then(|it| self.program.kinds.get(it.kind as usize));
-                let own = service.and_then(|it| it.using.as_ref());
-                if let Some(used) = own.or(kind.and_then(|kind| kind.deploy.as_ref())) {
-                    self.used(used, blocks);
-                }
-            }
+            Value::Service { id, .. } => self.one_service(id.0 as usize, blocks),
             Value::Infrastructure(id) => self.place(id.0 as usize),
             Value::Environment(id) => {
                 let environment = self.program.environments.get(id.0 as usize);
                 for place in environment.iter().flat_map(|it| &it.infrastructures) {
                     self.place(place.0 as usize);
                 }
+                if self.program.has_templates(*id) {
+                    self.templates(blocks);
+                }
+                self.open
+                    .extend(environment.into_iter().flat_map(|it| it.fields.values()));
             }
             Value::List(items) => items.iter().for_each(|item| self.value(item, blocks)),
             _ => {}
+        }
+    }
+
+    fn one_service(&mut self, at: usize, blocks: &mut Vec<&'p Block>) {
+        self.fields_of(at);
+        let service = self.program.services.get(at);
+        let kind = service.and_then(|it| self.program.kinds.get(it.kind as usize));
+        let own = service.and_then(|it| it.using.as_ref());
+        if let Some(used) = own.or(kind.and_then(|kind| kind.deploy.as_ref())) {
+            self.used(used, blocks);
         }
     }
 
@@ -234,7 +326,17 @@ impl<'p> Reached<'p> {
         if !self.places.insert(at) {
             return;
         }
+        self.place_fields(place);
+    }
+
+    fn place_fields(&mut self, place: &'p Infrastructure) {
         self.open.extend(place.fields.values());
+        let kind = self.program.kinds.get(place.kind as usize);
+        let defaults = kind
+            .into_iter()
+            .flat_map(|kind| kind.infrastructure.values());
+        self.open
+            .extend(defaults.filter_map(|field| field.default.as_ref()));
         let overrides = place.overrides.iter();
         let environment = self.program.environments.get(place.environment.0 as usize);
         self.open

@@ -6,13 +6,22 @@
 mod barrier_scope;
 mod bind;
 mod cell_numbers;
+mod declared;
+mod deployed;
 mod facts;
+mod from_data;
 pub mod grid;
 mod input_uses;
 mod locals;
 mod lock_names;
 mod node_kind;
+mod part;
 mod pattern_steps;
+mod place;
+mod queue;
+mod required_programs;
+mod run_facts;
+mod secret_uses;
 pub mod share;
 mod sibling_names;
 mod tree;
@@ -23,18 +32,28 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 pub use barrier_scope::BarrierScope;
-pub use bind::{InputValue, RunRequest, bind, inputs, missing, try_input};
+pub use bind::{DeclaredValues, InputValue, RunRequest, bind, inputs, missing, try_input};
 pub use cell_numbers::CellNumbers;
-pub use facts::{EvalScope, Facts, FieldValues, RunFacts, display, resolve_beside};
-pub use input_uses::{InputUses, input_uses, settable_fields};
+pub use declared::display;
+pub use deployed::DeployedVersion;
+pub use facts::{EvalScope, Facts, FieldValues, resolve_beside};
+pub use from_data::with_made;
+pub use input_uses::{InputUses, input_uses, needed_inputs, settable_fields};
 pub use locals::Locals;
-pub use lock_names::{infrastructure_lock, lock_for_people, named_lock};
+pub use lock_names::{
+    infrastructure_lock, lock_for_people, lock_name_exprs, named_lock, queue_lock, queue_of_lock,
+};
 use lockstep_base::diagnostic::Diagnostic;
 use lockstep_lang::ir::{Pipeline, Program};
 pub use node_kind::{HeldLocks, NodeKind};
+pub use part::{PipelinePart, part_of};
 pub use pattern_steps::{
     NodeForms, OtherName, PatternStep, SourceNode, SourceNodes, ValueForms, written,
 };
+pub use place::{Place, connection_text, has_local_files};
+pub use queue::RunQueue;
+pub use required_programs::RequiredProgram;
+pub use run_facts::RunFacts;
 pub use tree::{PlanNode, PlanSequence, PlanTree, TreeId, called_workflows};
 pub use walk::{
     BarrierKey, BarrierName, BodySummary, MatrixAxes, MatrixCell, PlanWalk, ResolvedDeployment,
@@ -100,6 +119,7 @@ impl Plan {
             tree: &self.tree,
             run: None,
             skip_holders: false,
+            misfits: None,
         }
     }
 }

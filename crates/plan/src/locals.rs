@@ -20,7 +20,10 @@ struct Binding {
 impl Locals {
     /// These bindings and one more.
     pub fn bind(&self, slot: Slot, value: Value) -> Self {
-        self.with(slot, Some(value))
+        match value {
+            Value::Unknown => self.bind_unknown(slot),
+            value => self.with(slot, Some(value)),
+        }
     }
 
     /// These bindings and one whose value is not known yet.

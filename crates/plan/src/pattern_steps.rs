@@ -12,6 +12,7 @@ use lockstep_base::value::Value;
 use lockstep_lang::eval::Expr;
 use lockstep_lang::ir::{Block, Pipeline, Program, Stmt, StmtKind};
 
+use super::lock_names::lock_name_exprs;
 use super::tree::{called_workflows, label};
 
 /// A node of a pipeline as the source has it: one for each statement, however often it is reached.
@@ -184,6 +185,8 @@ impl<'p> SourceNodes<'p> {
         let name = name.unwrap_or_else(|| Name::from(""));
         match &stmt.kind {
             StmtKind::Stage { .. } | StmtKind::Step { .. } => plain(self.called(stmt.span, &name)),
+            // `let eu = promote(…)` calls it so, whatever the workflow is called.
+            StmtKind::Call(using) if using.called.is_some() => plain(name),
             StmtKind::Call(using) => {
                 let workflow = self.program.workflows.get(using.workflow.0 as usize);
                 plain(workflow.map_or(name, |it| self.called(it.span, &it.name)))
@@ -195,8 +198,24 @@ impl<'p> SourceNodes<'p> {
             StmtKind::Deploy { .. } => NodeForms {
                 name,
                 values: vec![
-                    ValueForms::Services(self.services()),
-                    ValueForms::Infrastructures(self.infrastructures()),
+                    match self
+                        .program
+                        .service_templates
+                        .iter()
+                        .all(|it| it.made.is_some())
+                    {
+                        true => ValueForms::Services(self.services()),
+                        false => ValueForms::Any,
+                    },
+                    match self
+                        .program
+                        .infrastructure_templates
+                        .iter()
+                        .all(|it| it.made.is_some())
+                    {
+                        true => ValueForms::Infrastructures(self.infrastructures()),
+                        false => ValueForms::Any,
+                    },
                 ],
             },
             StmtKind::Matrix(matrix) => NodeForms {
@@ -213,7 +232,7 @@ impl<'p> SourceNodes<'p> {
             }
             StmtKind::Lock { resource, .. } => NodeForms {
                 name,
-                values: vec![self.lock(resource)],
+                values: self.lock(resource),
             },
             StmtKind::Block(_)
             | StmtKind::Parallel(_)
@@ -232,15 +251,18 @@ impl<'p> SourceNodes<'p> {
         }
     }
 
-    fn lock(&self, resource: &Expr) -> ValueForms {
-        let Some(Value::String(name)) = resource.as_const() else {
-            return ValueForms::Any;
+    fn lock(&self, resource: &Expr) -> Vec<ValueForms> {
+        let form = |name: &Expr| {
+            let Some(Value::String(name)) = name.as_const() else {
+                return ValueForms::Any;
+            };
+            let name = Name::from(&**name);
+            ValueForms::Text(match &self.other {
+                Some(other) if other.lock.as_ref() == Some(&name) => other.name.clone(),
+                Some(_) | None => name,
+            })
         };
-        let name = Name::from(&**name);
-        ValueForms::Text(match &self.other {
-            Some(other) if other.lock.as_ref() == Some(&name) => other.name.clone(),
-            Some(_) | None => name,
-        })
+        lock_name_exprs(resource).into_iter().map(form).collect()
     }
 
     /// The pipelines.
@@ -324,6 +346,14 @@ fn handler_bodies(stmt: &Stmt, part: HandlerPart) -> impl Iterator<Item = &Block
         HandlerPart::Undo => (handlers.undo.as_ref(), [].as_slice()),
         HandlerPart::OnFailure => (None, handlers.on_failure.as_slice()),
         HandlerPart::Always => (handlers.always.as_ref(), [].as_slice()),
+        HandlerPart::Watch => {
+            let watch = handlers.watch.as_ref();
+            (watch.map(|it| &it.body), [].as_slice())
+        }
+        HandlerPart::Between => {
+            let between = stmt.kind.matrix().and_then(|it| it.between.as_ref());
+            (between.map(|it| &it.body), [].as_slice())
+        }
     };
     one.into_iter().chain(more.iter().map(|it| &it.body))
 }

@@ -58,6 +58,10 @@ pub struct PlanNode {
     pub on_failure: Vec<PlanSequence>,
     /// The body of `always`.
     pub always: Option<PlanSequence>,
+    /// The body of `watch`.
+    pub watch: Option<PlanSequence>,
+    /// What is done between the batches of a loop.
+    pub between: Option<PlanSequence>,
     /// For a barrier: which of the plan's meetings it belongs to. One that a rollback passes over
     /// belongs to none.
     pub meeting: Option<u32>,
@@ -365,6 +369,8 @@ impl PlanTreeBuilder<'_> {
             undo: None,
             on_failure: Vec::new(),
             always: None,
+            watch: None,
+            between: None,
             meeting: None,
             is_late: false,
             has_barrier: false,
@@ -392,6 +398,11 @@ impl PlanTreeBuilder<'_> {
             .always
             .as_ref()
             .map(|body| self.seq(body, id, &mut SiblingNames::default()));
+        let mut beside =
+            |body: Option<&Block>| body.map(|it| self.seq(it, id, &mut SiblingNames::default()));
+        let watch = beside(handlers.watch.as_ref().map(|it| &it.body));
+        let between = stmt.kind.matrix().and_then(|it| it.between.as_ref());
+        let between = beside(between.map(|it| &it.body));
         let node = &mut self.tree.nodes[id.0 as usize];
         *node = PlanNode {
             bodies,
@@ -399,6 +410,8 @@ impl PlanTreeBuilder<'_> {
             undo,
             on_failure,
             always,
+            watch,
+            between,
             ..node.clone()
         };
         if !self.too_large {
@@ -504,10 +517,11 @@ pub(crate) fn label(program: &Program, stmt: &Stmt) -> (Option<Name>, NodeKind) 
         StmtKind::Step { name, .. } => (Some(name.clone()), NodeKind::Step),
         StmtKind::Matrix(matrix) => (Some(matrix.word.clone()), NodeKind::Cell),
         StmtKind::Deploy { .. } => fixed("deploy", NodeKind::Deploy),
-        StmtKind::Run(_) => fixed("run", NodeKind::Run),
+        StmtKind::Run(command) => fixed(command.word(), NodeKind::Run),
         StmtKind::Call(using) => {
             let workflow = program.workflows.get(using.workflow.0 as usize);
-            (workflow.map(|it| it.name.clone()), NodeKind::Workflow)
+            let name = using.called.as_ref().or(workflow.map(|it| &it.name));
+            (name.cloned(), NodeKind::Workflow)
         }
         StmtKind::Action { action, .. } => {
             let action = program.actions.get(*action as usize);
@@ -519,7 +533,7 @@ pub(crate) fn label(program: &Program, stmt: &Stmt) -> (Option<Name>, NodeKind) 
         StmtKind::Wait(_) => fixed("wait", NodeKind::Wait),
         StmtKind::Verify { .. } => fixed("verify", NodeKind::Verify),
         StmtKind::Log(_) => fixed("log", NodeKind::Log),
-        StmtKind::On { .. } => fixed("on", NodeKind::Serial),
+        StmtKind::On { with, .. } => fixed(if *with { "with" } else { "on" }, NodeKind::Serial),
         StmtKind::Let(_)
         | StmtKind::If { .. }
         | StmtKind::Fail(_)
@@ -567,7 +581,12 @@ pub(crate) fn deploying<'p>(
     };
     let services = program.services.iter().enumerate();
     let services = services.filter(move |(at, _)| only.is_none_or(|only| only == *at));
-    services.filter_map(|(_, declared)| {
+    // Those that are still to come from data are deployed as their declaration says.
+    let open = program.service_templates.iter();
+    let open = open.filter(move |it| only.is_none() && it.made.is_none());
+    let services = services.map(|(_, declared)| declared);
+    let services = services.chain(open.map(|it| &it.declared));
+    services.filter_map(|declared| {
         let kind = program.kinds.get(declared.kind as usize);
         declared.using.as_ref().or_else(|| kind?.deploy.as_ref())
     })

@@ -4,26 +4,31 @@
 
 #![deny(clippy::wildcard_enum_match_arm)]
 
+mod deployment;
+mod kinds;
 mod matrix_axes;
+mod misfits;
 mod possible_targets;
+mod supposed;
 
 use std::borrow::Cow;
 
 use indexmap::{IndexMap, IndexSet};
 
 use super::BoundInputs;
-use super::facts::{EvalScope, RunFacts};
+use super::facts::EvalScope;
 use super::grid::{Axes, Position};
 use super::locals::Locals;
+use super::run_facts::RunFacts;
 use super::tree::{PlanNode, PlanSequence, PlanTree, TreeId};
-use lockstep_base::diagnostic::{Diagnostic, codes};
 use lockstep_base::node_path::PathPart;
 use lockstep_base::source::Name;
 use lockstep_base::value::{InfrastructureId, ServiceId, Value};
 use lockstep_lang::eval::{Expr, Halt};
-use lockstep_lang::ir::{Matrix, StmtKind, Workflow, WorkflowId, WorkflowUse};
+use lockstep_lang::ir::{Axis, Matrix, StmtKind, Workflow, WorkflowId, WorkflowUse};
 
 pub use matrix_axes::{MatrixAxes, too_many_cells};
+pub use misfits::Misfits;
 
 /// More combinations of a loop's values than this are not gone through one by one.
 const MAX_VISITED_CELLS: usize = 4_000_000;
@@ -44,6 +49,9 @@ pub struct BodySummary {
     pub open_kinds: IndexSet<Option<u32>>,
     /// The infrastructures to which loops may deploy of which only the run knows the list.
     pub open_targets: IndexSet<InfrastructureId>,
+    /// The infrastructures of which a deployment goes to one, and only the run knows to which: they
+    /// are locked together.
+    pub named_targets: IndexSet<InfrastructureId>,
     /// Whether something could not be known: the numbers may be larger or smaller.
     pub unsure: bool,
 }
@@ -104,6 +112,7 @@ impl BodySummary {
         self.places.extend(other.places);
         self.open_kinds.extend(other.open_kinds);
         self.open_targets.extend(other.open_targets);
+        self.named_targets.extend(other.named_targets);
         self.merge(other.services, other.unsure);
     }
 
@@ -120,6 +129,7 @@ impl BodySummary {
         self.places.extend(other.places);
         self.open_kinds.extend(other.open_kinds);
         self.open_targets.extend(other.open_targets);
+        self.named_targets.extend(other.named_targets);
         self.merge(other.services, true);
     }
 
@@ -163,6 +173,8 @@ pub struct PlanWalk<'a> {
     pub run: Option<&'a RunFacts>,
     /// Whether what holds infrastructure locks of its own is passed over.
     pub skip_holders: bool,
+    /// Where deployments that cannot be are noted; nothing where the first one ends the walk.
+    pub misfits: Option<&'a Misfits>,
 }
 
 impl<'a> PlanWalk<'a> {
@@ -187,7 +199,7 @@ impl<'a> PlanWalk<'a> {
 
     /// A value as a person would name it.
     pub fn display(&self, value: &Value) -> String {
-        super::facts::display(&self.bound.program, value)
+        super::display(&self.bound.program, value)
     }
 
     /// What a statement is called in a path, with the values that its name needs; nothing where it
@@ -207,7 +219,12 @@ impl<'a> PlanWalk<'a> {
             StmtKind::Barrier { name, key, .. } => std::iter::once(Cow::Borrowed(&**name))
                 .chain(key.as_ref().map(shown))
                 .collect(),
-            StmtKind::Lock { resource, .. } => vec![shown(resource)],
+            StmtKind::Lock { resource, .. } => match self.lock_names(resource, locals) {
+                Ok(names) => (names.into_iter())
+                    .map(|name| Cow::Owned(name.to_string()))
+                    .collect(),
+                Err(_) => vec![Cow::Borrowed("?")],
+            },
             StmtKind::Block(_)
             | StmtKind::Stage { .. }
             | StmtKind::Parallel(_)
@@ -231,11 +248,45 @@ impl<'a> PlanWalk<'a> {
     }
 
     /// What a cell of a loop or matrix is called in a path.
-    pub fn cell_part(&self, id: TreeId, values: &[Value], number: u32) -> PathPart<'a> {
+    pub fn cell_part(
+        &self,
+        id: TreeId,
+        values: &[Value],
+        number: u32,
+        locals: &Locals,
+    ) -> PathPart<'a> {
         let node = self.tree.get(id);
         let word = node.label.as_deref().unwrap_or_default();
-        let values = values.iter().map(|it| Cow::Owned(self.display(it)));
+        let axes = node.stmt.kind.matrix().map_or(&[][..], |it| &it.axes);
+        let values = values.iter().enumerate();
+        let values = values.map(|(at, it)| Cow::Owned(self.name_on_axis(axes.get(at), it, locals)));
         PathPart::cell(word, node.number, values.collect(), number)
+    }
+
+    /// What the cells with this value of an axis are called; `locals` are those of the loop, or of
+    /// one of its cells.
+    pub fn name_on_axis(&self, axis: Option<&Axis>, value: &Value, locals: &Locals) -> String {
+        let Some((axis, by)) = axis.and_then(|axis| Some((axis, axis.by.as_ref()?))) else {
+            return self.display(value);
+        };
+        // A name that cannot be made has stopped the loop already; one that only the run knows is
+        // that of a value that only the run knows.
+        match self.eval(by, &locals.bind(axis.slot, value.clone())) {
+            Ok(name) => self.display(&name),
+            Err(_) => self.display(value),
+        }
+    }
+
+    /// By what a retry knows the cells with this value of an axis: by what is there, whatever they
+    /// are called and wherever they stand.
+    pub fn kept_on_axis(&self, axis: &Axis, value: &Value, locals: &Locals) -> String {
+        let Some(same) = &axis.same else {
+            return self.display(value);
+        };
+        match self.eval(same, &locals.bind(axis.slot, value.clone())) {
+            Ok(same) => self.display(&same),
+            Err(_) => self.display(value),
+        }
     }
 
     /// What the statements of a body do together.
@@ -350,6 +401,7 @@ impl<'a> PlanWalk<'a> {
                     self.add(&deployment.body, &deployment.locals, sum)
                 }
                 Err(Halt::Unknown) => self.add_any_deployment(id, locals, sum),
+                Err(fault) if self.note_misfit(id, &fault) => Ok(()),
                 Err(fault) => Err(fault),
             },
             StmtKind::If {
@@ -370,8 +422,11 @@ impl<'a> PlanWalk<'a> {
             }
             StmtKind::Call(using) => {
                 let workflow = self.workflow(using);
-                let locals = self.arguments(using, workflow, locals, Locals::default(), 0)?;
-                self.add(body(node), &locals, sum)
+                match self.arguments(using, workflow, locals, Locals::default(), 0) {
+                    Ok(locals) => self.add(body(node), &locals, sum),
+                    Err(fault) if self.note_misfit(id, &fault) => Ok(()),
+                    Err(halt) => Err(halt),
+                }
             }
             StmtKind::Block(_)
             | StmtKind::Stage { .. }
@@ -446,7 +501,10 @@ impl<'a> PlanWalk<'a> {
     ) -> Result<(), Halt> {
         let node = self.tree.get(id);
         sum.unsure = true;
-        sum.open_kinds.extend(self.kinds_of_targets(node));
+        match self.named_targets(node, locals) {
+            Some(named) => sum.named_targets.extend(named),
+            None => sum.open_kinds.extend(self.kinds_of_targets(node)),
+        }
         if !node.has_barrier {
             return Ok(());
         }
@@ -550,98 +608,6 @@ impl<'a> PlanWalk<'a> {
             })?;
         }
         Ok(())
-    }
-
-    /// The service, target and workflow of a deployment, and what its body sees.
-    pub fn deployment(&self, id: TreeId, locals: &Locals) -> Result<ResolvedDeployment, Halt> {
-        let node = self.tree.get(id);
-        let StmtKind::Deploy {
-            service,
-            target,
-            using,
-        } = &node.stmt.kind
-        else {
-            return Err(Halt::Unknown);
-        };
-        let program = &self.bound.program;
-        let (Value::Service { id: service, .. }, Value::Infrastructure(target)) =
-            (self.eval(service, locals)?, self.eval(target, locals)?)
-        else {
-            return Err(Halt::Unknown);
-        };
-        let declared = program.services.get(service.0 as usize);
-        let kind = declared.and_then(|it| program.kinds.get(it.kind as usize));
-        let own = declared.and_then(|it| it.using.as_ref());
-        // Only the statement's own arguments see the locals around it.
-        let (using, around) = match using {
-            Some(using) => (Some(using), locals.clone()),
-            None => (own.or_else(|| kind?.deploy.as_ref()), Locals::default()),
-        };
-        self.check_kinds(node, service, target)?;
-        let using = using.ok_or(Halt::Unknown)?;
-        let workflow = self.workflow(using);
-        let mut inside = Locals::default();
-        if let Some(workflow) = workflow {
-            let first = [
-                Value::Service {
-                    id: service,
-                    at: Some(target),
-                },
-                Value::Infrastructure(target),
-            ];
-            for (param, value) in workflow.params.iter().zip(first) {
-                inside = inside.bind(param.slot, value);
-            }
-        }
-        let inside = self.arguments(using, workflow, &around, inside, 2)?;
-        let bodies = &node.workflows;
-        let body = bodies
-            .iter()
-            .find(|(id, _)| *id == using.workflow)
-            .map(|(_, body)| body);
-        let body = body.cloned().unwrap_or_default();
-        Ok(ResolvedDeployment {
-            service,
-            target,
-            body,
-            locals: inside,
-        })
-    }
-
-    /// A service and an infrastructure of one kind: where the types could not say, this does.
-    fn check_kinds(
-        &self,
-        node: &PlanNode,
-        service: ServiceId,
-        target: InfrastructureId,
-    ) -> Result<(), Halt> {
-        let program = &self.bound.program;
-        let of = program.services.get(service.0 as usize).map(|it| it.kind);
-        let to = program
-            .infrastructures
-            .get(target.0 as usize)
-            .map(|it| it.kind);
-        if of == to {
-            return Ok(());
-        }
-        let kind = |id: Option<u32>| {
-            id.and_then(|id| program.kinds.get(id as usize))
-                .map_or("?", |kind| &*kind.name)
-        };
-        let service = self.display(&Value::Service {
-            id: service,
-            at: None,
-        });
-        let target = self.display(&Value::Infrastructure(target));
-        let message = format!(
-            "`{service}` is of kind `{}`, but `{target}` is of kind `{}`",
-            kind(of),
-            kind(to),
-        );
-        let diagnostic = Diagnostic::error(codes::KINDS, node.stmt.span, message)
-            .here("deployed here")
-            .help("a service can only be deployed to infrastructures of its own kind");
-        Err(diagnostic.into())
     }
 
     /// The workflow that is used.

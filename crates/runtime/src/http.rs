@@ -242,7 +242,11 @@ fn send(client: &dyn HttpClient, request: &HttpRequest, expect: &[i64]) -> Effec
         let message = format!("{method} {url} was answered with JSON that cannot be read: {why}");
         Some((FailureClass::Failed, message))
     });
-    EffectOutcome { value, failure }
+    EffectOutcome {
+        value,
+        failure,
+        ending: Default::default(),
+    }
 }
 
 fn no_answer(error: &HttpError, request: &HttpRequest) -> EffectOutcome {

@@ -66,7 +66,7 @@ pub trait RunInbox {
     /// A question has become obsolete.
     fn withdraw(&self, id: EffectId) -> Result<(), InboxError>;
 
-    /// A question has been answered.
+    /// A question has been answered. It is withdrawn unless more answers are needed.
     fn answered(
         &self,
         id: EffectId,

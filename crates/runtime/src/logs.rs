@@ -119,6 +119,11 @@ struct OpenLog {
 }
 
 impl RunLogs {
+    /// The state directory, from the root.
+    pub fn state(&self) -> PathBuf {
+        std::path::absolute(&self.state).unwrap_or_else(|_| self.state.clone())
+    }
+
     /// Logs in a folder of a state directory, which is created with the first log.
     pub fn new(state: PathBuf, folder: PathBuf, access: LogAccess) -> Self {
         Self {

@@ -4,7 +4,8 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::ops::Range;
-use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
@@ -26,6 +27,9 @@ const MIN_ENCODED_SECRET_BYTES: usize = 4;
 /// looks like one, so that a line without secrets is never late.
 #[derive(Clone)]
 pub struct Redactor {
+    shared: Arc<SharedTable>,
+    /// How many secrets were known when the table was taken.
+    known: usize,
     table: Arc<PatternAutomaton>,
     state: u32,
     /// Bytes that have not been released.
@@ -47,18 +51,19 @@ impl std::fmt::Debug for Redactor {
 impl Redactor {
     /// A redactor for these secrets. Empty ones mask nothing.
     pub fn new<S: AsRef<str>>(secrets: &[S]) -> Self {
-        let mut table = PatternAutomaton::empty();
-        for (secret, text) in (0..).zip(secrets) {
-            for (form, pattern) in (0..).zip(forms(text.as_ref())) {
-                table.insert(&pattern, SecretForm { secret, form });
-            }
-        }
-        table.link();
-        Self::with(Arc::new(table))
+        let texts: Vec<String> = secrets.iter().map(|it| it.as_ref().to_string()).collect();
+        let table = Arc::new(PatternAutomaton::of(&texts));
+        Self::with(Arc::new(SharedTable {
+            known: AtomicUsize::new(texts.len()),
+            current: RwLock::new((texts, table)),
+        }))
     }
 
-    fn with(table: Arc<PatternAutomaton>) -> Self {
+    fn with(shared: Arc<SharedTable>) -> Self {
+        let (known, table) = shared.current();
         Self {
+            shared,
+            known,
             table,
             state: ROOT_STATE,
             held: VecDeque::new(),
@@ -70,7 +75,28 @@ impl Redactor {
 
     /// A new redactor for the same secrets, at the start of its stream.
     pub fn fresh(&self) -> Self {
-        Self::with(Arc::clone(&self.table))
+        Self::with(Arc::clone(&self.shared))
+    }
+
+    /// Adds a secret for this redactor and all that were made of it or of which it was made, also
+    /// those in the midst of their streams. Returns its number.
+    pub fn learn(&self, secret: &str) -> usize {
+        let mut current = (self.shared.current.write()).unwrap_or_else(PoisonError::into_inner);
+        let number = current.0.len();
+        current.0.push(secret.to_string());
+        current.1 = Arc::new(PatternAutomaton::of(&current.0));
+        self.shared.known.store(current.0.len(), Ordering::Release);
+        number
+    }
+
+    /// Takes over the secrets that have been added. What has been released is not held any more.
+    fn refresh(&mut self) {
+        if self.shared.known.load(Ordering::Acquire) == self.known {
+            return;
+        }
+        (self.known, self.table) = self.shared.current();
+        let held = self.held.iter();
+        self.state = held.fold(ROOT_STATE, |state, byte| self.table.next(state, *byte));
     }
 
     /// Consumes bytes and returns those that are certain, masked.
@@ -82,6 +108,7 @@ impl Redactor {
 
     /// Consumes bytes and appends those that are certain, masked, to `out`.
     pub fn feed_into(&mut self, bytes: &[u8], out: &mut Vec<u8>) {
+        self.refresh();
         let mut rest = bytes;
         while !rest.is_empty() {
             if self.state == ROOT_STATE && self.held.is_empty() {
@@ -121,11 +148,12 @@ impl Redactor {
     /// Masks a text that has been composed for people: a secret that was cut there is masked too.
     pub fn mask_composed(&self, text: &str) -> String {
         let whole = self.mask(text);
+        let (_, table) = self.shared.current();
         let bytes = whole.as_bytes();
         let mut out = String::with_capacity(whole.len());
         let (mut state, mut from) = (ROOT_STATE, 0);
         for (at, byte) in bytes.iter().enumerate() {
-            let depth = self.table.nodes[state as usize].depth as usize;
+            let depth = table.nodes[state as usize].depth as usize;
             let is_cut = || {
                 ["\u{2026}", "..."]
                     .iter()
@@ -137,7 +165,7 @@ impl Redactor {
                 out.push_str(SHOWN_MASK);
                 (state, from) = (ROOT_STATE, at);
             }
-            state = self.table.next(state, *byte);
+            state = table.next(state, *byte);
         }
         out.push_str(whole.get(from..).unwrap_or_default());
         out
@@ -146,20 +174,21 @@ impl Redactor {
     /// What of a text belongs to secrets: ranges in their order, apart from each other, each a part
     /// of one form of one secret.
     pub(super) fn covered(&self, text: &str) -> Vec<CoveredRange> {
+        let (_, table) = self.shared.current();
         let bytes = text.as_bytes();
         let mut found: Vec<(usize, usize, SecretForm)> = Vec::new();
         let mut state = ROOT_STATE;
         let mut at = 0;
         while at < bytes.len() {
             if state == ROOT_STATE {
-                at += self.table.plain_prefix(&bytes[at..]);
+                at += table.plain_prefix(&bytes[at..]);
                 if at == bytes.len() {
                     break;
                 }
             }
-            state = self.table.next(state, bytes[at]);
+            state = table.next(state, bytes[at]);
             at += 1;
-            let node = &self.table.nodes[state as usize];
+            let node = &table.nodes[state as usize];
             if node.longest > 0 {
                 found.push((at - node.longest as usize, at, node.form));
             }
@@ -229,6 +258,19 @@ impl Redactor {
     }
 }
 
+/// The secrets that redactors share, and the automaton for them.
+struct SharedTable {
+    known: AtomicUsize,
+    current: RwLock<(Vec<String>, Arc<PatternAutomaton>)>,
+}
+
+impl SharedTable {
+    fn current(&self) -> (usize, Arc<PatternAutomaton>) {
+        let current = self.current.read().unwrap_or_else(PoisonError::into_inner);
+        (current.0.len(), Arc::clone(&current.1))
+    }
+}
+
 /// A part of a text that belongs to a secret.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct CoveredRange {
@@ -276,6 +318,18 @@ impl PatternAutomaton {
             nodes: vec![AutomatonState::default()],
             first: [false; 256],
         }
+    }
+
+    /// The automaton for all forms of secrets.
+    fn of(secrets: &[String]) -> Self {
+        let mut table = Self::empty();
+        for (secret, text) in (0..).zip(secrets) {
+            for (form, pattern) in (0..).zip(forms(text)) {
+                table.insert(&pattern, SecretForm { secret, form });
+            }
+        }
+        table.link();
+        table
     }
 
     /// Adds a pattern. The first of those that are equal counts.

@@ -18,6 +18,8 @@ pub struct ReplayedRun {
     pub left: PendingEffects,
     /// Commands and actions marked `once` that may have been started.
     pub begun: HashSet<EffectId>,
+    /// What makes secrets: they are made again when something needs them.
+    pub makers: PendingEffects,
     /// The number of the last record.
     pub seq: u64,
     /// The machine's clock at that record, in milliseconds.
@@ -93,12 +95,29 @@ pub fn replay(
         let happened = replayed_events(&mut effects);
         let told = happened.iter().cloned();
         let told: Vec<RunEventKind> = told.map(|event| redactor.told(event)).collect();
-        if told != record.told {
+        // What has been made of secrets that are not made again yet is masked as a whole, where the
+        // run before knew each part.
+        if told != record.told && !redactor.vault().makes() {
             let record = record.seq;
             let unread = None;
             return Err(ReplayError { record, unread });
         }
         for effect in effects {
+            let makes_secret = match &effect {
+                Effect::Run { command, .. } => command.secret,
+                Effect::Act { secret, .. } => *secret,
+                Effect::Stop { .. }
+                | Effect::SetTimer { .. }
+                | Effect::ClearTimer { .. }
+                | Effect::Acquire { .. }
+                | Effect::Release { .. }
+                | Effect::Ask { .. }
+                | Effect::Unask { .. }
+                | Effect::Tell(_) => false,
+            };
+            if makes_secret {
+                let _ = replayed.makers.requested(effect.clone());
+            }
             // Emitted events have been taken out.
             let _ = replayed.left.requested(effect);
         }

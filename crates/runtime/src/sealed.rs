@@ -6,12 +6,14 @@
 //! reference by printing one. Texts are sealed only in programs that have secrets.
 
 use std::borrow::Cow;
+use std::ops::Range;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::redact::forms;
 use super::secrets::SecretVault;
+use lockstep_base::value::SecretPart;
 
 /// Begins and ends a reference: a character that no text has to have (a noncharacter of Unicode).
 const MARK: char = '\u{fdd0}';
@@ -44,6 +46,81 @@ enum Piece<'a> {
     Text(&'a str),
     Mark,
     Reference([usize; 3]),
+    /// A part of a secret that was made while the run went on: its recipe, form and first byte.
+    Made(MadeReference<'a>),
+}
+
+/// A reference to a secret that was made while the run went on.
+struct MadeReference<'a> {
+    /// All of it.
+    written: &'a str,
+    part: SecretPart,
+    form: usize,
+    from: usize,
+}
+
+/// How a reference to a secret begins that was made while the run went on.
+const MADE: &str = "made.";
+
+impl<'a> MadeReference<'a> {
+    fn read(written: &'a str) -> Option<Self> {
+        let (form, rest) = written.strip_prefix(MADE)?.split_once('.')?;
+        let (from, recipe) = rest.split_once('.')?;
+        let bytes = from_hex(recipe)?;
+        Some(Self {
+            written,
+            part: serde_json::from_slice(&bytes).ok()?,
+            form: form.parse().ok()?,
+            from: from.parse().ok()?,
+        })
+    }
+}
+
+/// A recipe for a reference. Its digits say nothing to who looks for a text in it.
+fn to_hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn from_hex(digits: &str) -> Option<Vec<u8>> {
+    let pairs = digits.as_bytes().chunks(2);
+    pairs
+        .map(|pair| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok())
+        .collect()
+}
+
+/// A form of a secret from a byte on.
+pub(super) fn form_of(secret: &str, form: usize, from: usize) -> Option<String> {
+    let form = forms(secret).into_iter().nth(form)?;
+    String::from_utf8(form.get(from..)?.to_vec()).ok()
+}
+
+/// What begins and ends, in a text of a run that goes on, the reference to a secret that has not
+/// been made again.
+const UNOPENED_MARK: char = '\u{fdd1}';
+
+/// A reference to a secret that has not been made again, in a text of a run that goes on.
+pub(super) struct UnopenedText {
+    pub(super) place: Range<usize>,
+    pub(super) part: SecretPart,
+    pub(super) form: usize,
+    pub(super) from: usize,
+}
+
+/// A text with something else in the place of each reference.
+pub(super) fn with_each<E>(
+    text: &str,
+    references: &[UnopenedText],
+    other: &mut dyn FnMut(&UnopenedText) -> Result<String, E>,
+) -> Result<String, E> {
+    let mut out = String::with_capacity(text.len());
+    let mut from = 0;
+    for reference in references {
+        out.push_str(text.get(from..reference.place.start).unwrap_or_default());
+        out.push_str(&other(reference)?);
+        from = reference.place.end;
+    }
+    out.push_str(text.get(from..).unwrap_or_default());
+    Ok(out)
 }
 
 /// Passes the pieces of a sealed text on.
@@ -58,6 +135,11 @@ fn pieces<'a>(
         rest = behind;
         if inside.is_empty() {
             take(Piece::Mark)?;
+            continue;
+        }
+        if inside.starts_with(MADE) {
+            let made = MadeReference::read(inside).ok_or(UnsealError::Damaged)?;
+            take(Piece::Made(made))?;
             continue;
         }
         let mut numbers = [0; 3];
@@ -89,8 +171,8 @@ pub fn shown(sealed: &str) -> Cow<'_, str> {
         match piece {
             Piece::Text(text) => out.push_str(text),
             Piece::Mark => out.push(MARK),
-            Piece::Reference(_) if out.ends_with(SHOWN) => {}
-            Piece::Reference(_) => out.push_str(SHOWN),
+            Piece::Reference(_) | Piece::Made(_) if out.ends_with(SHOWN) => {}
+            Piece::Reference(_) | Piece::Made(_) => out.push_str(SHOWN),
         }
         Ok(())
     });
@@ -104,7 +186,7 @@ pub fn shown(sealed: &str) -> Cow<'_, str> {
 impl SecretVault {
     /// Whether texts are sealed at all.
     pub fn seals(&self) -> bool {
-        !self.texts().is_empty()
+        !self.texts().is_empty() || self.makes()
     }
 
     /// A text as it is stored.
@@ -132,10 +214,21 @@ impl SecretVault {
                 &mut out,
             );
             let (form, from_byte) = (range.form, range.from);
-            out.push_str(&format!(
-                "{MARK}{}.{}.{from_byte}{MARK}",
-                form.secret, form.form
-            ));
+            match self.masked_part(form.secret as usize) {
+                None => out.push_str(&format!(
+                    "{MARK}{}.{}.{from_byte}{MARK}",
+                    form.secret, form.form
+                )),
+                Some(part) => {
+                    // A recipe is plain data, so it can be written.
+                    let recipe = serde_json::to_vec(&part).unwrap_or_default();
+                    let recipe = to_hex(&recipe);
+                    out.push_str(&format!(
+                        "{MARK}{MADE}{}.{from_byte}.{recipe}{MARK}",
+                        form.form
+                    ));
+                }
+            }
             from = range.text.end;
         }
         plain(text.get(from..).unwrap_or_default(), &mut out);
@@ -156,6 +249,20 @@ impl SecretVault {
             match piece {
                 Piece::Text(text) => out.push_str(text),
                 Piece::Mark => out.push(MARK),
+                Piece::Made(made) => {
+                    let known = self.part(&made.part).ok();
+                    let known = known.and_then(|it| form_of(&it, made.form, made.from));
+                    match known {
+                        Some(text) => out.push_str(&text),
+                        // It is opened where it is needed, once the secret has been made again.
+                        None => {
+                            let (nonce, written) = (&self.unopened, made.written);
+                            out.push_str(&format!(
+                                "{UNOPENED_MARK}{nonce}{written}{UNOPENED_MARK}"
+                            ));
+                        }
+                    }
+                }
                 Piece::Reference([secret, form, from]) => {
                     let number = u32::try_from(secret).map_err(|_| UnsealError::Damaged)?;
                     let text = self.texts().get(secret).and_then(Option::as_deref);
@@ -169,6 +276,43 @@ impl SecretVault {
             Ok(())
         })?;
         Ok(Cow::Owned(out))
+    }
+
+    /// The references to secrets that have not been made again, in a text of this run.
+    pub(super) fn unopened_in(&self, text: &str) -> Vec<UnopenedText> {
+        let mut found = Vec::new();
+        if !self.makes() {
+            return found;
+        }
+        let begin = format!("{UNOPENED_MARK}{}", self.unopened);
+        for (start, _) in text.match_indices(&begin) {
+            let inside = text.get(start + begin.len()..).unwrap_or_default();
+            if let Some((written, _)) = inside.split_once(UNOPENED_MARK)
+                && let Some(made) = MadeReference::read(written)
+            {
+                let end = start + begin.len() + written.len() + UNOPENED_MARK.len_utf8();
+                found.push(UnopenedText {
+                    place: start..end,
+                    part: made.part,
+                    form: made.form,
+                    from: made.from,
+                });
+            }
+        }
+        found
+    }
+
+    /// A text of this run for people, who see a mask in place of what has not been made again.
+    pub(super) fn without_unopened<'t>(&self, text: &'t str) -> Cow<'t, str> {
+        let unopened = self.unopened_in(text);
+        if unopened.is_empty() {
+            return Cow::Borrowed(text);
+        }
+        let mut masked = |_: &UnopenedText| Ok::<_, std::convert::Infallible>(String::from(SHOWN));
+        match with_each(text, &unopened, &mut masked) {
+            Ok(shown) => Cow::Owned(shown),
+            Err(never) => match never {},
+        }
     }
 
     /// JSON with all its texts sealed.

@@ -12,7 +12,7 @@ use super::secrets::SecretVault;
 use lockstep_base::source::Name;
 use lockstep_base::value::{SecretPart, Value};
 use lockstep_lang::eval::builtins::SECRET_FILE_PREFIX;
-use lockstep_lang::ir::command::Invocation;
+use lockstep_lang::ir::command::{Invocation, TransferSource};
 
 /// The files of the secrets of one run.
 #[derive(Debug)]
@@ -73,8 +73,12 @@ impl SecretFiles {
         &self,
         command: &Invocation,
         env: &[(Name, Value)],
+        stdin: Option<&Value>,
     ) -> BTreeSet<usize> {
         let mut found = BTreeSet::new();
+        if let Some(stdin) = stdin {
+            self.in_value(stdin, &mut found);
+        }
         match command {
             Invocation::Direct(words) => {
                 for word in words {
@@ -90,6 +94,10 @@ impl SecretFiles {
                     self.in_value(value, &mut found);
                 }
             }
+            Invocation::Transfer(transfer) => match &transfer.source {
+                TransferSource::Text { text, .. } => self.in_value(text, &mut found),
+                TransferSource::Path(path) => self.in_text(path, &mut found),
+            },
         }
         for (_, value) in env {
             self.in_value(value, &mut found);
@@ -120,7 +128,10 @@ impl SecretFiles {
                 for part in parts.iter() {
                     match part {
                         SecretPart::Text(text) => self.in_text(text, to),
-                        SecretPart::Secret(_) => {}
+                        SecretPart::Derived(derived) => {
+                            derived.args.iter().for_each(|arg| self.in_value(arg, to));
+                        }
+                        SecretPart::Secret(_) | SecretPart::Made(_) => {}
                     }
                 }
             }
@@ -132,7 +143,8 @@ impl SecretFiles {
             | Value::Percent(_)
             | Value::Service { .. }
             | Value::Environment(_)
-            | Value::Infrastructure(_) => {}
+            | Value::Infrastructure(_)
+            | Value::Unknown => {}
         }
     }
 
@@ -292,7 +304,7 @@ mod tests {
             Name::from("X"),
             Value::Secret(vec![SecretPart::Text("/t/lockstep.r-1.0/secret-0".into())].into()),
         )];
-        let found = files.of_command(&Invocation::Direct(Vec::new()), &env);
+        let found = files.of_command(&Invocation::Direct(Vec::new()), &env, None);
         assert_eq!(found.into_iter().collect::<Vec<_>>(), [0]);
     }
 

@@ -1,9 +1,13 @@
 //! The declared secrets, read when a run starts and stored in memory only. Invariant: whatever
 //! leaves the program goes through their [`Redactor`].
 
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
+use std::sync::Mutex;
 
+use super::connection::random;
+use super::made_texts::MadeTexts;
 use super::process::leftovers::{CommandProcesses, ProcessLooks};
 use super::process::{GroupRegistry, GuardedCommand};
 use super::processes;
@@ -11,7 +15,7 @@ use super::redact::{CoveredRange, Redactor};
 use super::sealed::{UnsealError, is_sealed};
 use super::text_file;
 use lockstep_base::source::{FileId, Name, Span};
-use lockstep_base::value::{SecretPart, Value};
+use lockstep_base::value::{MadeSecret, Value};
 use lockstep_base::world::{EnvironmentVariables, FileError, VariableError};
 use lockstep_lang::eval::{Expr, Halt};
 use lockstep_lang::ir::{Secret, SecretSource};
@@ -22,7 +26,12 @@ pub struct SecretVault {
     texts: Vec<Option<Name>>,
     /// The variables that secrets were read from.
     variables: Vec<Name>,
-    redactor: Redactor,
+    pub(super) redactor: Redactor,
+    /// Whether the program makes secrets while it runs.
+    makes: bool,
+    pub(super) made: Mutex<MadeTexts>,
+    /// What texts with secrets that are to be made again are marked with: nobody can know it.
+    pub(super) unopened: String,
 }
 
 impl std::fmt::Debug for SecretVault {
@@ -43,12 +52,16 @@ pub struct SecretReadError {
 }
 
 /// Why a value cannot be converted to text for a command or request.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum TextError {
     /// It is neither a string nor a secret.
     NotText,
     /// It names a secret that the program does not have.
     UnknownSecret(u32),
+    /// It names a secret that has not been made, or not again.
+    NotMade(MadeSecret),
+    /// What is to be made of a secret cannot be made; the reason says nothing of the secret.
+    Derived(String),
 }
 
 impl std::fmt::Display for TextError {
@@ -56,6 +69,8 @@ impl std::fmt::Display for TextError {
         match self {
             Self::NotText => f.write_str("a command takes only texts and secrets"),
             Self::UnknownSecret(at) => write!(f, "there is no secret number {at}"),
+            Self::NotMade(_) => f.write_str("it needs a secret that has not been made"),
+            Self::Derived(why) => f.write_str(why),
         }
     }
 }
@@ -91,10 +106,8 @@ enum SecretError {
         program: String,
         status: std::process::ExitStatus,
     },
-    /// It contains a NUL.
-    Zero,
-    /// It has fewer than [`MIN_SECRET_CHARS`] characters.
-    Short,
+    /// Its text cannot be one.
+    Unusable(&'static str),
     /// Its source holds its own text, or one that cannot be read, which is not stored.
     Sealed,
 }
@@ -133,11 +146,10 @@ impl std::fmt::Display for SecretError {
                     "the command `{program}` failed ({status}); what it wrote is not shown"
                 )
             }
-            Self::Zero => f.write_str("it holds a character that no variable can hold"),
+            Self::Unusable(why) => write!(f, "it {why}"),
             Self::Sealed => {
                 f.write_str("its source holds the text of a secret, which is not stored with a run")
             }
-            Self::Short => f.write_str("it has fewer than 4 characters, which cannot be masked"),
         }
     }
 }
@@ -173,7 +185,22 @@ impl SecretVault {
             texts,
             variables: Vec::new(),
             redactor,
+            makes: false,
+            made: Mutex::default(),
+            unopened: random(),
         }
+    }
+
+    /// The same for a program that makes secrets while it runs.
+    #[must_use]
+    pub fn for_secrets_that_are_made(mut self) -> Self {
+        self.makes = true;
+        self
+    }
+
+    /// Whether the program makes secrets while it runs.
+    pub fn makes(&self) -> bool {
+        self.makes
     }
 
     /// The texts, by the indices of the secrets in the program's table.
@@ -191,15 +218,16 @@ impl SecretVault {
         &self.variables
     }
 
-    /// Reads all secrets of a program. `value` evaluates an expression; `folder` is the folder of a
-    /// source file, for files and commands named relative to it. Commands are registered with
-    /// `groups`, so that they end with this program.
+    /// Reads the secrets of a program; only those that are needed have to be there. `value`
+    /// evaluates an expression; `folder` is the folder of a source file, for files and commands
+    /// named relative to it. Commands are registered with `groups`, so that they end with this
+    /// program.
     ///
     /// # Errors
     ///
     /// All secrets that could not be read.
     pub async fn read(
-        secrets: &[Secret],
+        (secrets, needed): (&[Secret], &HashSet<u32>),
         value: &mut dyn FnMut(&Expr) -> Result<Value, Halt>,
         folder: &dyn Fn(FileId) -> PathBuf,
         environment: &dyn EnvironmentVariables,
@@ -208,7 +236,14 @@ impl SecretVault {
         let mut texts: Vec<Option<Name>> = vec![None; secrets.len()];
         let mut variables = Vec::new();
         let mut failures = Vec::new();
-        let mut waiting: Vec<usize> = (0..secrets.len()).collect();
+        let is_needed = |at: usize| needed.contains(&(at as u32));
+        // No command is run for a secret that is not needed. What lies there all the same, in a
+        // variable or a file, is withheld and masked as ever; it is no mistake if it is missing.
+        let is_read = |(at, secret): (usize, &Secret)| {
+            let lies_there = !matches!(secret.source, SecretSource::Command(_));
+            (lies_there || is_needed(at)).then_some(at)
+        };
+        let mut waiting: Vec<usize> = secrets.iter().enumerate().filter_map(is_read).collect();
         // The sources of a stored program may hold the texts of other secrets, which go first.
         while !waiting.is_empty() {
             let mut later = Vec::new();
@@ -234,18 +269,20 @@ impl SecretVault {
                         source_text(&secret.source, &arguments, &folder, environment, groups).await
                     }
                 };
-                let text = text.and_then(usable);
+                let text = text.and_then(|text| usable(text).map_err(SecretError::Unusable));
                 // The reason is not logged: it may contain another secret.
                 let read = text.is_ok();
                 tracing::debug!(target: TARGET, name = %secret.name, read, "a secret");
                 match (text, texts.get_mut(at)) {
                     (Ok(text), Some(place)) => *place = Some(text.into()),
                     (Ok(_), None) => {}
+                    (Err(_), _) if !is_needed(at) => {}
                     (Err(error), _) => failures.push(unreadable(secret, &error)),
                 }
             }
             if later.len() == more {
-                let unread = later.drain(..).filter_map(|at| secrets.get(at));
+                let unread = later.drain(..).filter(|at| is_needed(*at));
+                let unread = unread.filter_map(|at| secrets.get(at));
                 failures.extend(unread.map(|secret| unreadable(secret, &SecretError::Sealed)));
             }
             waiting = later;
@@ -296,17 +333,11 @@ impl SecretVault {
     /// If the value is neither, or names a secret that is not of this program.
     pub fn text(&self, value: &Value) -> Result<String, TextError> {
         match value {
-            Value::String(text) => Ok(text.to_string()),
+            Value::String(text) => self.opened(text),
             Value::Secret(parts) => {
                 let mut out = String::new();
                 for part in parts.iter() {
-                    match part {
-                        SecretPart::Text(text) => out.push_str(text),
-                        SecretPart::Secret(at) => match self.texts.get(*at as usize) {
-                            Some(Some(text)) => out.push_str(text),
-                            Some(None) | None => return Err(TextError::UnknownSecret(*at)),
-                        },
-                    }
+                    out.push_str(&self.part(part)?);
                 }
                 Ok(out)
             }
@@ -321,7 +352,7 @@ impl SecretVault {
 
     /// A text with secrets masked.
     pub fn mask(&self, text: &str) -> String {
-        self.redactor.mask(text)
+        self.redactor.mask(&self.without_unopened(text))
     }
 }
 
@@ -329,13 +360,13 @@ impl SecretVault {
 /// garble what is shown, and tell the secret.
 const MIN_SECRET_CHARS: usize = 4;
 
-/// A text that can be a secret.
-fn usable(text: String) -> Result<String, SecretError> {
-    if text.contains('\0') {
-        return Err(SecretError::Zero);
+/// A text that can be a secret, or what it does that none can do.
+pub(super) fn usable<T: AsRef<str>>(text: T) -> Result<T, &'static str> {
+    if text.as_ref().contains('\0') {
+        return Err("holds a character that no variable can hold");
     }
-    match text.chars().count() {
-        1..MIN_SECRET_CHARS => Err(SecretError::Short),
+    match text.as_ref().chars().count() {
+        1..MIN_SECRET_CHARS => Err("has fewer than 4 characters, which cannot be masked"),
         _ => Ok(text),
     }
 }
@@ -491,6 +522,7 @@ pub(super) fn without_line_end(mut text: String) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use lockstep_base::value::SecretPart;
 
     struct Variables;
 
@@ -506,6 +538,7 @@ mod tests {
             name: name.into(),
             span: Span::start_of(FileId(0)),
             source,
+            optional: false,
         }
     }
 
@@ -520,7 +553,8 @@ mod tests {
     async fn read(secrets: &[Secret], folder: &Path) -> Result<SecretVault, Vec<SecretReadError>> {
         let mut value = |expr: &Expr| expr.as_const().cloned().ok_or(Halt::Unknown);
         let folder = |_| folder.to_path_buf();
-        SecretVault::read(secrets, &mut value, &folder, &Variables, None).await
+        let all = (0..secrets.len() as u32).collect();
+        SecretVault::read((secrets, &all), &mut value, &folder, &Variables, None).await
     }
 
     #[tokio::test]

@@ -65,9 +65,12 @@ impl EventRedactor {
             Effect::Ask { node, question, .. } => {
                 self.path(node);
                 match question {
-                    Question::Approve { text, by: _ } | Question::Failed { text } => {
-                        self.text(text);
+                    Question::Approve(request) => {
+                        self.text(&mut request.text);
+                        let people = request.by.iter_mut().chain(&mut request.except);
+                        people.for_each(|it| self.text(it));
                     }
+                    Question::Failed { text } => self.text(text),
                 }
             }
             Effect::Stop { .. }

@@ -13,7 +13,7 @@ use super::{LockHolder, LockRow, RunNumber};
 use lockstep_base::node_path::is_in;
 use lockstep_base::source::Name;
 use lockstep_engine::EffectId;
-use lockstep_plan::lock_for_people;
+use lockstep_plan::{lock_for_people, queue_of_lock};
 
 /// The runs whose commands began other runs: by the inner run, the outer one and its node.
 pub(super) type OuterRuns = HashMap<RunNumber, (RunNumber, String)>;
@@ -127,6 +127,11 @@ impl<'a> WaitGraph<'a> {
                 let effect = *effect;
                 by_holder.get(&LockHolder { run, effect }).copied()
             });
+            // A place in a queue is kept to the end of the run: until nothing of it waits.
+            let kept = queue_of_lock(&row.want.name).is_some();
+            let all = by_holder.iter();
+            let all = all.filter(|(holder, _)| kept && holder.run == run && **holder != row.holder);
+            let own = own.chain(all.map(|(_, at)| *at));
             let inner = inner.iter().copied();
             let inner = inner.filter(|at| is_inside(requests[*at].first().holder.run, row, outer));
             let mut before: Vec<usize> = own.chain(inner).collect();

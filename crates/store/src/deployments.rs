@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use rusqlite::{Row, params};
 
 use super::{RunNumber, RunStatus, Store, StoreError, Stored};
+use lockstep_base::node_path::{PathPart, last};
 use lockstep_base::source::Name;
 use lockstep_engine::run_event::{DeploymentRecord, NodeKind, RunEventKind, Status};
 use lockstep_engine::{LaterDeployment, LeftHalfDone, UnclearPlace};
@@ -28,6 +29,11 @@ struct Suspect {
     is_locked: bool,
 }
 
+/// Whether a command is a `query`, which is called so in its path.
+fn is_query(node: &str) -> bool {
+    PathPart::read(last(node)).name == "query"
+}
+
 impl Store {
     /// Records what an event says of a deployment.
     pub(super) fn record_deployment(
@@ -43,19 +49,25 @@ impl Store {
                 deployment: Some(place),
                 ..
             } => self.begin_deployment(run, node, place, at),
+            RunEventKind::NodeStarted {
+                node,
+                kind: NodeKind::Run | NodeKind::Action,
+                ..
+            } if !is_query(node) => self.change_place(run, node),
             RunEventKind::NodeFinished {
                 node,
                 kind: NodeKind::Deploy,
                 status,
                 deployment: Some(place),
                 ..
-            } => self.end_deployment(run, node, place, *status),
+            } => self.end_deployment((run, node), place, *status, at),
             RunEventKind::NodeStarted { .. }
             | RunEventKind::NodeFinished { .. }
             | RunEventKind::RunStarted { .. }
             | RunEventKind::RunResumed { .. }
             | RunEventKind::NodeWaiting { .. }
             | RunEventKind::NodeOutput { .. }
+            | RunEventKind::NoWayBack { .. }
             | RunEventKind::RunFinished { .. } => Ok(()),
         };
         done.map_err(|error| self.error(&error))
@@ -70,25 +82,38 @@ impl Store {
     ) -> rusqlite::Result<()> {
         // Another try of the same deployment is no new one.
         let insert = "INSERT INTO deployments (run, node, service, target, state, at) \
-            SELECT ?1, ?2, ?3, ?4, 'open', ?5 WHERE NOT EXISTS \
-            (SELECT 1 FROM deployments WHERE run = ?1 AND node = ?2 AND state = 'open')";
+            SELECT ?1, ?2, ?3, ?4, 'begun', ?5 WHERE NOT EXISTS \
+            (SELECT 1 FROM deployments WHERE run = ?1 AND node = ?2 \
+            AND state IN ('begun', 'open'))";
         let (service, target) = (&*place.service, &*place.target);
         let values = params![run.0, node, service, target, Stored(at)];
         self.db.prepare_cached(insert)?.execute(values).map(|_| ())
     }
 
+    /// Something may change the place of a deployment that has only looked at it so far. One that
+    /// has not come so far leaves nothing half done when it is broken off.
+    fn change_place(&self, run: RunNumber, node: &str) -> rusqlite::Result<()> {
+        let update = "UPDATE deployments SET state = 'open' WHERE run = ?1 AND state = 'begun' \
+            AND substr(?2, 1, length(node) + 1) = node || '/'";
+        let values = params![run.0, node];
+        self.db.prepare_cached(update)?.execute(values).map(|_| ())
+    }
+
     fn end_deployment(
         &self,
-        run: RunNumber,
-        node: &str,
+        (run, node): (RunNumber, &str),
         place: &DeploymentRecord,
         status: Status,
+        at: Timestamp,
     ) -> rusqlite::Result<()> {
+        if let Some(undone) = self.undone_run(run)? {
+            return self.undo_deployment((undone, node), run, status, at);
+        }
         let state = match status {
             Status::Succeeded | Status::Ignored => "done",
             Status::RolledBack => "undone",
             Status::RollbackFailed => "unclear",
-            Status::Superseded => "nothing",
+            Status::Superseded => return self.leave_deployment(run, node),
             Status::Failed | Status::Cancelled => "left",
             Status::Skipped
             | Status::RollingBack
@@ -97,9 +122,62 @@ impl Store {
             | Status::Waiting
             | Status::Running => return Ok(()),
         };
-        let update = "UPDATE deployments SET state = ?, before = ?, after = ? WHERE number = \
+        let update = "UPDATE deployments SET state = ?, before = ?, after = ?, changed = ?, \
+            ended_at = ? WHERE number = \
             (SELECT max(number) FROM deployments WHERE run = ? AND node = ?)";
-        let values = params![state, place.before, place.after, run.0, node];
+        let DeploymentRecord {
+            before,
+            after,
+            changed,
+            ..
+        } = place;
+        let values = params![state, before, after, changed, Stored(at), run.0, node];
+        self.db.prepare_cached(update)?.execute(values).map(|_| ())
+    }
+
+    /// A later run has deployed there: what this one has done stays as it is, and it is what is
+    /// there when the later one is taken back. Where it has done nothing, there is nothing of it.
+    fn leave_deployment(&self, run: RunNumber, node: &str) -> rusqlite::Result<()> {
+        let update = "UPDATE deployments SET state = \
+                CASE state WHEN 'begun' THEN 'nothing' WHEN 'open' THEN 'left' ELSE state END \
+            WHERE number = (SELECT max(number) FROM deployments WHERE run = ? AND node = ?)";
+        let values = params![run.0, node];
+        self.db.prepare_cached(update)?.execute(values).map(|_| ())
+    }
+
+    /// The run that a run takes back.
+    fn undone_run(&self, run: RunNumber) -> rusqlite::Result<Option<RunNumber>> {
+        let select = "SELECT undoes FROM runs WHERE number = ?";
+        let mut statement = self.db.prepare_cached(select)?;
+        let undone: Option<i64> = statement.query_row([run.0], |row| row.get(0))?;
+        Ok(undone.map(RunNumber))
+    }
+
+    /// Records what becomes of a deployment that another run takes back.
+    fn undo_deployment(
+        &self,
+        (undone, node): (RunNumber, &str),
+        by: RunNumber,
+        status: Status,
+        at: Timestamp,
+    ) -> rusqlite::Result<()> {
+        let state = match status {
+            Status::RolledBack => "undone",
+            Status::RollingBack | Status::RollbackFailed => "unclear",
+            Status::Succeeded
+            | Status::Ignored
+            | Status::Superseded
+            | Status::Failed
+            | Status::Cancelled
+            | Status::Skipped
+            | Status::Pending
+            | Status::Queued
+            | Status::Waiting
+            | Status::Running => return Ok(()),
+        };
+        let update = "UPDATE deployments SET state = ?, undone_by = ?, ended_at = ? \
+            WHERE number = (SELECT max(number) FROM deployments WHERE run = ? AND node = ?)";
+        let values = params![state, by.0, Stored(at), undone.0, node];
         self.db.prepare_cached(update)?.execute(values).map(|_| ())
     }
 
@@ -116,6 +194,10 @@ impl Store {
         run: RunNumber,
         is_resumed: bool,
     ) -> Result<Vec<LaterDeployment>, StoreError> {
+        let undone = self.undone_run(run).map_err(|error| self.error(&error))?;
+        if let Some(undone) = undone {
+            return self.deployments_after(undone);
+        }
         let select = "WITH RECURSIVE own (number) AS (VALUES (?1) UNION \
                 SELECT parent FROM runs JOIN own USING (number) WHERE parent IS NOT NULL), \
             first (run, deployed) AS (SELECT \
@@ -137,6 +219,32 @@ impl Store {
                 service: row.get::<_, String>(2)?.into(),
                 target: row.get::<_, String>(3)?.into(),
                 blocks: is_later && (is_retry || is_resumed),
+            })
+        };
+        let rows = self.db.prepare_cached(select).and_then(|mut statement| {
+            let rows = statement.query_map([run.0], read)?;
+            rows.collect::<rusqlite::Result<Vec<_>>>()
+        });
+        rows.map_err(|error| self.error(&error))
+    }
+
+    /// What other runs have deployed at the places of a run after that run did.
+    fn deployments_after(&self, run: RunNumber) -> Result<Vec<LaterDeployment>, StoreError> {
+        let select = "WITH RECURSIVE own (number) AS (VALUES (?1) UNION \
+                SELECT parent FROM runs JOIN own USING (number) WHERE parent IS NOT NULL) \
+            SELECT d.number, runs.id, d.service, d.target \
+            FROM deployments AS d JOIN runs ON runs.number = d.run \
+            WHERE d.state NOT IN ('undone', 'nothing') AND d.run NOT IN own \
+                AND d.number > (SELECT max(number) FROM deployments AS mine \
+                    WHERE mine.run = ?1 AND mine.service = d.service \
+                    AND mine.target = d.target) ORDER BY d.number";
+        let read = |row: &Row<'_>| {
+            Ok(LaterDeployment {
+                number: row.get(0)?,
+                run: row.get::<_, String>(1)?.into(),
+                service: row.get::<_, String>(2)?.into(),
+                target: row.get::<_, String>(3)?.into(),
+                blocks: false,
             })
         };
         let rows = self.db.prepare_cached(select).and_then(|mut statement| {
@@ -178,14 +286,19 @@ impl Store {
     }
 
     fn suspects(&self, run: Option<RunNumber>) -> rusqlite::Result<Vec<Suspect>> {
-        let select = "SELECT service, target, run, id, state, EXISTS \
+        // What another run was taking back is in its hands until that one ends.
+        let select = "SELECT service, target, runs.number, runs.id, state, EXISTS \
                 (SELECT 1 FROM lock_requests AS own JOIN lock_wants USING (ticket) \
-                WHERE own.run = d.run AND granted_at IS NOT NULL AND name = ?2 || d.target) \
-            FROM deployments AS d JOIN runs ON runs.number = d.run \
-            WHERE d.run IS NOT ?1 AND (state = 'unclear' OR runs.status = 'running') \
+                WHERE own.run = runs.number AND granted_at IS NOT NULL \
+                    AND name = ?2 || d.target), \
+                undo.number IS NOT NULL \
+            FROM deployments AS d \
+            LEFT JOIN runs AS undo ON undo.number = d.undone_by AND undo.status = 'running' \
+            JOIN runs ON runs.number = coalesce(undo.number, d.run) \
+            WHERE runs.number IS NOT ?1 AND (state = 'unclear' OR runs.status = 'running') \
                 AND d.number = (SELECT max(number) FROM deployments AS it \
                 WHERE it.service = d.service AND it.target = d.target \
-                AND it.state NOT IN ('undone', 'nothing')) \
+                AND it.state NOT IN ('undone', 'nothing', 'begun')) \
             ORDER BY d.number";
         let read = |row: &Row<'_>| {
             let state: String = row.get(4)?;
@@ -194,7 +307,7 @@ impl Store {
                 target: row.get::<_, String>(1)?.into(),
                 run: row.get::<_, String>(3)?.into(),
                 left: match &*state {
-                    "unclear" => LeftHalfDone::RollbackFailed,
+                    "unclear" if !row.get::<_, bool>(6)? => LeftHalfDone::RollbackFailed,
                     _ => LeftHalfDone::BrokenOff,
                 },
             };

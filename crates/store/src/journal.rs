@@ -109,11 +109,17 @@ impl Store {
     }
 
     /// The run has ended.
-    fn end(&self, run: RunNumber, status: Status, at: Timestamp) -> Result<(), StoreError> {
+    pub(super) fn end(
+        &self,
+        run: RunNumber,
+        status: Status,
+        at: Timestamp,
+    ) -> Result<(), StoreError> {
         let update = "UPDATE runs SET status = ?, finished_at = ?, owner = NULL, \
             owner_start = NULL WHERE number = ?";
         let done = (self.db).execute(update, params![status.as_str(), Stored(at), run.0]);
-        done.map(|_| ()).map_err(|error| self.error(&error))
+        done.map_err(|error| self.error(&error))?;
+        self.leave_queue(run)
     }
 
     /// The journal of a run, from its beginning.

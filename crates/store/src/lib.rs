@@ -11,10 +11,13 @@ mod deployments;
 mod error;
 mod journal;
 mod leases;
+mod ledger;
 mod locks;
 mod owner;
 mod programs;
+mod prune;
 mod questions;
+mod queues;
 mod requests;
 mod run_inbox;
 mod runs;
@@ -36,23 +39,27 @@ pub use approvals::Approval;
 pub use deployments::BrokenOffRuns;
 pub use error::{StoreError, StoreErrorKind};
 pub use journal::{PublishedEvents, RunJournal};
+pub use ledger::{LedgerLine, PlaceState};
 pub use locks::{LockChange, LockHolder, LockRow, grantable};
 use lockstep_runtime::logs::{LogAccess, RunLogs};
 pub use owner::{LEASE_DURATION, LEASE_RENEW_INTERVAL, RunOwner, is_alive};
+pub use prune::PruneLimits;
 pub use questions::StoredQuestion;
+pub use queues::{QueuePlace, QueueWait, QueuedRun};
 pub use requests::{AnswerStatus, RequestStatus};
 pub use run_inbox::StoredInbox;
 pub use runs::{NewRun, RunNumber, RunStatus, StoredRun};
 pub use shared_locks::SharedLocks;
 
 /// The schema version. A directory with a later version is refused.
-const VERSION: i64 = 3;
+const VERSION: i64 = 4;
 
 /// The migrations from each schema version to the next; the first creates the tables.
 const MIGRATIONS: &[&str] = &[
     include_str!("schema.sql"),
     include_str!("leases.sql"),
     include_str!("concurrency.sql"),
+    include_str!("undo.sql"),
 ];
 
 /// The target of the store's log events.

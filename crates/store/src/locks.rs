@@ -88,7 +88,7 @@ impl Store {
         self.commit(change)
     }
 
-    fn ask_for(
+    pub(super) fn ask_for(
         &self,
         holder: LockHolder,
         node: &str,

@@ -21,7 +21,8 @@ pub struct StoredQuestion {
 }
 
 impl Store {
-    /// Stores a question. A repeated one keeps its time.
+    /// Stores a question. One that is asked again, as somebody has answered and that is not enough,
+    /// keeps its time.
     ///
     /// # Errors
     ///
@@ -35,8 +36,9 @@ impl Store {
     ) -> Result<(), StoreError> {
         let text = serde_json::to_string(question)
             .map_err(|_| StoreError::refused("a question cannot be stored"))?;
-        let insert = "INSERT OR IGNORE INTO questions (run, effect, node, question, asked_at) \
-            VALUES (?, ?, ?, ?, ?)";
+        let insert = "INSERT INTO questions (run, effect, node, question, asked_at) \
+            VALUES (?, ?, ?, ?, ?) \
+            ON CONFLICT (run, effect) DO UPDATE SET question = excluded.question";
         let values = params![run.0, effect.0.cast_signed(), node, text, Stored(now())];
         let done = self.db.execute(insert, values);
         done.map(|_| ()).map_err(|error| self.error(&error))

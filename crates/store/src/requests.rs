@@ -5,8 +5,8 @@ use rusqlite::{Row, params};
 use lockstep_runtime::inbox::{InboxRequest, InboxRequestKind};
 
 use super::runs::user_id;
-use super::{Approval, RunNumber, Store, StoreError, Stored, StoredQuestion, now};
-use lockstep_engine::{Answer, EffectId};
+use super::{RunNumber, Store, StoreError, Stored, StoredQuestion, now};
+use lockstep_engine::{Answer, ApprovalAnswer, EffectId, Objection, Question};
 
 impl Store {
     /// Stores a request to a run.
@@ -173,33 +173,72 @@ impl Store {
     ) -> Result<AnswerStatus, StoreError> {
         // The transaction serializes concurrent answers.
         let change = self.write()?;
-        let given = self.approvals(asked.run)?;
-        let of_it = |it: &&Approval| it.effect == asked.effect;
-        if let Some(first) = given.iter().rfind(of_it) {
-            return Ok(AnswerStatus::TooLate(Some((
-                first.who.clone(),
-                first.answer.clone(),
-            ))));
-        }
-        let open = self.requests(asked.run)?;
-        for request in open {
-            if let InboxRequestKind::Answer(effect, first) = request.asking
+        let mut given: Vec<(String, Answer)> = (self.approvals(asked.run)?.into_iter())
+            .filter(|it| it.effect == asked.effect)
+            .map(|it| (it.who, it.answer))
+            .collect();
+        for request in self.requests(asked.run)? {
+            if let InboxRequestKind::Answer(effect, answer) = request.asking
                 && effect == asked.effect
             {
-                return Ok(AnswerStatus::TooLate(Some((request.who, first))));
+                given.push((request.who, answer));
             }
         }
         let mut still = self.questions(asked.run)?.into_iter();
-        match still.find(|it| it.effect == asked.effect) {
-            None => return Ok(AnswerStatus::TooLate(None)),
-            Some(still) if !answer.fits(&still.question) => return Ok(AnswerStatus::Unfit),
-            Some(_) => {}
+        let Some(still) = still.find(|it| it.effect == asked.effect) else {
+            return Ok(AnswerStatus::TooLate(given.pop()));
+        };
+        if let Some(last) = settled_by(&still.question, &given) {
+            return Ok(AnswerStatus::TooLate(Some(last)));
+        }
+        if !answer.fits(&still.question) {
+            return Ok(AnswerStatus::Unfit);
+        }
+        if let Some(objection) = objection(&still.question, &given, answer, who) {
+            return Ok(AnswerStatus::Objected(objection));
         }
         let asking = InboxRequestKind::Answer(asked.effect, answer.clone());
         let number = self.request(asked.run, &asking, who, comment)?;
         self.commit(change)?;
         Ok(AnswerStatus::Given(number))
     }
+}
+
+/// The answer after which a question needs no other.
+fn settled_by(question: &Question, given: &[(String, Answer)]) -> Option<(String, Answer)> {
+    let Question::Approve(request) = question else {
+        return given.first().cloned();
+    };
+    let mut yeses: Vec<&str> = Vec::new();
+    for (who, answer) in given {
+        if *answer == Answer::Approval(ApprovalAnswer::Yes) {
+            if !yeses.contains(&who.as_str()) {
+                yeses.push(who);
+            }
+            if yeses.len() < request.count as usize {
+                continue;
+            }
+        }
+        return Some((who.clone(), answer.clone()));
+    }
+    None
+}
+
+/// Why an answer of a person does not count.
+fn objection(
+    question: &Question,
+    given: &[(String, Answer)],
+    answer: &Answer,
+    who: &str,
+) -> Option<Objection> {
+    let (Question::Approve(request), Answer::Approval(ApprovalAnswer::Yes)) = (question, answer)
+    else {
+        return None;
+    };
+    let said = given.iter().any(|(by, _)| by == who);
+    request
+        .objection(who)
+        .or(said.then_some(Objection::Counted))
 }
 
 /// What is asked, in its columns: `kind`, `effect` and `answer`.
@@ -234,6 +273,8 @@ pub enum AnswerStatus {
     Given(i64),
     /// It answers another kind of question; nothing was written.
     Unfit,
+    /// It does not count, as it is that of this person; nothing was written.
+    Objected(Objection),
     /// Somebody else had answered (who, and what), or the question does not matter any more.
     TooLate(Option<(String, Answer)>),
 }

@@ -54,14 +54,11 @@ impl RunInbox for StoredInbox {
         answer: &Answer,
         person: &Responder,
     ) -> Result<(), InboxError> {
-        let question = match question {
-            Question::Approve { text, .. } | Question::Failed { text } => text.clone(),
-        };
         self.store.insert_approval(&Approval {
             run: self.run,
             effect: id,
             node: node.to_string(),
-            question,
+            question: question.text().to_string(),
             answer: answer.clone(),
             who: person
                 .name
@@ -72,7 +69,7 @@ impl RunInbox for StoredInbox {
             plan_hash: self.plan_hash.clone(),
             answered_at: now(),
         })?;
-        self.withdraw(id)
+        Ok(())
     }
 
     fn requests(&mut self) -> Result<Vec<InboxRequest>, InboxError> {

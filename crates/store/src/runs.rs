@@ -1,6 +1,6 @@
 //! The stored runs of a state directory: plan and inputs, status, and the process that drives each.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use rusqlite::{OptionalExtension, Row, params};
 
@@ -49,6 +49,8 @@ pub struct NewRun<'a> {
     pub most: Option<u32>,
     /// The run that it retries, and the completed work of that one.
     pub parent: Option<(RunNumber, CompletedWork)>,
+    /// The run that it takes back, and the part of it, if not all.
+    pub undoes: Option<(RunNumber, Option<&'a str>)>,
 }
 
 /// The status of a run.
@@ -102,6 +104,16 @@ pub struct StoredRun {
     pub most: Option<u32>,
     /// The run that it retries.
     pub parent: Option<RunNumber>,
+    /// The run that it takes back.
+    pub undoes: Option<RunNumber>,
+    /// The part of that run, if not all of it.
+    pub undo_part: Option<String>,
+    /// The queue in which it waits for others, or has waited.
+    pub queue: Option<Name>,
+    /// Why it has ended without having begun, if it has.
+    pub unstarted: Option<String>,
+    /// The newer run of its queue that has put it aside.
+    pub put_aside_by: Option<Name>,
     /// The completed work of the run that it retries, sealed.
     pub kept: CompletedWork,
     /// Its status.
@@ -121,18 +133,21 @@ pub struct StoredRun {
     program: i64,
     place: u32,
     sealed_user: Name,
+    /// The state directory.
+    state: String,
 }
 
 impl StoredRun {
     /// Its id, user and start; the user is sealed.
     pub fn facts(&self) -> RunFacts {
         RunFacts::new(self.id.clone(), self.sealed_user.clone(), self.started_at)
+            .with_scratch_in(&self.state)
     }
 }
 
 const RUN_COLUMNS: &str = "number, id, pipeline, plan_hash, inputs, file, folder, user, seed, \
     most, parent, kept, status, started_at, finished_at, clock, program, place, made_by, \
-    folders, uid, events";
+    folders, uid, events, undoes, undo_part, queue, unstarted, put_aside_by";
 
 /// The columns of a run; those of its owner come last.
 fn columns() -> String {
@@ -163,8 +178,10 @@ impl Store {
         let program = self.insert_program(&program)?;
         let insert = "INSERT INTO runs (id, pipeline, place, program, facts, plan_hash, inputs, \
             file, folder, user, made_by, seed, most, parent, kept, started_at, folders, uid, \
-            events, status) \
-            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'running')";
+            events, undoes, undo_part, status) \
+            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'running')";
+        let undoes = new.undoes.map(|(undoes, _)| undoes.0);
+        let undo_part = new.undoes.and_then(|(_, part)| part);
         change
             .execute(
                 insert,
@@ -188,6 +205,8 @@ impl Store {
                     serde_json::to_string(new.source_folders).ok(),
                     user_id(),
                     EVENTS_AHEAD,
+                    undoes,
+                    undo_part.map(|part| new.vault.mask(part)),
                 ],
             )
             .map_err(|error| self.error(&error))?;
@@ -228,6 +247,24 @@ impl Store {
         );
         let found = self.db.prepare_cached(&select).and_then(|mut statement| {
             let rows = statement.query_map([prefix], row)?;
+            rows.collect::<rusqlite::Result<Vec<_>>>()
+        });
+        let found = found.map_err(|error| self.error(&error))?;
+        found.into_iter().map(|run| self.check_owner(run)).collect()
+    }
+
+    /// The runs that take back what a run did, the first one first.
+    ///
+    /// # Errors
+    ///
+    /// If they cannot be read.
+    pub fn undos_of(&self, run: RunNumber) -> Result<Vec<StoredRun>, StoreError> {
+        let select = format!(
+            "SELECT {} FROM runs WHERE undoes = ? ORDER BY number",
+            columns()
+        );
+        let found = self.db.prepare_cached(&select).and_then(|mut statement| {
+            let rows = statement.query_map([run.0], row)?;
             rows.collect::<rusqlite::Result<Vec<_>>>()
         });
         let found = found.map_err(|error| self.error(&error))?;
@@ -332,11 +369,19 @@ impl Store {
     /// Corrects the status of a run whose process is no longer alive.
     fn check_owner(&self, found: Option<StoredRun>) -> Result<StoredRun, StoreError> {
         let mut run = found.ok_or_else(|| StoreError::damaged(&self.folder))?;
+        run.state = absolute(&self.folder);
         if run.status == RunStatus::Running && !run.owner.as_ref().is_some_and(RunOwner::is_alive) {
             run.status = RunStatus::Stopped;
         }
         Ok(run)
     }
+}
+
+/// The path of a folder from the root.
+fn absolute(folder: &Path) -> String {
+    let path = std::path::absolute(folder);
+    let path = path.unwrap_or_else(|_| folder.to_path_buf());
+    path.to_string_lossy().into_owned()
 }
 
 /// Nothing if it cannot be parsed.
@@ -369,6 +414,7 @@ fn row(row: &Row<'_>) -> rusqlite::Result<Option<StoredRun>> {
         folder: text(6)?,
         user: shown(&text(7)?).into(),
         sealed_user: text(7)?.into(),
+        state: String::new(),
         seed: row.get::<_, i64>(8)?.cast_unsigned(),
         most: row.get(9)?,
         parent: row.get::<_, Option<i64>>(10)?.map(RunNumber),
@@ -385,6 +431,11 @@ fn row(row: &Row<'_>) -> rusqlite::Result<Option<StoredRun>> {
             .and_then(|text| serde_json::from_str(&text).ok()),
         uid: row.get(20)?,
         events: row.get::<_, i64>(21)?.cast_unsigned(),
-        owner: owner(row, 22)?,
+        undoes: row.get::<_, Option<i64>>(22)?.map(RunNumber),
+        undo_part: row.get(23)?,
+        queue: row.get::<_, Option<String>>(24)?.map(Name::from),
+        unstarted: row.get(25)?,
+        put_aside_by: row.get::<_, Option<String>>(26)?.map(Name::from),
+        owner: owner(row, 27)?,
     }))
 }

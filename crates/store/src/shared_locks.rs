@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use lockstep_runtime::locks::{DeployedMeanwhile, LocksError};
 
+use super::queues::QUEUE_REQUEST;
 use super::{
     BrokenOffRuns, LEASE_DURATION, LockChange, LockHolder, LockRow, RunNumber, RunOwner, Store,
     StoreError, grantable, ms_between, now,
@@ -183,7 +184,8 @@ impl Locks for SharedLocks {
         let kept = held
             .iter()
             .all(|(id, request)| request.wants.iter().all(|want| has(*id, want)));
-        for row in &own {
+        // Its place in a queue is no request of the machine.
+        for row in own.iter().filter(|row| row.holder.effect != QUEUE_REQUEST) {
             let id = row.holder.effect;
             let is_wanted = requests.iter().any(|(other, request)| {
                 *other == id

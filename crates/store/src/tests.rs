@@ -64,9 +64,11 @@ fn begin_bound(store: &Store, id: &str, bound: &BoundInputs) -> StoredRun {
         seed: u64::MAX,
         most: Some(3),
         parent: None,
+        undoes: None,
     };
     let run = store.begin(&new).unwrap();
-    assert_eq!(run.facts(), new.facts);
+    let state = store.folder().to_string_lossy();
+    assert_eq!(run.facts(), new.facts.clone().with_scratch_in(&state));
     assert_eq!(store.bound(&run).unwrap(), *bound);
     run
 }
@@ -463,11 +465,13 @@ fn a_resumed_run_without_a_journal_hears_of_what_is_newer() {
         target: "prod.eu".into(),
         before: None,
         after: None,
+        changed: None,
     };
     let started = lockstep_engine::run_event::RunEventKind::NodeStarted {
         node: "p/deploy[web, prod.eu]".into(),
         kind: lockstep_engine::run_event::NodeKind::Deploy,
         text: None,
+        place: None,
         deployment: Some(deployment),
     };
     store.record_deployment(new, &started, now()).unwrap();
@@ -496,4 +500,11 @@ fn an_answer_fits_its_question() {
     assert!(store.requests(run).unwrap().is_empty());
     let given = answer(FailureChoice::Retry.into());
     assert!(matches!(given, AnswerStatus::Given(_)), "{given:?}");
+}
+
+#[test]
+fn a_question_of_before_is_still_read() {
+    let stored = r#"{"Approve":{"text":"Ship it?","by":["ops"]}}"#;
+    let read: Question = serde_json::from_str(stored).unwrap();
+    assert_eq!(serde_json::to_string(&read).unwrap(), stored);
 }

@@ -1,7 +1,12 @@
 //! The abstract syntax tree (AST): typed nodes for what a person wrote, each with its span. The
 //! tree of a file with syntax errors contains `Error` nodes.
 
+mod commands;
+mod test_block;
+
+pub use commands::{FileMode, Run, Transfer, TransferDirection, Variables};
 use lockstep_base::source::{Name, Span};
+pub use test_block::{Given, TestKind, TestPath, TestStmt};
 
 /// A file: its declarations, in source order.
 #[derive(Debug, Clone, PartialEq)]
@@ -51,18 +56,26 @@ pub enum ItemKind {
         rule: Option<Expr>,
     },
     /// `secret token = env("TOKEN")`
-    Secret { name: Ident, source: Expr },
+    Secret {
+        name: Ident,
+        /// `secret` or `secret?`.
+        ty: Option<TypeExpr>,
+        source: Expr,
+    },
     /// `let registry = "…"`
     Let {
         name: Ident,
         ty: Option<TypeExpr>,
         value: Expr,
     },
-    /// `service checkout: kubernetes using canary() { … }`
+    /// `service checkout: kubernetes using canary() { … }`; the name of one for each element is a
+    /// text: `service "${x.name}": kubernetes for x in apps { … }`.
     Service {
         name: Ident,
+        text: Option<Box<Expr>>,
         kind: Path,
         using: Option<Use>,
+        each: Option<Box<Each>>,
         fields: Vec<Field>,
     },
     /// `environment prod { … }`
@@ -76,6 +89,7 @@ pub enum ItemKind {
         name: Ident,
         params: Vec<Param>,
         result: Option<TypeExpr>,
+        requires: Vec<Requirement>,
         body: Block,
     },
     /// `action notify(text: string) -> bool`
@@ -84,9 +98,21 @@ pub enum ItemKind {
         params: Vec<Param>,
         result: Option<TypeExpr>,
     },
+    /// `function image(name: string) -> string = "${registry}/${name}"`
+    Function {
+        name: Ident,
+        params: Vec<Param>,
+        result: TypeExpr,
+        value: Expr,
+    },
+    /// `type host = { name: string, port: int }`
+    Type { name: Ident, ty: TypeExpr },
     /// `pipeline release atomic { … } on failure { … }`
     Pipeline {
         name: Ident,
+        requires: Vec<Requirement>,
+        /// One is right; of several it is said.
+        queues: Vec<Queue>,
         modifiers: Vec<Modifier>,
         body: Block,
         handlers: Vec<Handler>,
@@ -166,10 +192,27 @@ pub struct Environment {
 /// `override checkout { replicas = 6 }`
 #[derive(Debug, Clone, PartialEq)]
 pub struct Override {
-    /// The service (a name, or `ns.name`).
+    /// The service, or the kind (a name, or `ns.name`).
     pub service: Path,
+    /// The name of the service, where a kind is written before it: `KIND["web"]`.
+    pub index: Option<Expr>,
     /// The fields that differ.
     pub fields: Vec<Field>,
+    /// All of it.
+    pub span: Span,
+}
+
+/// `for x in LIST if E` in the head of a declaration: there is one for each element.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Each {
+    /// The variable.
+    pub var: Ident,
+    /// The second variable, of `for k, v in MAP`.
+    pub second: Option<Ident>,
+    /// The elements.
+    pub list: Expr,
+    /// Which of them stay.
+    pub cond: Option<Expr>,
     /// All of it.
     pub span: Span,
 }
@@ -179,10 +222,14 @@ pub struct Override {
 pub struct Infrastructure {
     /// The documentation above it.
     pub doc: Option<Name>,
-    /// The name within its environment.
+    /// The name within its environment; of one for each element, its text as it is written.
     pub name: Ident,
+    /// The text that gives the name of one for each element: `"${x.name}"`.
+    pub text: Option<Expr>,
     /// Its kind.
     pub kind: Path,
+    /// Where there is one for each element, the list.
+    pub each: Option<Each>,
     /// Its fields.
     pub fields: Vec<Field>,
     /// Overrides for deployments to it alone.
@@ -191,19 +238,47 @@ pub struct Infrastructure {
     pub span: Span,
 }
 
-/// `kind release { service { … } infrastructure { … } deploy using W }`
+/// `kind release extends base { service { … } infrastructure { … } deploy using W }`
 #[derive(Debug, Clone, PartialEq)]
 pub struct Kind {
     /// The name.
     pub name: Ident,
+    /// The kind that it extends.
+    pub base: Option<Path>,
     /// The fields of its services.
     pub service: Vec<FieldDecl>,
     /// The fields of its infrastructures.
     pub infrastructure: Vec<FieldDecl>,
     /// The workflow that deploys by default.
     pub deploy: Option<Use>,
+    /// The programs that must be where its services are deployed to.
+    pub requires: Vec<Requirement>,
     /// Where its parts stand, with their first words, in the order written.
     pub parts: Vec<Span>,
+}
+
+/// `requires "kubectl" ">= 1.27" by "kubectl version --client"`
+#[derive(Debug, Clone, PartialEq)]
+pub struct Requirement {
+    /// The program.
+    pub program: StringLit,
+    /// Which version it must have, if it matters.
+    pub version: Option<StringLit>,
+    /// The command that says its version, where it is another than `PROGRAM --version`.
+    pub by: Option<StringLit>,
+    /// All of it.
+    pub span: Span,
+}
+
+/// `queue "prod" keep latest`
+#[derive(Debug, Clone, PartialEq)]
+pub struct Queue {
+    /// The name: a text.
+    pub name: Expr,
+    /// Which of the runs that wait are kept: `all` or `latest`.
+    pub keep: Option<Ident>,
+    /// All of it.
+    pub span: Span,
 }
 
 /// `field: T = default`
@@ -246,6 +321,8 @@ pub struct TypeExpr {
 pub enum TypeKind {
     /// `string`, `int`, `service`, …; also a name that does not exist.
     Name(Ident),
+    /// `ns.NAME`: a type that another file declares.
+    Member(Ident, Ident),
     /// `service<K>`, `infrastructure<K>`.
     Of(Ident, Path),
     /// `[T]`
@@ -293,6 +370,9 @@ pub enum ExprKind {
     Field(Box<Expr>, Ident),
     /// `e.*`
     Star(Box<Expr>),
+    /// `e?`, what may be `none` before `.name` or `[i]`: `e?.name`. The rest of the path is left
+    /// out then.
+    Maybe(Box<Expr>),
     /// `e[i]`
     Index(Box<Expr>, Box<Expr>),
     Unary(UnaryOp, Box<Expr>),
@@ -301,18 +381,31 @@ pub enum ExprKind {
     /// `if c then a else b`
     If(Box<Expr>, Box<Expr>, Box<Expr>),
     /// `[body for var in list if cond]`
-    Comprehension {
-        body: Box<Expr>,
-        var: Ident,
-        list: Box<Expr>,
-        cond: Option<Box<Expr>>,
-    },
+    Comprehension(Box<Comprehension>),
     /// `f(a, name: b)`, `ns.f(a)`; the callee is a name or a field of a name.
     Call(Box<Expr>, Vec<Arg>),
     /// `(e)`, represented for the formatter.
     Paren(Box<Expr>),
     /// A diagnostic has been made for it.
     Error,
+}
+
+/// `[body for var in list if cond]`, `[body for var, second in list]`; with a key it is a map:
+/// `{ key: body for var in list }`, in which the name of a key is a value.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Comprehension {
+    /// The key of each entry of a map.
+    pub key: Option<RecordKey>,
+    /// Each element, or the value of each entry.
+    pub body: Expr,
+    /// The variable.
+    pub var: Ident,
+    /// The second variable.
+    pub second: Option<Ident>,
+    /// What it goes over.
+    pub list: Expr,
+    /// Which elements count.
+    pub cond: Option<Expr>,
 }
 
 /// The key of a record entry.
@@ -363,13 +456,15 @@ pub enum BinaryOp {
     Rem,
 }
 
-/// A string literal: `"…"` or `"""…"""`.
+/// A string literal: `"…"` or `"""…"""`, or a raw text: `'…'` or `'''…'''`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct StringLit {
     /// Texts and interpolations in order; no two texts are adjacent, none is empty.
     pub parts: Vec<StringPart>,
-    /// Whether it is written with `"""`.
+    /// Whether it is written with three quotes.
     pub multiline: bool,
+    /// Whether it is a raw text, in which nothing has a meaning.
+    pub raw: bool,
     /// With its quotes.
     pub span: Span,
 }
@@ -456,7 +551,10 @@ pub enum StmtKind {
         name: Ident,
         body: Block,
     },
+    /// `run "…"`, `query "…"`
     Run(Box<Run>),
+    /// `send …`, `fetch …`
+    Transfer(Box<Transfer>),
     /// `NAME(args)`, `ns.NAME(args)` as a statement.
     Call(Expr),
     Let {
@@ -480,9 +578,12 @@ pub enum StmtKind {
         limit: Option<Expr>,
         body: Block,
     },
+    /// `approve "…" [by [groups]] [count N] [except [people]]`
     Approve {
         question: Expr,
         by: Option<Expr>,
+        count: Option<Expr>,
+        except: Option<Expr>,
     },
     Wait(Expr),
     Verify {
@@ -491,11 +592,22 @@ pub enum StmtKind {
         body: Block,
     },
     Log(Expr),
-    Fail(Expr),
+    /// `fail E [as CLASS]`
+    Fail {
+        message: Expr,
+        class: Option<Ident>,
+    },
     Return(Option<Expr>),
     Yield(Expr),
     On {
         target: Expr,
+        body: Block,
+    },
+    /// `with [on I] [in DIR] [env { K: v }] { … }`
+    With {
+        on: Option<Expr>,
+        dir: Option<Expr>,
+        env: Option<Variables>,
         body: Block,
     },
     /// `ignore`, at the end of `on failure`.
@@ -559,15 +671,19 @@ pub enum LetValue {
     Effect(Box<Stmt>),
 }
 
-/// `[serial|parallel] x in LIST`
+/// `[serial|parallel] x in LIST [by NAME]`, `[serial|parallel] k, v in MAP [by NAME]`
 #[derive(Debug, Clone, PartialEq)]
 pub struct Axis {
     /// `serial` or `parallel`, where written (always for a loop).
     pub order: Option<(Order, Span)>,
-    /// The variable.
+    /// The variable; of two the key, or the place.
     pub var: Ident,
+    /// The variable for what is there, where two are written: `k, v in MAP`.
+    pub second: Option<Ident>,
     /// Its values.
     pub list: Expr,
+    /// What its cells are called.
+    pub by: Option<Expr>,
     /// All of it.
     pub span: Span,
 }
@@ -580,37 +696,6 @@ pub enum Order {
     Serial,
     /// All at once.
     Parallel,
-}
-
-/// `run "…" [using bash] [in DIR] [env { K: v }] [on I]`
-#[derive(Debug, Clone, PartialEq)]
-pub struct Run {
-    /// The command.
-    pub command: StringLit,
-    /// The shell named after `using`.
-    pub using: Option<Ident>,
-    /// The working directory.
-    pub dir: Option<Expr>,
-    /// Variables of the command's environment.
-    pub env: Option<Variables>,
-    /// The infrastructure to run on.
-    pub on: Option<Expr>,
-}
-
-impl Run {
-    /// The variables of the command's environment.
-    pub fn variables(&self) -> &[(RecordKey, Expr)] {
-        self.env.as_ref().map_or(&[], |env| &env.entries)
-    }
-}
-
-/// `{ K: v }` after `env`
-#[derive(Debug, Clone, PartialEq)]
-pub struct Variables {
-    /// The variables, in the order written.
-    pub entries: Vec<(RecordKey, Expr)>,
-    /// From brace to brace.
-    pub span: Span,
 }
 
 /// A modifier before the body.
@@ -627,6 +712,7 @@ pub struct Modifier {
 #[expect(missing_docs, reason = "the fields are the words of the grammar")]
 pub enum ModifierKind {
     Timeout(Expr),
+    Grace(Expr),
     /// `retry N [every D[..D]]`
     Retry {
         times: Expr,
@@ -634,11 +720,16 @@ pub enum ModifierKind {
         upto: Option<Box<Expr>>,
     },
     Max(Expr),
-    Batches(Expr),
+    /// `batches [1, 10%] [between { … }]`
+    Batches {
+        sizes: Expr,
+        between: Option<Block>,
+    },
     Tolerate(Expr),
     FailFast,
     Atomic,
     Once,
+    Quiet,
     /// Words that are no modifier; a diagnostic has been made for them.
     Error,
 }
@@ -657,59 +748,17 @@ pub struct Handler {
 #[expect(missing_docs, reason = "the fields are the words of the grammar")]
 pub enum HandlerKind {
     Undo(Block),
+    /// `undo none "reason"`: there is no way back.
+    NoUndo(Expr),
     /// `on failure[(class, …)] { … }`; without a class, all.
     OnFailure {
         classes: Vec<Ident>,
         body: Block,
     },
     Always(Block),
-}
-
-/// A statement of a `test` block.
-#[derive(Debug, Clone, PartialEq)]
-pub struct TestStmt {
-    /// Its form.
-    pub kind: TestKind,
-    /// All of it.
-    pub span: Span,
-}
-
-/// The forms of a test statement.
-#[derive(Debug, Clone, PartialEq)]
-#[expect(missing_docs, reason = "the fields are the words of the grammar")]
-pub enum TestKind {
-    /// `given tag = "v2"`
-    GivenInput { name: Ident, value: Expr },
-    /// `given run "kubectl get *" returns { … }`, `given run "…" fails exit`
-    GivenRun { pattern: StringLit, then: Given },
-    /// `given "**/verify" fails verification`
-    GivenNode { path: StringLit, then: Given },
-    /// `start release`
-    Start { pipeline: Ident },
-    /// `expect "**/deploy[checkout, prod.eu]" rolled-back`; a bare name is the pipeline.
-    ExpectStatus { path: TestPath, status: Ident },
-    /// `expect "release/qa" before "release/prod"`
-    ExpectOrder { first: TestPath, second: TestPath },
-    /// Text that is no test statement; a diagnostic has been made for it.
-    Error,
-}
-
-/// What a `given` makes happen.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Given {
-    /// `returns E`
-    Returns(Expr),
-    /// `fails [class]`
-    Fails(Option<Ident>),
-    /// `refused`
-    Refused,
-}
-
-/// A node pattern in a test: a string, or the bare name of a pipeline.
-#[derive(Debug, Clone, PartialEq)]
-pub enum TestPath {
-    /// `"**/deploy[checkout, *]"`
-    Pattern(StringLit),
-    /// `release`
-    Name(Ident),
+    /// `watch every D { … }`
+    Watch {
+        every: Expr,
+        body: Block,
+    },
 }

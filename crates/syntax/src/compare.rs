@@ -44,7 +44,7 @@ impl<T: EqIgnoringSpans> EqIgnoringSpans for Box<T> {
     }
 }
 
-/// Tuples of what can be compared: the fields of variants have up to four.
+/// Tuples of what can be compared: the fields of variants have up to six.
 macro_rules! tuples {
     ($(($($type:ident $at:tt),*))*) => {
         $(impl<$($type: EqIgnoringSpans),*> EqIgnoringSpans for ($($type,)*) {
@@ -55,7 +55,10 @@ macro_rules! tuples {
     };
 }
 
-tuples!(() (A 0) (A 0, B 1) (A 0, B 1, C 2) (A 0, B 1, C 2, D 3));
+tuples!(
+    () (A 0) (A 0, B 1) (A 0, B 1, C 2) (A 0, B 1, C 2, D 3) (A 0, B 1, C 2, D 3, E 4)
+    (A 0, B 1, C 2, D 3, E 4, F 5)
+);
 
 macro_rules! leaves {
     ($($type:ty)*) => {
@@ -67,7 +70,7 @@ macro_rules! leaves {
     };
 }
 
-leaves!(Name bool i64 f64 UnaryOp BinaryOp Order RollbackScope AcrossScope);
+leaves!(Name bool i64 f64 UnaryOp BinaryOp Order RollbackScope AcrossScope TransferDirection u16);
 
 macro_rules! compare {
     (

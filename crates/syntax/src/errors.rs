@@ -1,15 +1,29 @@
 //! The texts of all syntax errors: one diagnostic constructor for each.
 
+mod from_data;
+mod functions;
 mod habits;
+mod misread;
 mod stray;
+mod strings;
 
+pub(super) use from_data::{no_list_for, one_name_for_all};
+pub(super) use functions::{expected_node, function_block, no_result, no_type_value};
 pub(super) use habits::{
     before_body, command_value, double_braces, kind_base, lambda, late_default, method, needless,
-    optional_field, shell_block, shell_variable, ternary, two_words, typed_secret,
+    shell_block, shell_variable, ternary, two_words, typed_secret,
+};
+pub(super) use misread::{
+    command_as_value, declared_for, head_first, list_brackets, list_semicolon, one_base,
+    pair_in_brackets, record_braces, secret_of_command, with_braces,
 };
 pub(super) use stray::{
-    no_call, no_let, outside_environment, set_again, stray_declaration, stray_else, stray_handler,
-    stray_modifier, stray_statement,
+    no_call, no_let, no_with, outside_environment, set_again, stray_between, stray_declaration,
+    stray_else, stray_handler, stray_modifier, stray_requires, stray_statement,
+};
+pub(super) use strings::{
+    escape, margin, open_long_string, open_string, quotes, raw_begins_late, raw_on_a_line,
+    string_over_lines,
 };
 
 use crate::foreign::{self, Habit};
@@ -109,6 +123,8 @@ pub(super) fn forgotten(place: Span, above: &str) -> Diagnostic {
         missing_part(place, &format!("a name after `{word}`"))
     } else if above.ends_with('.') {
         missing_part(place, "a name after `.`")
+    } else if above.ends_with("??") {
+        missing_value(place, "a value after `??`")
     } else if word.is_empty() {
         let sign = above
             .chars()
@@ -142,67 +158,6 @@ pub(super) fn unreadable(span: Span, why: Unreadable) -> Diagnostic {
         Unreadable::Broken => error(codes::SYNTAX, span, "this part of the file cannot be read")
             .help("look for a quote or a bracket that is missing, or one too many"),
     }
-}
-
-/// A string without its closing quote; `place` is where it is missing, if that is certain.
-pub(super) fn open_string(span: Span, place: Option<Span>) -> Diagnostic {
-    let diagnostic = error(codes::OPEN_STRING, span, "this string is never closed")
-        .help("add a `\"`; a text over several lines is written between `\"\"\"`");
-    match place {
-        Some(place) => diagnostic.fix("add `\"`", place, "\""),
-        None => diagnostic,
-    }
-}
-
-/// A `"""` without an end.
-pub(super) fn open_long_string(span: Span) -> Diagnostic {
-    error(codes::OPEN_STRING, span, "this string is never closed")
-        .help("end it with `\"\"\"` on a line of its own")
-}
-
-/// An escape that does not exist.
-pub(super) fn escape(span: Span, written: &str) -> Diagnostic {
-    let diagnostic = error(
-        codes::ESCAPE,
-        span,
-        format!("`{written}` is not an escape sequence"),
-    );
-    if written.starts_with("\\u") {
-        return diagnostic.help("a character is written by its hexadecimal number: `\\u{1F680}`");
-    }
-    diagnostic
-        .help(
-            "write `\\\\` for a backslash; the escapes are `\\n`, `\\r`, `\\t`, `\\\"`, `\\\\`, \
-             `\\$` and `\\u{…}`",
-        )
-        .fix("write the backslash as it is", span, format!("\\{written}"))
-}
-
-/// A line of a `"""` string with too little indentation.
-pub(super) fn margin(span: Span) -> Diagnostic {
-    error(
-        codes::MARGIN,
-        span,
-        "this line is indented less than the closing `\"\"\"`",
-    )
-    .help(
-        "the indentation of the closing `\"\"\"` is removed from every line: indent this line as \
-         far, or the closing `\"\"\"` less",
-    )
-}
-
-/// `'text'`, `` `text` ``, `“text”`
-pub(super) fn quotes(span: Span, quote: char, right: &str) -> Diagnostic {
-    let found = match quote {
-        '`' => String::from("backticks"),
-        _ => format!("`{quote}`"),
-    };
-    error(
-        codes::QUOTES,
-        span,
-        format!("a string is written between `\"`, not between {found}"),
-    )
-    .fix("use `\"`", span, right)
 }
 
 // ----- Signs of other languages -----
@@ -377,14 +332,14 @@ pub(super) fn yaml(span: Span, file: bool) -> Diagnostic {
     })
 }
 
-/// `log: "x"`
-pub(super) fn colon_behind(span: Span, word: &str) -> Diagnostic {
+/// `log: "x"`, `grace = 5s`
+pub(super) fn sign_behind(span: Span, word: &str, sign: &str) -> Diagnostic {
     error(
         codes::WRONG_SIGN,
         span,
-        format!("`{word}` is not followed by `:`"),
+        format!("`{word}` is not followed by `{sign}`"),
     )
-    .fix("remove the `:`", span, "")
+    .fix(format!("remove the `{sign}`"), span, "")
 }
 
 /// A program as a statement; `quoted` is the line as it should stand.
@@ -428,6 +383,7 @@ pub(super) fn unexpected(span: Span, text: &str, sign: &str) -> Diagnostic {
 /// What was probably meant by a sign or text behind a complete statement.
 fn beside(text: &str) -> Option<&'static str> {
     match text.as_bytes().first()? {
+        b'\'' => Some("a text with a `'` in it is written between `\"`"),
         b'+' => Some("write one text, with values as `${…}` in it"),
         b'"' => Some("write one text; of two commands each has a `run` of its own"),
         b'=' => Some("a name keeps its value: give the other value a name of its own with `let`"),
@@ -625,8 +581,14 @@ pub(super) fn no_value(place: Span, name: &str) -> Diagnostic {
 
 /// A service or infrastructure without a kind.
 pub(super) fn no_kind(span: Span, what: &str, name: &str) -> Diagnostic {
-    error(codes::INCOMPLETE, span, format!("`{name}` has no kind"))
-        .help(format!("{what} is written `{name}: KIND`"))
+    let message = format!("`{name}` has no kind");
+    let error = error(codes::INCOMPLETE, span, message);
+    match name.contains("${") {
+        true => error.help(format!(
+            "{what} for each element of a list is written `\"{name}\": KIND for x in LIST`"
+        )),
+        false => error.help(format!("{what} is written `{name}: KIND`")),
+    }
 }
 
 /// A missing body.
@@ -667,25 +629,45 @@ pub(super) fn command(span: Span, quoted: Option<&str>) -> Diagnostic {
 }
 
 /// `deploy x` without `to`.
-pub(super) fn no_target(place: Span) -> Diagnostic {
+pub(super) fn no_target(statement: &str, place: Span) -> Diagnostic {
+    let wanted = match statement {
+        "deploy" => "an infrastructure",
+        _ => "a path",
+    };
     error(
         codes::INCOMPLETE,
         place,
-        "expected `to` and an infrastructure",
+        format!("expected `to` and {wanted}"),
     )
     .here("here")
-    .help("a deployment is written `deploy SERVICE to INFRASTRUCTURE`")
+    .help(how_with_to(statement))
+}
+
+/// How a statement with `to` is written.
+fn how_with_to(statement: &str) -> &'static str {
+    match statement {
+        "deploy" => "a deployment is written `deploy SERVICE to INFRASTRUCTURE`",
+        "send" => "what goes to a place is written `send PATH-HERE to PATH-THERE`",
+        _ => "what comes from a place is written `fetch PATH-THERE to PATH-HERE`",
+    }
 }
 
 /// `deploy x on y`
-pub(super) fn wrong_to(span: Span, found: &str) -> Diagnostic {
+pub(super) fn wrong_to(statement: &str, span: Span, found: &str) -> Diagnostic {
     error(
         codes::INCOMPLETE,
         span,
-        format!("`deploy` is followed by `to`, not by `{found}`"),
+        format!("`{statement}` is followed by `to`, not by `{found}`"),
     )
-    .help("a deployment is written `deploy SERVICE to INFRASTRUCTURE`")
+    .help(how_with_to(statement))
     .fix(change_to("to"), span, "to")
+}
+
+/// `send x to y mode 9`
+pub(super) fn no_mode(span: Span) -> Diagnostic {
+    error(codes::NUMBER, span, "this is not the mode of a file")
+        .here("three or four digits from 0 to 7 are expected")
+        .help("`mode 0600` lets only the owner read and write the file")
 }
 
 /// A matrix without an axis.

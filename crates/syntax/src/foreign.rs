@@ -74,11 +74,12 @@ pub(super) const KEYWORDS: [(&str, &str); 38] = [
     ("within", "timeout"),
 ];
 
-const NO_FUNCTION: &str = "functions cannot be declared";
-const FUNCTION_HELP: &str = "a value that is computed is a `let`: `let NAME = …`; effects are the \
-     body of a `workflow`: `workflow NAME(…) { … }`";
-const NO_TYPE: &str = "types are not declared on their own";
-const TYPE_HELP: &str = "the fields of services and infrastructures are declared by a kind: \
+const NO_FUNCTION: &str = "functions are declared by `function`";
+const FUNCTION_HELP: &str = "a value that is computed: `function NAME(p: T) -> T = EXPR`; \
+     effects are the body of a `workflow`: `workflow NAME(…) { … }`";
+const NO_TYPE: &str = "types are declared by `type`";
+const TYPE_HELP: &str = "a type gets a name so: `type NAME = { field: string }`; the fields of \
+     services and infrastructures are declared by a kind: \
      `kind NAME { service { field: string } infrastructure { } deploy using WORKFLOW }`";
 const NO_RESOURCE: &str = "resources are not declared as in Terraform";
 const RESOURCE_HELP: &str = "what is deployed is a `service NAME: KIND { … }`, and where it goes \
@@ -88,15 +89,13 @@ const IMPORT_HELP: &str = "write `import \"./FILE.deploy\" as NAME`, or take sin
 const START_HELP: &str = "leave it out: `lockstep run FILE PIPELINE` starts a pipeline";
 
 /// Words at the beginning of a declaration.
-pub(super) const DECLARATIONS: [Habit; 22] = [
-    habit("function", NO_FUNCTION, FUNCTION_HELP),
+pub(super) const DECLARATIONS: [Habit; 20] = [
     habit("func", NO_FUNCTION, FUNCTION_HELP),
     habit("fn", NO_FUNCTION, FUNCTION_HELP),
     habit("def", NO_FUNCTION, FUNCTION_HELP),
     habit("class", NO_TYPE, TYPE_HELP),
     habit("struct", NO_TYPE, TYPE_HELP),
     habit("interface", NO_TYPE, TYPE_HELP),
-    habit("type", NO_TYPE, TYPE_HELP),
     habit(
         "enum",
         NO_TYPE,
@@ -147,7 +146,7 @@ const ORDER_HELP: &str = "leave it out, and write the statement below the one th
      what may run at once goes into `parallel { … }`";
 
 /// Words at the beginning of a statement.
-pub(super) const STATEMENTS: [Habit; 20] = [
+pub(super) const STATEMENTS: [Habit; 19] = [
     habit("try", "failures are not caught by `try`", HANDLER_HELP),
     habit("begin", "failures are not caught by `begin`", HANDLER_HELP),
     habit("switch", "there is no `switch`", CHOICE_HELP),
@@ -190,7 +189,6 @@ pub(super) const STATEMENTS: [Habit; 20] = [
         "variables of a command are not set by a statement",
         "name them behind the command: `run \"…\" env { NAME: \"value\" }`",
     ),
-    habit("function", NO_FUNCTION, FUNCTION_HELP),
     habit("def", NO_FUNCTION, FUNCTION_HELP),
     habit("needs", ORDER, ORDER_HELP),
     habit("depends_on", ORDER, ORDER_HELP),
@@ -405,10 +403,9 @@ pub const SCOPES: [(&str, &str); 14] = [
 ];
 
 /// Functions and methods of other languages, with ours.
-pub const FUNCTIONS: [(&str, &str); 30] = [
+pub const FUNCTIONS: [(&str, &str); 36] = [
     ("len", "length"),
     ("size", "length"),
-    ("count", "length"),
     ("toUpperCase", "upper"),
     ("to_upper", "upper"),
     ("upcase", "upper"),
@@ -427,8 +424,8 @@ pub const FUNCTIONS: [(&str, &str); 30] = [
     ("includes", "contains"),
     ("has", "contains"),
     ("sub", "replace"),
-    ("gsub", "replace"),
-    ("replaceAll", "replace"),
+    ("gsub", "replace-all"),
+    ("replaceAll", "replace-all"),
     ("str", "string"),
     ("toString", "string"),
     ("jsondecode", "from-json"),
@@ -436,6 +433,13 @@ pub const FUNCTIONS: [(&str, &str); 30] = [
     ("base64encode", "base64"),
     ("base64decode", "from-base64"),
     ("uniq", "distinct"),
+    ("yamldecode", "from-yaml"),
+    ("yamlencode", "yaml"),
+    ("urlencode", "url-encode"),
+    ("substring", "slice"),
+    ("substr", "slice"),
+    ("chunklist", "chunk"),
+    ("some", "any"),
 ];
 
 /// What calls of other languages do by a statement or an expression here.
@@ -460,12 +464,14 @@ pub const CALLS: [(&str, &str); 14] = [
 ];
 
 /// How a statement is written, for messages about one that is not complete.
-pub(super) const EXAMPLES: [(&str, &str); 12] = [
+pub(super) const EXAMPLES: [(&str, &str); 14] = [
     ("approve", "approve \"Ship it?\""),
     ("wait", "wait 30s"),
     ("log", "log \"…\""),
     ("fail", "fail \"…\""),
     ("run", "run \"make\""),
+    ("query", "query \"git rev-parse HEAD\""),
+    ("grace", "grace 30s"),
     ("deploy", "deploy SERVICE to INFRASTRUCTURE"),
     ("timeout", "timeout 5m"),
     ("retry", "retry 3"),

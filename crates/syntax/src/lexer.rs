@@ -43,9 +43,47 @@ impl Token {
         text.get(self.start..self.end).unwrap_or("")
     }
 
-    /// Whether it is `"""`.
-    pub(super) fn is_long_quotes(&self) -> bool {
-        self.end - self.start == 3
+    /// The quotes that it is, where a string begins.
+    pub(super) fn quotes(&self, text: &str) -> Quotes {
+        match (self.text(text).starts_with('\''), self.end - self.start) {
+            (false, 3) => Quotes::Long,
+            (false, _) => Quotes::Short,
+            (true, 3) => Quotes::RawLong,
+            (true, _) => Quotes::Raw,
+        }
+    }
+}
+
+/// What a string is written between.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Quotes {
+    /// `"…"`
+    Short,
+    /// `"""…"""`
+    Long,
+    /// `'…'`, in which nothing has a meaning.
+    Raw,
+    /// `'''`, a line break, lines, and a line that begins with `'''`.
+    RawLong,
+}
+
+impl Quotes {
+    /// Those of a string that has interpolations.
+    pub(super) fn of_interpolated(long: bool) -> Self {
+        match long {
+            true => Self::Long,
+            false => Self::Short,
+        }
+    }
+
+    /// As they are written.
+    pub(super) fn text(self) -> &'static str {
+        match self {
+            Self::Short => "\"",
+            Self::Long => "\"\"\"",
+            Self::Raw => "'",
+            Self::RawLong => "'''",
+        }
     }
 }
 
@@ -62,8 +100,13 @@ pub(super) enum PieceEnd {
     TextEnd,
 }
 
-/// The signs of two characters.
-const PAIRS: [&[u8]; 7] = [b"==", b"!=", b"<=", b">=", b"??", b"->", b".."];
+/// Whether two characters are one sign.
+const fn is_pair(first: u8, second: u8) -> bool {
+    matches!(
+        (first, second),
+        (b'=' | b'!' | b'<' | b'>', b'=') | (b'?', b'?') | (b'-', b'>') | (b'.', b'.')
+    )
+}
 
 /// Whether a character may stand in a word.
 pub fn is_word_part(char: char) -> bool {
@@ -73,12 +116,14 @@ pub fn is_word_part(char: char) -> bool {
 /// The blanks, the line end or the comment that begins at byte `at`, if one does.
 #[inline]
 pub fn trivia_at(text: &str, at: usize) -> Option<Token> {
-    let rest = text.as_bytes().get(at..)?;
-    let is_blank = |byte: &u8| matches!(byte, b' ' | b'\t' | b'\r');
-    let (kind, end) = match *rest.first()? {
+    let bytes = text.as_bytes();
+    let (kind, end) = match *bytes.get(at)? {
         b' ' | b'\t' | b'\r' => {
-            let length = rest.iter().position(|byte| !is_blank(byte));
-            (TokenKind::Blank, at + length.unwrap_or(rest.len()))
+            let mut end = at + 1;
+            while let Some(b' ' | b'\t' | b'\r') = bytes.get(end) {
+                end += 1;
+            }
+            (TokenKind::Blank, end)
         }
         b'\n' => (TokenKind::LineEnd, at + 1),
         b'#' => (TokenKind::Comment, line_end(text, at)),
@@ -100,18 +145,17 @@ pub(super) fn token_at(text: &str, at: usize) -> Option<Token> {
     }
     let bytes = text.as_bytes();
     let (kind, end) = match *bytes.get(at)? {
-        b'"' => {
-            let long = bytes[at..].starts_with(b"\"\"\"");
+        quote @ (b'"' | b'\'') => {
+            let long = bytes[at..].starts_with(&[quote; 3]);
             (TokenKind::Text, at + if long { 3 } else { 1 })
         }
         b'_' | b'a'..=b'z' | b'A'..=b'Z' => (TokenKind::Word, word_end(text, at)),
         b'0'..=b'9' => (TokenKind::Number, number_end(text, at)),
         0..=31 | 127 => (TokenKind::Strange, at + 1),
         128.. => wide(text, at),
-        _ => {
-            let pair = bytes.get(at..at + 2).unwrap_or(&[]);
-            let length = if PAIRS.contains(&pair) { 2 } else { 1 };
-            (TokenKind::Sign, at + length)
+        byte => {
+            let pair = bytes.get(at + 1).is_some_and(|next| is_pair(byte, *next));
+            (TokenKind::Sign, at + if pair { 2 } else { 1 })
         }
     };
     Some(Token {
@@ -119,6 +163,39 @@ pub(super) fn token_at(text: &str, at: usize) -> Option<Token> {
         start: at,
         end,
     })
+}
+
+/// For each byte, whether it is a blank or belongs to ASCII words, numbers and signs that are no
+/// brackets: nothing begins or ends there that a look for strings, comments and brackets must see.
+const PLAIN: [bool; 256] = {
+    let mut plain = [false; 256];
+    let mut byte: u8 = 32;
+    while byte < 127 {
+        plain[byte as usize] = !matches!(
+            byte,
+            b'"' | b'\'' | b'#' | b'(' | b')' | b'[' | b']' | b'{' | b'}'
+        );
+        byte += 1;
+    }
+    plain[b'\t' as usize] = true;
+    plain
+};
+
+/// The start of the first token from `at` on that is, or begins with, more than [`PLAIN`] bytes;
+/// `at` is where a token begins, outside of strings.
+#[inline]
+pub(super) fn pass_plain(text: &str, at: usize) -> usize {
+    let bytes = text.as_bytes();
+    let mut end = at;
+    while bytes.get(end).is_some_and(|byte| PLAIN[usize::from(*byte)]) {
+        end += 1;
+    }
+    // A character beyond ASCII may belong to the word before it.
+    if matches!(bytes.get(end), Some(128..)) {
+        let behind_blank = bytes[at..end].iter().rposition(|byte| *byte == b' ');
+        return at + behind_blank.map_or(0, |blank| blank + 1);
+    }
+    end
 }
 
 /// A token that begins with a character beyond ASCII. Only a letter begins a word: a digit of
@@ -185,8 +262,14 @@ pub(super) fn line_end(text: &str, at: usize) -> usize {
 
 /// Where the piece of a string ends that continues at `at`, and why.
 #[inline]
-pub(super) fn string_piece(text: &str, mut at: usize, long: bool) -> (usize, PieceEnd) {
+pub(super) fn string_piece(text: &str, mut at: usize, quotes: Quotes) -> (usize, PieceEnd) {
     let bytes = text.as_bytes();
+    let long = match quotes {
+        Quotes::Raw => return raw_piece(text, at),
+        Quotes::RawLong => return raw_lines(text, at),
+        Quotes::Long => true,
+        Quotes::Short => false,
+    };
     while let Some(byte) = bytes.get(at) {
         match byte {
             b'"' if !long => return (at + 1, PieceEnd::Quotes),
@@ -202,6 +285,34 @@ pub(super) fn string_piece(text: &str, mut at: usize, long: bool) -> (usize, Pie
         }
     }
     (bytes.len(), PieceEnd::TextEnd)
+}
+
+/// Where a raw text ends that begins behind its quotes at `at`, and why.
+fn raw_piece(text: &str, at: usize) -> (usize, PieceEnd) {
+    let end = line_end(text, at);
+    let line = text.get(at..end).unwrap_or("");
+    match line.find('\'') {
+        Some(length) => (at + length + 1, PieceEnd::Quotes),
+        None if end == text.len() => (end, PieceEnd::TextEnd),
+        None => (end, PieceEnd::LineEnd),
+    }
+}
+
+/// The same for one of several lines; it ends on its first line where that is not empty.
+fn raw_lines(text: &str, at: usize) -> (usize, PieceEnd) {
+    let first = line_end(text, at);
+    if !text.get(at..first).unwrap_or("").trim_ascii().is_empty() {
+        return (first, PieceEnd::LineEnd);
+    }
+    let mut place = first;
+    for line in text.get(first..).unwrap_or("").split_inclusive('\n') {
+        let blanks = line.len() - line.trim_start_matches([' ', '\t']).len();
+        if place > first && line[blanks..].starts_with("'''") {
+            return (place + blanks + 3, PieceEnd::Quotes);
+        }
+        place += line.len();
+    }
+    (text.len(), PieceEnd::TextEnd)
 }
 
 /// The words, numbers, pieces of strings, comments and signs of a text, in order.
@@ -256,7 +367,7 @@ impl Lexer<'_> {
                 }
             }
             TokenKind::Text => {
-                self.string(token.end, token.is_long_quotes());
+                self.string(token.end, token.quotes(self.text));
             }
             TokenKind::Sign => self.sign(token.end),
             TokenKind::Comment | TokenKind::Word | TokenKind::Number => {
@@ -278,22 +389,23 @@ impl Lexer<'_> {
             (Some(b'{'), Some(open)) => open.braces += 1,
             (Some(b'}'), Some(open)) if open.braces > 0 => open.braces -= 1,
             (Some(b'}'), Some(open)) => {
-                let long = open.long;
+                let quotes = Quotes::of_interpolated(open.long);
                 self.open.pop();
-                self.string(self.at, long);
+                self.string(self.at, quotes);
             }
             _ => {}
         }
     }
 
     /// Reads a piece of a string that continues at `from`, and the `${` behind it.
-    fn string(&mut self, from: usize, long: bool) {
-        let (end, why) = string_piece(self.text, from, long);
+    fn string(&mut self, from: usize, quotes: Quotes) {
+        let (end, why) = string_piece(self.text, from, quotes);
         if end > self.at {
             self.push(TokenKind::Text, end);
         }
         if why == PieceEnd::Interpolation {
             self.push(TokenKind::Sign, end + 2);
+            let long = quotes == Quotes::Long;
             self.open.push(Interpolation { long, braces: 0 });
         }
     }

@@ -1,7 +1,7 @@
 //! A fast scan of the bytes before the grammar parses them: where the comments are, where the text
 //! may be split into pieces, and whether every bracket and string is closed.
 
-use super::lexer::{self, PieceEnd, TokenKind};
+use super::lexer::{self, PieceEnd, Quotes, TokenKind};
 use super::words;
 
 /// How many brackets may stand inside each other.
@@ -57,7 +57,7 @@ pub(super) fn scan(text: &str) -> Scan {
 impl ByteScanner<'_> {
     /// Scans everything; stops at the first error.
     fn all(&mut self) -> bool {
-        let mut at = 0;
+        let mut at = lexer::pass_plain(self.text, 0);
         while let Some(token) = lexer::token_at(self.text, at) {
             let next = match token.kind {
                 TokenKind::Blank | TokenKind::Word | TokenKind::Number => Some(token.end),
@@ -66,7 +66,7 @@ impl ByteScanner<'_> {
                     self.found.comments.push((token.start, token.end));
                     Some(token.end)
                 }
-                TokenKind::Text => self.string(token.end, token.is_long_quotes()),
+                TokenKind::Text => self.string(token.end, token.quotes(self.text)),
                 TokenKind::Sign => match self.bytes[at] {
                     b'(' => self.open(b')', at, None),
                     b'[' => self.open(b']', at, None),
@@ -77,7 +77,12 @@ impl ByteScanner<'_> {
                 TokenKind::Strange => None,
             };
             match next {
-                Some(next) => at = next,
+                // What was not passed over for a character beyond ASCII is read token by token, up
+                // to the next blank: no byte is looked at more than twice.
+                Some(next) => match token.kind {
+                    TokenKind::Word | TokenKind::Number | TokenKind::Sign => at = next,
+                    _ => at = lexer::pass_plain(self.text, next),
+                },
                 None => return false,
             }
         }
@@ -97,7 +102,7 @@ impl ByteScanner<'_> {
         let open = self.open.pop().filter(|open| open.close == byte)?;
         if let Some(long) = open.string {
             self.lines -= usize::from(!long);
-            return self.string(at + 1, long);
+            return self.string(at + 1, Quotes::of_interpolated(long));
         }
         if self.open.is_empty() {
             self.cut(at + 1);
@@ -106,10 +111,12 @@ impl ByteScanner<'_> {
     }
 
     /// Reads on in a string, to its end or its next interpolation.
-    fn string(&mut self, at: usize, long: bool) -> Option<usize> {
-        match lexer::string_piece(self.text, at, long) {
+    fn string(&mut self, at: usize, quotes: Quotes) -> Option<usize> {
+        match lexer::string_piece(self.text, at, quotes) {
             (end, PieceEnd::Quotes) => Some(end),
-            (end, PieceEnd::Interpolation) => self.open(b'}', end + 1, Some(long)),
+            (end, PieceEnd::Interpolation) => {
+                self.open(b'}', end + 1, Some(quotes == Quotes::Long))
+            }
             (_, PieceEnd::LineEnd | PieceEnd::TextEnd) => None,
         }
     }

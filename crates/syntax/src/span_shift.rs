@@ -49,7 +49,9 @@ macro_rules! without_places {
     })* };
 }
 
-without_places!(Name bool i64 f64 UnaryOp BinaryOp Order RollbackScope AcrossScope);
+without_places!(
+    Name bool i64 f64 u16 UnaryOp BinaryOp Order RollbackScope AcrossScope TransferDirection
+);
 
 macro_rules! shift_spans {
     (

@@ -1,17 +1,17 @@
 //! Where the characters of a string's text stand in the source: between them are escapes, line ends
-//! of two characters, and the indentation of `"""` that is no part of the text.
+//! of two characters, and the indentation of `"""` and `'''` that is no part of the text.
 
 /// For each byte of a text and its end, where it begins in the source that it was read from;
-/// nothing where the text does not come from that source.
+/// nothing where the text does not come from that source. In a raw text there are no escapes.
 ///
 /// ```
 /// use lockstep_syntax::text_places;
 ///
 /// let source = "a\\n\n    b";
-/// let starts = text_places(source, "a\n\n  b").unwrap();
+/// let starts = text_places(source, "a\n\n  b", false).unwrap();
 /// assert_eq!(starts, [0, 1, 3, 6, 7, 8, 9]);
 /// ```
-pub fn text_places(source: &str, text: &str) -> Option<Vec<u32>> {
+pub fn text_places(source: &str, text: &str, raw: bool) -> Option<Vec<u32>> {
     let mut starts = Vec::with_capacity(text.len() + 1);
     let mut at = 0;
     let mut line_start = false;
@@ -20,7 +20,7 @@ pub fn text_places(source: &str, text: &str) -> Option<Vec<u32>> {
             let blanks = |text: &str| text.len() - text.trim_start_matches([' ', '\t']).len();
             at += blanks(source.get(at..)?).saturating_sub(blanks(text.get(place..)?));
         }
-        let length = written_length(source.get(at..)?, c)?;
+        let length = written_length(source.get(at..)?, c, raw)?;
         for byte in 0..c.len_utf8() {
             let inside = if length == c.len_utf8() { byte } else { 0 };
             starts.push(u32::try_from(at + inside).ok()?);
@@ -34,14 +34,14 @@ pub fn text_places(source: &str, text: &str) -> Option<Vec<u32>> {
 }
 
 /// How many bytes of the source are this character.
-fn written_length(source: &str, c: char) -> Option<usize> {
+fn written_length(source: &str, c: char, raw: bool) -> Option<usize> {
     if c == '\n' && source.starts_with("\r\n") {
         return Some(2);
     }
-    if source.starts_with(c) && (c != '\\' || !source.starts_with("\\\\")) {
+    if source.starts_with(c) && (raw || c != '\\' || !source.starts_with("\\\\")) {
         return Some(c.len_utf8());
     }
-    let escaped = source.strip_prefix('\\')?;
+    let escaped = source.strip_prefix('\\').filter(|_| !raw)?;
     match escaped.strip_prefix("u{") {
         Some(digits) => Some(digits.find('}')? + 4),
         None => Some(1 + escaped.chars().next()?.len_utf8()),
@@ -70,7 +70,7 @@ mod tests {
                 continue;
             };
             let within = &source[span.range()];
-            let starts = text_places(within, text).expect("places");
+            let starts = text_places(within, text, source.contains('\'')).expect("places");
             for (at, c) in text.char_indices() {
                 let end = starts[at + c.len_utf8()].min(starts[at] + 12) as usize;
                 found.push((c.to_string(), within[starts[at] as usize..end].to_owned()));
@@ -93,6 +93,8 @@ mod tests {
             ("\"\"\"\n    a\n\n    b ${1}\n    c\n    \"\"\"", &[]),
             ("\"\"\"\r\n\ta\r\n\t\tb\\\\\r\n\t\"\"\"", &["\\\\"]),
             ("\"\"\"\n  a\\n    b\n  c\n  \"\"\"", &["\\n"]),
+            ("'a \"b\" ${c} #'", &[]),
+            ("'''\n    it\'s\n      ${b}\n    '''", &[]),
         ] {
             let found = written(literal);
             assert!(!found.is_empty());

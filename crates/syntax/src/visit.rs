@@ -26,21 +26,35 @@ macro_rules! each_node {
                 Environment visit_environment walk_environment {
                     name, fields, overrides, infrastructures
                 }
-                Override visit_override walk_override { service, fields, span }
+                Override visit_override walk_override { service, index, fields, span }
+                Each visit_each walk_each { var, second, list, cond, span }
                 Infrastructure visit_infrastructure walk_infrastructure {
-                    doc, name, kind, fields, overrides, span
+                    doc, name, text, kind, each, fields, overrides, span
                 }
-                Kind visit_kind walk_kind { name, service, infrastructure, deploy, parts }
+                Kind visit_kind walk_kind {
+                    name, base, service, infrastructure, deploy, requires, parts
+                }
+                Requirement visit_requirement walk_requirement { program, version, by, span }
+                Queue visit_queue walk_queue { name, keep, span }
                 FieldDecl visit_field_decl walk_field_decl { doc, name, ty, default }
                 Param visit_param walk_param { doc, name, ty, default }
                 TypeExpr visit_type_expr walk_type_expr { kind, span }
                 Expr visit_expr walk_expr { kind, span }
+                Comprehension visit_comprehension walk_comprehension {
+                    key, body, var, second, list, cond
+                }
                 Arg visit_arg walk_arg { name, value }
-                StringLit visit_string_lit walk_string_lit { parts, multiline, span }
+                StringLit visit_string_lit walk_string_lit { parts, multiline, raw, span }
                 Block visit_block walk_block { stmts, span }
                 Stmt visit_stmt walk_stmt { doc, kind, modifiers, handlers, head, span }
-                Axis visit_axis walk_axis { order, var, list, span }
-                Run visit_run walk_run { command, using, dir, env, on }
+                Axis visit_axis walk_axis { order, var, second, list, by, span }
+                Run visit_run walk_run {
+                    query, command, using, dir, env, stdin, on
+                }
+                Transfer visit_transfer walk_transfer {
+                    direction, is_text, source, to, replacing, mode, on
+                }
+                FileMode visit_file_mode walk_file_mode { bits, span }
                 Variables visit_variables walk_variables { entries, span }
                 Modifier visit_modifier walk_modifier { kind, span }
                 Handler visit_handler walk_handler { kind, span }
@@ -51,20 +65,23 @@ macro_rules! each_node {
                     Import { path, alias },
                     From { path, names },
                     Input { name, ty, default, rule },
-                    Secret { name, source },
+                    Secret { name, ty, source },
                     Let { name, ty, value },
-                    Service { name, kind, using, fields },
+                    Service { name, text, kind, using, each, fields },
                     Environment(environment),
                     Group { name, value },
                     Kind(kind),
-                    Workflow { name, params, result, body },
+                    Workflow { name, params, result, requires, body },
                     Action { name, params, result },
-                    Pipeline { name, modifiers, body, handlers },
+                    Function { name, params, result, value },
+                    Type { name, ty },
+                    Pipeline { name, requires, queues, modifiers, body, handlers },
                     Test { name, body, body_span },
                     Error,
                 }
                 TypeKind visit_type_kind walk_type_kind {
                     Name(name),
+                    Member(space, name),
                     Of(name, path),
                     List(element),
                     Map(key, value),
@@ -86,11 +103,12 @@ macro_rules! each_node {
                     Record(entries),
                     Field(inner, name),
                     Star(inner),
+                    Maybe(inner),
                     Index(inner, index),
                     Unary(op, inner),
                     Binary(op, op_span, left, right),
                     If(condition, yes, no),
-                    Comprehension { body, var, list, cond },
+                    Comprehension(comprehension),
                     Call(callee, args),
                     Paren(inner),
                     Error,
@@ -112,19 +130,21 @@ macro_rules! each_node {
                     Deploy { service, target, using },
                     Step { name, body },
                     Run(run),
+                    Transfer(transfer),
                     Call(call),
                     Let { name, ty, value },
                     If { branches, otherwise },
                     Barrier { name, key, across },
                     Lock { resource, limit, body },
-                    Approve { question, by },
+                    Approve { question, by, count, except },
                     Wait(time),
                     Verify { during, every, body },
                     Log(text),
-                    Fail(text),
+                    Fail { message, class },
                     Return(value),
                     Yield(value),
                     On { target, body },
+                    With { on, dir, env, body },
                     Ignore,
                     Rollback(scope),
                     Abort,
@@ -138,33 +158,40 @@ macro_rules! each_node {
                 }
                 ModifierKind visit_modifier_kind walk_modifier_kind {
                     Timeout(limit),
+                    Grace(limit),
                     Retry { times, every, upto },
                     Max(count),
-                    Batches(sizes),
+                    Batches { sizes, between },
                     Tolerate(count),
                     FailFast,
                     Atomic,
                     Once,
+                    Quiet,
                     Error,
                 }
                 HandlerKind visit_handler_kind walk_handler_kind {
                     Undo(body),
+                    NoUndo(reason),
                     OnFailure { classes, body },
                     Always(body),
+                    Watch { every, body },
                 }
                 TestKind visit_test_kind walk_test_kind {
                     GivenInput { name, value },
                     GivenRun { pattern, then },
+                    GivenDeployed { service, target, value },
                     GivenNode { path, then },
                     Start { pipeline },
                     ExpectStatus { path, status },
                     ExpectOrder { first, second },
+                    ExpectCondition(condition),
                     Error,
                 }
                 Given visit_given walk_given {
                     Returns(value),
                     Fails(class),
                     Refused,
+                    Approved(by),
                 }
                 TestPath visit_test_path walk_test_path {
                     Pattern(text),
@@ -219,7 +246,7 @@ macro_rules! leaves {
     })* };
 }
 
-leaves!(Name bool i64 f64 UnaryOp BinaryOp Order RollbackScope AcrossScope);
+leaves!(Name bool i64 f64 UnaryOp BinaryOp Order RollbackScope AcrossScope TransferDirection u16);
 
 macro_rules! visitor {
     (

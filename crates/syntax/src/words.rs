@@ -10,7 +10,7 @@ pub const RESERVED: [&str; 11] = [
 ];
 
 /// The words that begin a declaration.
-pub const DECLARATIONS: [&str; 13] = [
+pub const DECLARATIONS: [&str; 15] = [
     "import",
     "from",
     "input",
@@ -22,35 +22,53 @@ pub const DECLARATIONS: [&str; 13] = [
     "kind",
     "workflow",
     "action",
+    "function",
+    "type",
     "pipeline",
     "test",
 ];
 
 /// The words that begin a statement.
-pub const STATEMENTS: [&str; 25] = [
-    "stage", "serial", "parallel", "matrix", "deploy", "step", "run", "let", "if", "barrier",
-    "lock", "approve", "wait", "verify", "log", "fail", "return", "yield", "on", "ignore",
-    "rollback", "abort", "retry", "ask", "else",
+pub const STATEMENTS: [&str; 29] = [
+    "stage", "serial", "parallel", "matrix", "deploy", "step", "run", "query", "with", "let", "if",
+    "barrier", "lock", "approve", "wait", "verify", "log", "fail", "return", "yield", "on",
+    "ignore", "rollback", "abort", "retry", "ask", "else", "send", "fetch",
 ];
 
 /// The words that begin a modifier.
-pub const MODIFIERS: [&str; 8] = [
-    "timeout", "retry", "max", "batches", "tolerate", "fail", "atomic", "once",
+pub const MODIFIERS: [&str; 10] = [
+    "timeout", "grace", "retry", "max", "batches", "tolerate", "fail", "atomic", "once", "quiet",
 ];
 
 /// The words that begin a handler.
-pub const HANDLERS: [&str; 3] = ["undo", "on", "always"];
+pub const HANDLERS: [&str; 4] = ["undo", "on", "always", "watch"];
 
 /// The words that begin a clause of a statement.
-pub const CLAUSES: [&str; 10] = [
-    "using", "in", "env", "on", "to", "by", "limit", "where", "include", "across",
+pub const CLAUSES: [&str; 16] = [
+    "using",
+    "in",
+    "env",
+    "stdin",
+    "on",
+    "to",
+    "by",
+    "count",
+    "except",
+    "limit",
+    "where",
+    "include",
+    "across",
+    "replacing",
+    "mode",
+    "text",
 ];
 
 /// The words that begin a statement of a test.
 pub const TESTS: [&str; 3] = ["given", "start", "expect"];
 
 /// The words that are followed by a name.
-pub(super) const BEFORE_NAMES: [&str; 21] = [
+pub(super) const BEFORE_NAMES: [&str; 24] = [
+    "extends",
     "using",
     "import",
     "as",
@@ -66,6 +84,8 @@ pub(super) const BEFORE_NAMES: [&str; 21] = [
     "kind",
     "workflow",
     "action",
+    "function",
+    "type",
     "secret",
     "input",
     "let",
@@ -94,8 +114,12 @@ pub fn all() -> impl Iterator<Item = &'static str> {
 }
 
 /// The words that stand inside declarations and statements only.
-pub const INNER: [&str; 13] = [
+pub const INNER: [&str; 20] = [
+    "requires",
+    "queue",
+    "keep",
     "as",
+    "extends",
     "infrastructure",
     "override",
     "every",
@@ -105,8 +129,11 @@ pub const INNER: [&str; 13] = [
     "returns",
     "fails",
     "refused",
+    "approved",
     "undo",
     "always",
+    "watch",
+    "between",
     "then",
 ];
 

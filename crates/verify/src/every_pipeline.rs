@@ -50,25 +50,41 @@ pub fn each_plan(
     mistakes: &mut DistinctMistakes,
     see: &mut dyn FnMut(Plan, &mut DistinctMistakes),
 ) {
+    let of = |pipeline: &str| RunRequest {
+        pipeline: Some(pipeline.to_string()),
+        ..asked.clone()
+    };
     let Some(first) = program.pipelines.first() else {
         return;
     };
-    if missing(program, asked).next().is_some() {
-        return;
-    }
-    let asked = RunRequest {
-        pipeline: Some(first.name.to_string()),
+    let any = RunRequest {
+        pipeline: None,
         ..asked.clone()
     };
-    match bind(program, &asked, environment, files) {
-        Ok(bound) => {
-            for bound in bound.of_each_pipeline() {
-                match proved(bound) {
-                    Ok(plan) => see(plan, mistakes),
-                    Err(found) => found.into_iter().for_each(|it| mistakes.add(it)),
-                }
+    // Where an input is missing, pipelines that do without it can be planned all the same.
+    let all_known = missing(program, &any).next().is_none();
+    let bound: Vec<_> = match all_known {
+        true => vec![bind(program, &of(&first.name), environment, files)],
+        false => (program.pipelines.iter())
+            .map(|pipeline| of(&pipeline.name))
+            .filter(|asked| missing(program, asked).next().is_none())
+            .map(|asked| bind(program, &asked, environment, files))
+            .collect(),
+    };
+    for bound in bound {
+        let bound = match bound {
+            Ok(bound) if all_known => bound.of_each_pipeline().collect(),
+            Ok(bound) => vec![bound],
+            Err(found) => {
+                found.into_iter().for_each(|it| mistakes.add(it));
+                continue;
+            }
+        };
+        for bound in bound {
+            match proved(bound) {
+                Ok(plan) => see(plan, mistakes),
+                Err(found) => found.into_iter().for_each(|it| mistakes.add(it)),
             }
         }
-        Err(found) => found.into_iter().for_each(|it| mistakes.add(it)),
     }
 }

@@ -27,6 +27,11 @@ use lockstep_outline::infeasible_timeouts;
 /// What is wrong with the plan, or how a run of it could wait for ever.
 pub fn proved(bound: BoundInputs) -> Result<Plan, Vec<Diagnostic>> {
     let plan = Plan::new(bound)?;
+    plan.queue().map_err(|mistake| vec![*mistake])?;
+    let misfits = plan.misfits();
+    if !misfits.is_empty() {
+        return Err(misfits);
+    }
     lock_limits::check(&plan)?;
     deadlock::report::prove(&plan)?;
     Ok(plan)

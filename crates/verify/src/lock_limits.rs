@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 
 use lockstep_base::diagnostic::{Diagnostic, codes};
-use lockstep_base::source::Span;
+use lockstep_base::source::{Name, Span};
 use lockstep_base::value::Value;
 use lockstep_lang::ir::StmtKind;
 use lockstep_plan::{Locals, Plan};
@@ -13,7 +13,7 @@ use lockstep_plan::{Locals, Plan};
 pub(super) fn check(plan: &Plan) -> Result<(), Vec<Diagnostic>> {
     let walk = plan.walk();
     let nothing = Locals::default();
-    let mut first: HashMap<String, (i64, Span)> = HashMap::new();
+    let mut first: HashMap<Name, (i64, Span)> = HashMap::new();
     let mut found: Vec<Diagnostic> = Vec::new();
     for (_, node) in plan.tree.iter() {
         let StmtKind::Lock {
@@ -22,7 +22,7 @@ pub(super) fn check(plan: &Plan) -> Result<(), Vec<Diagnostic>> {
         else {
             continue;
         };
-        let Ok(name) = walk.eval(resource, &nothing) else {
+        let Ok(names) = walk.lock_names(resource, &nothing) else {
             continue;
         };
         let own = match limit.as_ref().map(|limit| walk.eval(limit, &nothing)) {
@@ -30,12 +30,13 @@ pub(super) fn check(plan: &Plan) -> Result<(), Vec<Diagnostic>> {
             Some(Ok(Value::Int(limit))) => limit,
             Some(Ok(_) | Err(_)) => continue,
         };
-        let name = walk.display(&name);
-        let (limit, span) = *first.entry(name.clone()).or_insert((own, node.stmt.span));
-        if limit != own {
-            let told = two_limits(&name, (own, node.stmt.span), (limit, span));
-            if !found.contains(&told) {
-                found.push(told);
+        for name in names {
+            let (limit, span) = *first.entry(name.clone()).or_insert((own, node.stmt.span));
+            if limit != own {
+                let told = two_limits(&name, (own, node.stmt.span), (limit, span));
+                if !found.contains(&told) {
+                    found.push(told);
+                }
             }
         }
     }

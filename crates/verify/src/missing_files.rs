@@ -30,6 +30,14 @@ pub(super) fn missing_files(program: &Program, files: &dyn Files) -> Vec<Diagnos
             .for_each(&mut see);
     }
     let services = program.services.iter().flat_map(|it| it.fields.values());
+    for template in &program.service_templates {
+        let fields = template.declared.fields.values();
+        template.head().chain(fields).for_each(&mut see);
+    }
+    for template in &program.infrastructure_templates {
+        let fields = template.declared.fields.values();
+        template.head().chain(fields).for_each(&mut see);
+    }
     let environments = program
         .environments
         .iter()

@@ -9,13 +9,15 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use lockstep_base::node_path::NodePath;
+use lockstep_base::source::Name;
 use lockstep_base::value::Value;
 use lockstep_engine::lock::LockTable;
 use lockstep_engine::path_pattern::PathPattern;
 use lockstep_engine::run_event::RunEventKind;
+use lockstep_engine::supposition::Answers;
 use lockstep_engine::{
-    Answer, ApprovalAnswer, Effect, EffectId, EffectOutcome, Event, FailureChoice, LaterDeployment,
-    Machine, OutputText, Question, UnclearPlace,
+    Answer, ApprovalAnswer, CommandRequest, Effect, EffectId, EffectOutcome, Event, FailureChoice,
+    LaterDeployment, Machine, OutputText, Question, Respondent, UnclearPlace,
 };
 use lockstep_lang::ir::FailureClass;
 use lockstep_plan::{Plan, RunFacts};
@@ -64,7 +66,14 @@ impl EffectCourse {
     pub fn exit(takes_ms: i64, code: i64) -> Self {
         let failure = Some((FailureClass::Exit, format!("exit code {code}")));
         let value = command_value("", code, []);
-        Self::new(takes_ms, EffectOutcome { value, failure })
+        Self::new(
+            takes_ms,
+            EffectOutcome {
+                value,
+                failure,
+                ending: Default::default(),
+            },
+        )
     }
 
     /// It takes this long and ends so.
@@ -97,6 +106,11 @@ pub fn command_value<const N: usize>(stdout: &str, code: i64, outputs: [(&str, &
 pub trait SimulationScript {
     /// How a command or action goes.
     fn course(&mut self, started: &StartedEffect) -> EffectCourse;
+
+    /// How a command goes, of which this is all that it is started with.
+    fn command(&mut self, started: &StartedEffect, _command: &CommandRequest) -> EffectCourse {
+        self.course(started)
+    }
 
     /// How a call of an action of the host goes.
     fn action(&mut self, started: &StartedEffect, _args: &[Value]) -> EffectCourse {
@@ -139,6 +153,11 @@ pub trait SimulationScript {
         Some((0, answer))
     }
 
+    /// Who gives the answer to this question, where that matters.
+    fn respondent(&mut self, _node: &NodePath, _question: &Question) -> Option<Name> {
+        None
+    }
+
     /// When the run is cancelled, in milliseconds.
     fn cancel_at(&self) -> Option<i64> {
         None
@@ -163,6 +182,12 @@ pub trait SimulationScript {
     fn records(&self) -> bool {
         false
     }
+
+    /// The answers to open questions, where this is a foresight: then what only the run knows is
+    /// supposed.
+    fn supposes(&self) -> Option<Answers> {
+        None
+    }
 }
 
 /// Scripts may be plain functions.
@@ -182,8 +207,16 @@ pub fn run_facts() -> RunFacts {
 /// Runs a plan in a scripted world. `seed` decides the jitter of retries and, among things that end
 /// at the same time, which is handled first; 0 leaves them in the order they were begun.
 pub fn simulate(plan: &Arc<Plan>, seed: u64, script: &mut dyn SimulationScript) -> Trace {
+    let machine = match script.supposes() {
+        Some(answers) => {
+            let mut machine = Machine::new(plan.clone(), run_facts().supposing(), seed);
+            machine.suppose(answers);
+            machine
+        }
+        None => Machine::new(plan.clone(), run_facts(), seed),
+    };
     let mut world = SimulatedWorld {
-        machine: Machine::new(plan.clone(), run_facts(), seed),
+        machine,
         records: script.records(),
         script,
         now: 0,
@@ -224,6 +257,7 @@ pub fn simulate(plan: &Arc<Plan>, seed: u64, script: &mut dyn SimulationScript) 
         now,
         ..
     } = world;
+    trace.open_questions = machine.open_questions().clone();
     trace.transitions = machine.transitions();
     trace.broken = machine.broken().cloned();
     trace.left_over = machine.active_entries() + running.len() + usize::from(!locks.is_empty());
@@ -346,7 +380,7 @@ impl SimulatedWorld<'_> {
         match effect {
             Effect::Run { id, node, command } => {
                 let started = self.started(node, command.text.clone());
-                let course = self.script.course(&started);
+                let course = self.script.command(&started, &command);
                 self.begin(id, &started.node, course);
             }
             Effect::Act {
@@ -392,7 +426,9 @@ impl SimulatedWorld<'_> {
             }
             Effect::Ask { id, node, question } => {
                 if let Some((after, answer)) = self.script.answer(&node, &question) {
-                    let event = Event::Answered { id, answer };
+                    let by = self.script.respondent(&node, &question);
+                    let from = by.map(|by| Box::new(Respondent::at_start(by, &run_facts())));
+                    let event = Event::Answered { id, answer, from };
                     self.plan_event_of(self.now + after, id, event, Some(&node));
                 }
             }

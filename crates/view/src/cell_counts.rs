@@ -59,6 +59,7 @@ impl CellCounts {
             | RunEventKind::RunStarted { .. }
             | RunEventKind::RunResumed { .. }
             | RunEventKind::NodeOutput { .. }
+            | RunEventKind::NoWayBack { .. }
             | RunEventKind::RunFinished { .. } => {}
         }
     }

@@ -67,6 +67,7 @@ impl DeploymentCounts {
             RunEventKind::RunStarted { .. }
             | RunEventKind::RunResumed { .. }
             | RunEventKind::NodeOutput { .. }
+            | RunEventKind::NoWayBack { .. }
             | RunEventKind::RunFinished { .. } => return,
         };
         if kind == NodeKind::Deploy {

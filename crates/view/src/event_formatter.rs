@@ -126,8 +126,15 @@ impl EventFormatter {
                 self.push_line(LineWeight::Lasting, LineSymbol::Run, "", Tone::Bold, words);
             }
             RunEventKind::NodeStarted {
-                node, kind, text, ..
-            } => self.started(node, *kind, text.as_deref()),
+                node,
+                kind,
+                text,
+                place,
+                ..
+            } => {
+                let text = phrases::command_at(text.as_deref(), place.as_deref());
+                self.started(node, *kind, text.as_deref())
+            }
             RunEventKind::NodeWaiting {
                 node,
                 kind: _,
@@ -166,6 +173,12 @@ impl EventFormatter {
                     self.ended(&end, *kind);
                 }
             }
+            RunEventKind::NoWayBack { node, reason } => {
+                let words = format!("has no way back: {}", text::clean(reason));
+                let words = StyledLine::of(Tone::Warn, words);
+                let (lasting, mark) = (LineWeight::Lasting, LineSymbol::Warn);
+                self.push_line(lasting, mark, node, Tone::Warn, words);
+            }
             RunEventKind::RunFinished { .. } => {}
         }
         if again {
@@ -186,6 +199,7 @@ impl EventFormatter {
             RunEventKind::NodeWaiting { .. }
             | RunEventKind::RunStarted { .. }
             | RunEventKind::RunResumed { .. }
+            | RunEventKind::NoWayBack { .. }
             | RunEventKind::RunFinished { .. } => return false,
         };
         let ends = matches!(what, RunEventKind::NodeFinished { .. });
@@ -216,7 +230,9 @@ impl EventFormatter {
                 failed.any(|failed| node_path::is_in(failed, statement))
                     || self.handles_a_failure(statement)
             }
-            Some((_, HandlerPart::Undo)) | None => false,
+            Some((_, HandlerPart::Undo | HandlerPart::Watch | HandlerPart::Between)) | None => {
+                false
+            }
         }
     }
 
@@ -250,9 +266,13 @@ impl EventFormatter {
             }
             NodeKind::Run | NodeKind::Action | NodeKind::Verify => {
                 let what = text::joined(what.unwrap_or(""), self.style);
-                let sign = if kind == NodeKind::Run { "$ " } else { "" };
                 if !what.is_empty() {
-                    let what = format!("{sign}{what}");
+                    let is_command = kind == NodeKind::Run;
+                    let what = if is_command {
+                        phrases::command_line(node, &what)
+                    } else {
+                        what
+                    };
                     let words = StyledLine::of(Tone::Dim, what.as_str());
                     self.push_line(LineWeight::Detail, LineSymbol::None, node, Tone::Dim, words);
                     self.open.entry(node.clone()).or_default().what = what;
@@ -296,6 +316,8 @@ impl EventFormatter {
         let (weight, mark) = match waiting {
             WaitReason::Approval { .. } => (LineWeight::Lasting, LineSymbol::Ask),
             WaitReason::Retry { .. } => (LineWeight::Detail, LineSymbol::Again),
+            // Nothing else is told before it has its place.
+            WaitReason::Queue { .. } => (LineWeight::Lasting, LineSymbol::Wait),
             WaitReason::Barrier { .. } | WaitReason::Lock { .. } | WaitReason::Time { .. } => {
                 (LineWeight::Detail, LineSymbol::Wait)
             }
@@ -369,7 +391,14 @@ impl EventFormatter {
         let mut words = StyledLine::new();
         match end.status {
             Status::Succeeded => {
-                words.add(Tone::Good, "deployed");
+                let changed = deployment.and_then(|deployment| deployment.changed);
+                words.add(
+                    Tone::Good,
+                    match changed {
+                        Some(false) => "unchanged",
+                        Some(true) | None => "deployed",
+                    },
+                );
                 let change = phrases::version_change(before, after, self.style);
                 if !change.is_empty() {
                     words.add(Tone::Plain, format!("  {change}"));

@@ -6,8 +6,8 @@ use jiff::Timestamp;
 use lockstep_base::node_path;
 use lockstep_base::source::{Name, Span};
 use lockstep_engine::run_event::{
-    DeploymentRecord, Failure, LockQueuePosition, NodeKind, RunEvent, RunEventKind, Status, Stream,
-    WaitReason,
+    ApprovalProgress, DeploymentRecord, Failure, LockQueuePosition, NodeKind, RunEvent,
+    RunEventKind, Status, Stream, WaitReason,
 };
 use lockstep_lang::ir::FailureClass;
 
@@ -33,6 +33,7 @@ pub(super) fn failure(node: &str, class: FailureClass, message: &str) -> Failure
         message: message.into(),
         node: node.into(),
         span: None,
+        command: None,
     }
 }
 
@@ -74,6 +75,7 @@ impl EventScript {
             node: node.into(),
             kind,
             text: None,
+            place: None,
             deployment: None,
         })
     }
@@ -83,6 +85,7 @@ impl EventScript {
             node: node.into(),
             kind,
             text: Some(text.into()),
+            place: None,
             deployment: None,
         })
     }
@@ -126,6 +129,7 @@ impl EventScript {
                 target: target.into(),
                 before: versions.map(|(before, _)| before.into()),
                 after: versions.map(|(_, after)| after.into()),
+                changed: None,
             });
         self.push(RunEventKind::NodeFinished {
             node: node.into(),
@@ -205,6 +209,7 @@ pub(super) fn success() -> EventScript {
                 question: "Ship v2 to production?".into(),
                 choices: vec!["yes".into(), "no".into()],
                 within_ms: Some(3_600_000),
+                progress: ApprovalProgress::default(),
             },
         )
         .pass(185_000)

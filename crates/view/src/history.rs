@@ -1,6 +1,8 @@
 //! The history of a run as a tree: each node that has been seen in events, its status and its
 //! duration.
 
+use std::borrow::Cow;
+
 use indexmap::IndexMap;
 use serde::Serialize;
 
@@ -61,14 +63,19 @@ impl RunHistory {
         self.last = now;
         match &event.what {
             RunEventKind::NodeStarted {
-                node, kind, text, ..
+                node,
+                kind,
+                text,
+                place,
+                ..
             } => {
                 let past = self.node(node, *kind);
                 past.status = Status::Running;
                 past.since = past.since.or(now);
                 past.waiting = None;
                 if text.is_some() {
-                    past.text.clone_from(text);
+                    let text = phrases::command_at(text.as_deref(), place.as_deref());
+                    past.text = text.map(Cow::into_owned);
                 }
             }
             RunEventKind::NodeWaiting {
@@ -78,7 +85,7 @@ impl RunHistory {
             } => {
                 let past = self.node(node, *kind);
                 past.status = match waiting {
-                    WaitReason::Lock { .. } => Status::Queued,
+                    WaitReason::Queue { .. } | WaitReason::Lock { .. } => Status::Queued,
                     WaitReason::Barrier { .. }
                     | WaitReason::Retry { .. }
                     | WaitReason::Time { .. }
@@ -105,6 +112,7 @@ impl RunHistory {
             RunEventKind::RunStarted { .. }
             | RunEventKind::RunResumed { .. }
             | RunEventKind::NodeOutput { .. }
+            | RunEventKind::NoWayBack { .. }
             | RunEventKind::RunFinished { .. } => {}
         }
     }

@@ -17,6 +17,9 @@ use super::{RunSummary, Style, path, phrases, text};
 /// At most so many deployments are named in a sentence.
 const MAX_NAMED: usize = 3;
 
+/// At most so many things without a way back are listed.
+const MAX_PASSED_OVER: usize = 20;
+
 /// The command that shows the whole output of a node.
 #[derive(Debug, Clone)]
 pub struct LogsCommand {
@@ -50,8 +53,8 @@ pub struct LedgerFormat<'a> {
     pub next: Vec<String>,
     /// Where the whole of an output is that is cut here.
     pub logs: Option<LogsCommand>,
-    /// Whether a process still drives the run.
-    pub goes_on: bool,
+    /// Where a process still drives the run, what it does: `still running`.
+    pub goes_on: Option<String>,
 }
 
 impl LedgerFormat<'_> {
@@ -61,7 +64,8 @@ impl LedgerFormat<'_> {
         let table = table::lines(self, summary);
         let end = self.end(summary);
         let mut first = true;
-        for part in [failures, table, end] {
+        let passed_over = self.passed_over(summary);
+        for part in [failures, table, passed_over, end] {
             if part.is_empty() {
                 continue;
             }
@@ -74,6 +78,25 @@ impl LedgerFormat<'_> {
             }
         }
         out.flush()
+    }
+
+    /// `! web → prod.eu · migrate is not taken back: the data is gone`
+    fn passed_over(&self, summary: &RunSummary) -> Vec<StyledLine> {
+        let all = summary.no_way_back();
+        let mut lines: Vec<StyledLine> = (all.iter().take(MAX_PASSED_OVER))
+            .map(|(node, reason)| {
+                let mut line = StyledLine::of(Tone::Warn, self.style.mark(LineSymbol::Warn));
+                line.add(Tone::Plain, format!(" {}", self.label(node)));
+                line.add(Tone::Warn, " is not taken back: ");
+                line.add(Tone::Plain, text::clean(reason));
+                line
+            })
+            .collect();
+        if let Some(more) = all.len().checked_sub(MAX_PASSED_OVER).filter(|it| *it > 0) {
+            let words = format!("  {}", phrases::count_text(more, "more line"));
+            lines.push(StyledLine::of(Tone::Dim, words));
+        }
+        lines
     }
 
     /// A node's name in readable form.
@@ -89,29 +112,32 @@ impl LedgerFormat<'_> {
             Some(took) => format!(" {word} {took}"),
             None => String::new(),
         };
-        let (mark, tone, how) = match summary.status() {
-            Some(Status::Succeeded | Status::Ignored) => (
+        let (mark, tone, how) = match (summary.status(), &self.goes_on) {
+            (Some(Status::Succeeded | Status::Ignored), _) => (
                 LineSymbol::Good,
                 Tone::Good,
                 format!("succeeded{}", within("in")),
             ),
-            Some(Status::Cancelled) => (
+            (Some(Status::Cancelled), _) => (
                 LineSymbol::Bad,
                 Tone::Warn,
                 format!("cancelled{}", within("after")),
             ),
-            Some(Status::RollbackFailed) => (
+            (Some(Status::RollbackFailed), _) => (
                 LineSymbol::Bad,
                 Tone::Bad,
                 format!("failed{}, and a rollback failed", within("in")),
             ),
-            Some(_) => (
+            (Some(_), _) => (
                 LineSymbol::Bad,
                 Tone::Bad,
                 format!("failed{}", within("in")),
             ),
-            None if self.goes_on => (LineSymbol::Run, Tone::Note, String::from("still running")),
-            None => (
+            (None, Some(does)) => {
+                let does = text::clean(does).into_owned();
+                (LineSymbol::Run, Tone::Note, does)
+            }
+            (None, None) => (
                 LineSymbol::Warn,
                 Tone::Warn,
                 // The time at which it stopped was not recorded.

@@ -2,9 +2,10 @@
 
 use super::Style;
 use lockstep_base::node_path::{HandlerPart, PathPart, ancestors, last, parent, parts};
+use lockstep_lang::ir::command::COMMAND_WORDS;
 
-/// Statements without a name, which are called by their keyword.
-const UNNAMED_STATEMENTS: [&str; 6] = ["run", "log", "barrier", "approve", "wait", "lock"];
+/// Statements beside commands without a name, which are called by their keyword.
+const UNNAMED_STATEMENTS: [&str; 5] = ["log", "barrier", "approve", "wait", "lock"];
 
 /// A readable name: `checkout → prod.eu · verify`, or the path without its pipeline.
 ///
@@ -14,7 +15,9 @@ const UNNAMED_STATEMENTS: [&str; 6] = ["run", "log", "barrier", "approve", "wait
 pub fn label(path: &str, style: Style) -> String {
     let mut all: Vec<PathPart<'_>> = parts(path).map(PathPart::read).collect();
     if let [.., above, last] = all.as_slice()
-        && UNNAMED_STATEMENTS.contains(&&*last.name)
+        && [&COMMAND_WORDS[..], &UNNAMED_STATEMENTS]
+            .iter()
+            .any(|it| it.contains(&&*last.name))
         && !(above.name == "parallel" && above.cell.is_none())
     {
         all.pop();

@@ -1,9 +1,13 @@
 //! Readable words for durations, versions, counts and what a node waits for.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 
+use lockstep_base::node_path::{PathPart, last};
 use lockstep_base::source::Name;
-use lockstep_engine::run_event::{Failure, LockQueuePosition, RunLockHolder, Status, WaitReason};
+use lockstep_engine::run_event::{
+    ApprovalProgress, Failure, LockQueuePosition, RunLockHolder, Status, WaitReason,
+};
 
 use super::deployment_counts::StatusCounts;
 use super::style::{LineSymbol, Style, StyledLine, Tone};
@@ -13,6 +17,28 @@ const SECOND_MS: i64 = 1_000;
 const MINUTE_MS: i64 = 60 * SECOND_MS;
 const HOUR_MS: i64 = 60 * MINUTE_MS;
 const DAY_MS: i64 = 24 * HOUR_MS;
+
+/// A command as a line of its own: `$ make`, `send dist to /srv/app`.
+pub fn command_line(node: &str, text: &str) -> String {
+    match &*PathPart::read(last(node)).name {
+        "send" | "fetch" => text.to_string(),
+        _ => format!("$ {text}"),
+    }
+}
+
+/// A command, and where it runs if that is not the machine of the run:
+/// `systemctl restart web (on ssh eu-1)`.
+pub fn command_at<'t>(text: Option<&'t str>, place: Option<&str>) -> Option<Cow<'t, str>> {
+    let text = text?;
+    Some(match place {
+        // Behind several lines it has one of its own.
+        Some(place) if text.contains('\n') => {
+            Cow::Owned(format!("{}\n(on {place})", text.trim_end()))
+        }
+        Some(place) => Cow::Owned(format!("{text} (on {place})")),
+        None => Cow::Borrowed(text),
+    })
+}
 
 /// How long something took: `0.8s`, `12s`, `1m 02s`.
 pub fn duration_text(ms: i64) -> String {
@@ -88,6 +114,10 @@ pub fn wait_text(waiting: &WaitReason, since: Option<i64>) -> String {
             "waits for barrier {}: {arrived} of {expected} arrived",
             clean(name)
         ),
+        WaitReason::Queue { name, queue, .. } => {
+            let behind = behind_text(queue, since.unwrap_or(0));
+            format!("waits in queue {}{behind}", clean(name))
+        }
         WaitReason::Lock { names, queue } => {
             let many = if names.len() == 1 { "" } else { "s" };
             let held = holder_text(queue, since.unwrap_or(0));
@@ -120,6 +150,7 @@ pub fn wait_text(waiting: &WaitReason, since: Option<i64>) -> String {
             question,
             choices,
             within_ms,
+            progress,
         } => {
             let asks = choices.iter().any(|choice| &**choice == "retry");
             let what = match asks {
@@ -131,9 +162,22 @@ pub fn wait_text(waiting: &WaitReason, since: Option<i64>) -> String {
                 (Some(within), None) => format!(" for {} at most", span(*within)),
                 (Some(within), Some(_)) => format!(", {} left", elapsed_text(left(*within))),
             };
-            format!("{what}{limit}: {}", clean(question))
+            let yeses = yeses_text(progress);
+            format!("{what}{yeses}{limit}: {}", clean(question))
         }
     }
+}
+
+/// How many have said yes where one is not enough: ` (1 of 2, by ada)`.
+fn yeses_text(progress: &ApprovalProgress) -> String {
+    if progress.count <= 1 {
+        return String::new();
+    }
+    let by = match progress.yes.is_empty() {
+        true => String::new(),
+        false => format!(", by {}", list(&progress.yes)),
+    };
+    format!(" ({} of {}{by})", progress.yes.len(), progress.count)
 }
 
 /// Who holds it and who is ahead: `, held by r-7f3a (ship/prod) for 3m 02s, 2 before it`. `since`
@@ -156,6 +200,22 @@ fn holder_text(queue: &LockQueuePosition, since: i64) -> String {
         text.push_str(&format!(", {} before it", queue.ahead));
     }
     text
+}
+
+/// ` behind r-7f3a, which has had its place for 3s`
+fn behind_text(queue: &LockQueuePosition, since: i64) -> String {
+    let before = match queue.ahead {
+        0 => String::new(),
+        ahead => format!(", {ahead} before it"),
+    };
+    match queue.holders.first() {
+        Some(RunLockHolder { run, held_ms, .. }) => {
+            let time = elapsed_text(held_ms + since);
+            let run = clean(run);
+            format!(" behind {run}, which has had its place for {time}{before}")
+        }
+        None => before,
+    }
 }
 
 /// `prod.eu, prod.us and 4 more`
@@ -279,6 +339,18 @@ pub(super) fn progress_text(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_command_says_where_it_runs() {
+        assert_eq!(command_at(None, Some("ssh a")), None);
+        assert_eq!(command_at(Some("ls"), None).unwrap(), "ls");
+        assert_eq!(
+            command_at(Some("ls"), Some("ssh a")).unwrap(),
+            "ls (on ssh a)"
+        );
+        let lines = command_at(Some("cd x\nls\n"), Some("ssh a"));
+        assert_eq!(lines.unwrap(), "cd x\nls\n(on ssh a)");
+    }
 
     #[test]
     fn durations_read_well() {

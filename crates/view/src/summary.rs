@@ -19,7 +19,7 @@ use super::cell_counts::CellCounts;
 use super::deployment_counts::StatusCounts;
 use super::plan_order::{PlanOrder, by_number};
 use super::style::MAX_SHOWN_CHARS;
-use super::{RunObserver, moment, path, text};
+use super::{RunObserver, moment, path, phrases, text};
 
 /// How many of the first lines of a command's output are stored.
 const MAX_FIRST_LINES: usize = 5;
@@ -45,6 +45,8 @@ pub struct LedgerRow {
     pub before: Option<String>,
     /// The version now, if the workflow reported one.
     pub after: Option<String>,
+    /// Whether it changed anything, if the workflow said so.
+    pub changed: Option<bool>,
     /// Its last known status.
     pub status: Status,
     /// Whether it failed itself, and was not only rolled back with others.
@@ -155,6 +157,7 @@ pub struct RunSummary {
     running: HashMap<NodePath, OutputExcerpt>,
     stopped: VecDeque<OutputExcerpt>,
     skipped_stages: Vec<NodePath>,
+    no_way_back: Vec<(NodePath, String)>,
     cells: CellCounts,
     planned_cells: u64,
     events: u64,
@@ -245,6 +248,11 @@ impl RunSummary {
         self.running.len() + self.stopped.len() + self.unresolved_failures.len() + self.stored_tails
     }
 
+    /// What a rollback has passed over, and why it has no way back.
+    pub fn no_way_back(&self) -> &[(NodePath, String)] {
+        &self.no_way_back
+    }
+
     /// Applies the next event.
     pub fn take(&mut self, event: &RunEvent) {
         self.events += 1;
@@ -260,13 +268,19 @@ impl RunSummary {
             }
             RunEventKind::RunResumed { run, .. } => self.run = Some(run.clone()),
             RunEventKind::NodeStarted {
-                node, kind, text, ..
+                node,
+                kind,
+                text,
+                place,
+                ..
             } => {
                 self.started(node, *kind);
+                let told = phrases::command_at(text.as_deref(), place.as_deref());
                 let text = text.as_deref().unwrap_or_default();
                 if *kind == NodeKind::Run {
+                    let told = told.as_deref().unwrap_or_default();
                     self.running
-                        .insert(node.clone(), OutputExcerpt::of(node, text));
+                        .insert(node.clone(), OutputExcerpt::of(node, told));
                 }
                 if *kind == NodeKind::Log && path::handled(node).is_some() {
                     text.lines().for_each(|line| self.output(node, line));
@@ -278,6 +292,9 @@ impl RunSummary {
                 }
             }
             RunEventKind::NodeOutput { node, text, .. } => self.output(node, text),
+            RunEventKind::NoWayBack { node, reason } => {
+                self.no_way_back.push((node.clone(), reason.clone()));
+            }
             RunEventKind::NodeFinished {
                 node,
                 kind,
@@ -357,6 +374,7 @@ impl RunSummary {
                 after: None,
                 status: Status::Pending,
                 failed: false,
+                changed: None,
                 left: None,
                 took_ms: None,
                 since: None,
@@ -377,12 +395,16 @@ impl RunSummary {
         let Some(row) = self.row(node, deployment) else {
             return;
         };
+        if status.on_line(row.status) != status {
+            return;
+        }
         if let Some(deployment) = deployment {
             row.service = deployment.service.clone();
             row.target = deployment.target.clone();
             // The last report counts, but a missing value does not clear an earlier one.
             row.before = version(deployment.before.as_ref()).or(row.before.take());
             row.after = version(deployment.after.as_ref()).or(row.after.take());
+            row.changed = deployment.changed.or(row.changed);
         }
         row.failed =
             (row.failed || failed) && !matches!(status, Status::Succeeded | Status::Skipped);
@@ -399,7 +421,9 @@ impl RunSummary {
             Some((_, HandlerPart::OnFailure)) => true,
             // What fails there is a failure of its own.
             Some((_, HandlerPart::Always)) => failure.is_none(),
-            Some((_, HandlerPart::Undo)) | None => false,
+            Some((_, HandlerPart::Undo | HandlerPart::Watch | HandlerPart::Between)) | None => {
+                false
+            }
         };
         if is_of_failure
             && let Some(tail) = self.running.remove(node)

@@ -21,6 +21,7 @@
 
 ; ----- Types -----
 
+(secret_type) @type.builtin
 (named_type name: (identifier) @type)
 ((named_type name: (identifier) @type.builtin)
   (#any-of? @type.builtin
@@ -28,7 +29,9 @@
     "infrastructure"))
 (named_type of: (path name: (identifier) @type))
 (one_of_type "|" @operator)
+(named_type namespace: (identifier) @module)
 (optional_type "?" @operator)
+(maybe_expression "?" @operator)
 (type_entry name: (identifier) @property)
 
 ; ----- Expressions -----
@@ -45,7 +48,10 @@
     "length" "lower" "upper" "trim" "split" "join" "replace" "contains" "starts-with" "ends-with"
     "matches" "format" "keys" "values" "merge" "flatten" "distinct" "sort" "reverse" "range" "min"
     "max" "sum" "string" "int" "float" "json" "from-json" "base64" "from-base64" "sha256"
-    "basename" "dirname" "env" "file" "lookup"))
+    "basename" "dirname" "env" "file" "lookup" "capture" "replace-all" "slice" "first" "last"
+    "any" "all" "count" "zip" "chunk" "entries" "without" "abs" "round" "floor" "ceil" "bool"
+    "duration" "percent" "seconds" "minutes" "from-yaml" "yaml" "from-toml" "url-encode" "indent"
+    "lines" "format-time"))
 
 [
   "+" "-" "*" "/" "%" "==" "!=" "<" "<=" ">" ">=" "??" "=" "->" ".."
@@ -54,6 +60,9 @@
 
 [ "and" "or" "not" "in" ] @keyword.operator
 (comprehension [ "for" "in" "if" ] @keyword)
+(map_comprehension [ "for" "in" "if" ] @keyword)
+(map_comprehension (entry key: (identifier) @variable))
+(for_each [ "for" "in" "if" ] @keyword)
 (if_expression [ "if" "then" "else" ] @keyword.conditional)
 
 [ "{" "}" "[" "]" "(" ")" ] @punctuation.bracket
@@ -64,8 +73,10 @@
 [ "import" "from" "as" ] @keyword.import
 [ "input" "secret" "let" "group" ] @keyword
 [ "service" "environment" "infrastructure" "override" "kind" ] @keyword.type
-[ "workflow" "action" "pipeline" "test" ] @keyword.function
-[ "where" "using" ] @keyword
+[ "workflow" "action" "function" "pipeline" "test" ] @keyword.function
+"type" @keyword.type
+[ "where" "using" "extends" "requires" "queue" "keep" ] @keyword
+(queue keep: (identifier) @keyword)
 
 (import alias: (identifier) @module)
 (import_name name: (identifier) @variable)
@@ -78,12 +89,15 @@
 (environment name: (identifier) @type.definition)
 (infrastructure name: (identifier) @type.definition)
 (infrastructure kind: (path name: (identifier) @type))
+(kind base: (path name: (identifier) @type))
 (override service: (path name: (identifier) @variable))
 (group name: (identifier) @type.definition)
 (kind name: (identifier) @type.definition)
 (using workflow: (path name: (identifier) @function))
 (workflow name: (identifier) @function)
 (action name: (identifier) @function)
+(function name: (identifier) @function)
+(type_declaration name: (identifier) @type.definition)
 (pipeline name: (identifier) @function)
 (test name: (string) @string.special)
 (field name: (identifier) @property)
@@ -93,7 +107,8 @@
 ; ----- Statements -----
 
 [
-  "stage" "step" "deploy" "to" "run" "env" "barrier" "lock" "limit" "approve" "by" "wait" "verify"
+  "stage" "step" "deploy" "to" "run" "query" "with" "env" "stdin" "barrier" "lock" "limit" "approve"
+  "by" "count" "except" "wait" "verify" "send" "fetch" "text" "mode"
   "every" "log" "yield" "on" "include" "across"
 ] @keyword
 [ "serial" "parallel" "matrix" ] @keyword.repeat
@@ -110,23 +125,29 @@
 (rollback_statement scope: _ @keyword.exception)
 [ (ignore_statement) (abort_statement) ] @keyword.exception
 
-[ "timeout" "max" "batches" "tolerate" "fail fast" ] @keyword.modifier
+[ "timeout" "grace" "max" "batches" "between" "tolerate" "fail fast" ] @keyword.modifier
 (retry [ "retry" "every" ".." ] @keyword.modifier)
-[ (atomic) (once) ] @keyword.modifier
+[ (atomic) (once) (quiet) ] @keyword.modifier
+(replacing) @keyword
 
 ; At the very end of a handler it is the verdict, not a modifier of what stands before it.
 (on_failure
   body: (block
     [
       (run_statement (retry "retry" @keyword.exception !every) .)
+      (query_statement (retry "retry" @keyword.exception !every) .)
+      (send_statement (retry "retry" @keyword.exception !every) .)
+      (fetch_statement (retry "retry" @keyword.exception !every) .)
       (deploy_statement (retry "retry" @keyword.exception !every) .)
       (call_statement (retry "retry" @keyword.exception !every) .)
       (barrier_statement (retry "retry" @keyword.exception !every) .)
       (approve_statement (retry "retry" @keyword.exception !every) .)
     ] .))
 
-[ "undo" "always" "on failure" ] @keyword.exception
+[ "undo" "always" "watch" "on failure" ] @keyword.exception
 (classes (identifier) @constant)
+(fail_statement "as" @keyword)
+(fail_statement class: (identifier) @constant)
 
 (stage_statement name: (identifier) @label)
 (step_statement name: (identifier) @label)
@@ -138,7 +159,7 @@
 
 ; ----- Tests -----
 
-[ "given" "start" "expect" "before" "returns" "fails" (refused) ] @keyword
+[ "given" "start" "expect" "before" "returns" "fails" "approved" (refused) ] @keyword
 (given_input name: (identifier) @constant)
 (start pipeline: (identifier) @function)
 (expect_status status: (identifier) @constant)

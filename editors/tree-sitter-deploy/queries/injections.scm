@@ -7,6 +7,9 @@
 ((run_statement
   command: (string (string_content) @injection.content))
   (#set! injection.language "bash"))
+((query_statement
+  command: (string (string_content) @injection.content))
+  (#set! injection.language "bash"))
 
 ; Rules of inputs are mostly regular expressions.
 ((call_expression

@@ -2,11 +2,13 @@
   (file)
   (workflow)
   (action)
+  (function)
   (block)
   (serial_statement)
   (parallel_statement)
   (matrix_statement)
   (comprehension)
+  (map_comprehension)
 ] @local.scope
 
 (import alias: (identifier) @local.definition.import)
@@ -21,6 +23,8 @@
 (kind name: (identifier) @local.definition.type)
 (workflow name: (identifier) @local.definition.function)
 (action name: (identifier) @local.definition.function)
+(function name: (identifier) @local.definition.function)
+(type_declaration name: (identifier) @local.definition.type)
 (pipeline name: (identifier) @local.definition.function)
 (parameter name: (identifier) @local.definition.parameter)
 (let_statement name: (identifier) @local.definition.var)
@@ -30,5 +34,8 @@
 (parallel_statement variable: (identifier) @local.definition.var)
 (axis variable: (identifier) @local.definition.var)
 (comprehension variable: (identifier) @local.definition.var)
+(map_comprehension variable: (identifier) @local.definition.var)
+(_ second: (identifier) @local.definition.var)
+(for_each variable: (identifier) @local.definition.var)
 
 (identifier) @local.reference

@@ -36,8 +36,10 @@ enum Token {
 
 // An open string.
 typedef struct {
-  // Whether it is one between `"""`.
+  // Whether it is one between three quotes.
   bool is_long;
+  // Whether it is a raw text, between `'`.
+  bool is_raw;
   // Whether an interpolation of it is being read.
   bool in_interpolation;
   // The blanks before the closing `"""`, which every line must begin with.
@@ -204,10 +206,11 @@ static bool number(TSLexer *lexer, const bool *valid) {
 
 // The words that begin a statement or a modifier: directly before `(` or `.` they are names.
 static const char *const WORDS[] = {
-  "abort",  "always",   "approve",  "ask",    "atomic", "barrier",  "batches", "deploy",
-  "fail",   "fast",     "ignore",   "let",    "lock",   "log",      "matrix",  "max",
-  "on",     "once",     "parallel", "retry",  "return", "rollback", "run",     "serial",
-  "stage",  "step",     "timeout",  "tolerate", "undo", "verify",   "wait",    "yield",
+  "abort", "always", "approve", "ask", "atomic", "barrier", "batches", "between", "count",
+  "deploy", "except", "fail", "fast", "fetch", "grace", "ignore", "let", "lock", "log", "matrix",
+  "max", "mode", "on", "once", "parallel", "query", "quiet", "replacing", "retry", "return",
+  "rollback", "run", "send", "serial", "stage", "step", "text", "timeout", "tolerate", "undo",
+  "verify", "wait", "watch", "with", "yield",
 };
 
 #define MAX_WORD 9
@@ -242,14 +245,15 @@ static bool keyword_ends(TSLexer *lexer, bool *is_name) {
 // Whether a `return` has no value: whether this word begins the next statement.
 static bool begins_statement(TSLexer *lexer, const char *word) {
   static const char *const NEVER[] = {
-    "abort", "atomic", "batches", "fast", "ignore", "max", "once", "timeout", "tolerate",
+    "abort", "atomic", "batches", "between", "count", "except", "fast", "grace", "ignore", "max",
+    "mode", "once", "quiet", "replacing", "text", "timeout", "tolerate", "watch",
   };
   for (unsigned at = 0; at < sizeof NEVER / sizeof *NEVER; at++) {
     if (strcmp(word, NEVER[at]) == 0) return false;
   }
   while (is_blank(lexer->lookahead)) advance(lexer);
   int32_t next = lexer->lookahead;
-  return is_word(next) || next == '"' || next == '{' || next == '[' || next == '(';
+  return is_word(next) || next == '"' || next == '\'' || next == '{' || next == '[' || next == '(';
 }
 
 static bool word(TSLexer *lexer, const bool *valid) {
@@ -368,6 +372,7 @@ static bool string_start(Scanner *scanner, TSLexer *lexer) {
   advance(lexer);
   lexer->mark_end(lexer);
   string->is_long = false;
+  string->is_raw = false;
   string->in_interpolation = false;
   string->length = 0;
   if (lexer->lookahead == '"') {
@@ -381,6 +386,73 @@ static bool string_start(Scanner *scanner, TSLexer *lexer) {
   }
   scanner->depth++;
   return found(lexer, STRING_START);
+}
+
+// A raw text: `'`, or `'''` and a line break.
+static bool raw_start(Scanner *scanner, TSLexer *lexer) {
+  if (scanner->depth == MAX_STRINGS) return false;
+  String *string = &scanner->strings[scanner->depth];
+  advance(lexer);
+  lexer->mark_end(lexer);
+  string->is_long = false;
+  string->is_raw = true;
+  string->in_interpolation = false;
+  string->length = 0;
+  if (lexer->lookahead == '\'') {
+    advance(lexer);
+    if (lexer->lookahead == '\'') {
+      advance(lexer);
+      lexer->mark_end(lexer);
+      string->is_long = true;
+      while (is_blank(lexer->lookahead) || lexer->lookahead == '\r') advance(lexer);
+      if (lexer->lookahead != '\n') return false;
+    }
+  }
+  scanner->depth++;
+  return found(lexer, STRING_START);
+}
+
+// Reads on in a raw text, to its end.
+static bool in_raw(Scanner *scanner, TSLexer *lexer) {
+  String *string = &scanner->strings[scanner->depth - 1];
+  bool has_text = false;
+  // Whether nothing but blanks stands before on the line, behind the first line end; where it
+  // reads on, its closing quotes are next.
+  bool is_fresh = true;
+  while (!lexer->eof(lexer)) {
+    int32_t c = lexer->lookahead;
+    if (c == '\'' && (!string->is_long || is_fresh)) {
+      unsigned wanted = string->is_long ? 3 : 1;
+      unsigned quotes = 0;
+      lexer->mark_end(lexer);
+      while (quotes < wanted && lexer->lookahead == '\'') {
+        quotes++;
+        advance(lexer);
+      }
+      if (quotes == wanted) {
+        if (has_text) return found(lexer, TEXT);
+        lexer->mark_end(lexer);
+        scanner->depth--;
+        return found(lexer, STRING_END);
+      }
+      is_fresh = false;
+      has_text = true;
+      continue;
+    }
+    if (c == '\n' && !string->is_long) {
+      // The text is not closed: what follows is no part of it.
+      if (has_text) return found(lexer, TEXT);
+      advance(lexer);
+      lexer->mark_end(lexer);
+      scanner->depth--;
+      return found(lexer, UNEXPECTED);
+    }
+    is_fresh = c == '\n' || (is_fresh && is_blank(c));
+    advance(lexer);
+    has_text = true;
+    lexer->mark_end(lexer);
+  }
+  return has_text && found(lexer, TEXT);
 }
 
 static int hex_digit(int32_t c) {
@@ -514,7 +586,8 @@ unsigned tree_sitter_deploy_external_scanner_serialize(void *payload, char *buff
     const String *string = &scanner->strings[at];
     unsigned length = size + 2 + string->length <= MAX_STATE ? string->length : 0;
     if (size + 2 > MAX_STATE) break;
-    buffer[size++] = (char)(string->is_long | (string->in_interpolation << 1));
+    buffer[size++] = (char)(string->is_long | (string->in_interpolation << 1) |
+                            (string->is_raw << 2));
     buffer[size++] = (char)length;
     memcpy(buffer + size, string->indent, length);
     size += length;
@@ -531,6 +604,7 @@ void tree_sitter_deploy_external_scanner_deserialize(void *payload, const char *
     String *string = &scanner->strings[scanner->depth++];
     string->is_long = buffer[at] & 1;
     string->in_interpolation = (buffer[at] >> 1) & 1;
+    string->is_raw = (buffer[at] >> 2) & 1;
     string->length = (uint8_t)buffer[at + 1];
     memcpy(string->indent, buffer + at + 2, string->length);
     at += 2 + string->length;
@@ -540,6 +614,7 @@ void tree_sitter_deploy_external_scanner_deserialize(void *payload, const char *
 bool tree_sitter_deploy_external_scanner_scan(void *payload, TSLexer *lexer, const bool *valid) {
   Scanner *scanner = payload;
   String *string = scanner->depth == 0 ? NULL : &scanner->strings[scanner->depth - 1];
+  if (string && string->is_raw) return in_raw(scanner, lexer);
   if (string && !string->in_interpolation) return in_string(scanner, lexer);
   bool on_one_line = false;
   for (unsigned at = 0; at < scanner->depth; at++) {
@@ -556,6 +631,7 @@ bool tree_sitter_deploy_external_scanner_scan(void *payload, TSLexer *lexer, con
   }
   if (lexer->lookahead == '#') return comment(lexer);
   if (lexer->lookahead == '"') return string_start(scanner, lexer);
+  if (lexer->lookahead == '\'') return raw_start(scanner, lexer);
   if (is_digit(lexer->lookahead)) return number(lexer, valid);
   if (string && lexer->lookahead == '}' && valid[INTERPOLATION_END]) {
     advance(lexer);

@@ -23,16 +23,18 @@ syntax match deployType "\%(:\|->\)\s*\[*\zs\%(string\|int\|float\|bool\|duratio
 " ----- Words -----
 
 " Most words may be names too: they are when they are followed by a sign for names, or by `(`.
-syntax match deployStatement "\v\.@<!<%(stage|serial|parallel|matrix|deploy|step|run|barrier|lock|approve|wait|verify|log|return|yield|on)>%(\s*%([:,)\]]|\=\=@!)|\(|\.\K)@!"
-syntax match deployClause "\v\.@<!<%(using|env|to|by|limit|where|include|across|every)>%(\s*%([:,)\]]|\=\=@!))@!"
+syntax match deployStatement "\v\.@<!<%(stage|serial|parallel|matrix|deploy|step|run|query|with|send|fetch|barrier|lock|approve|wait|verify|log|return|yield|on)>%(\s*%([:,)\]]|\=\=@!)|\(|\.\K)@!"
+syntax match deployClause "\v\.@<!<%(using|env|stdin|to|replacing|mode|by|limit|where|include|across|every|count|except|requires|queue|keep|extends)>%(\s*%([:,)\]]|\=\=@!))@!"
+syntax match deployClause "\v%(\.@<!<send )@<=<%(text)>\ze +%(to>)@![[:alnum:]_\"'(]"
 syntax match deployClause "\v\.@<!<%(for)>"
-syntax match deployModifier "\v\.@<!<%(timeout|max|batches|tolerate|atomic|once)>%(\s*%([:,)\]]|\=\=@!)|\(|\.\K)@!"
+syntax match deployModifier "\v\.@<!<%(timeout|grace|max|batches|tolerate|atomic|once|quiet|between)>%(\s*%([:,)\]]|\=\=@!)|\(|\.\K)@!"
 syntax match deployModifier "\v\.@<!<%(fail)\s+%(fast)>"
-syntax match deployHandler "\v\.@<!<%(undo|always)>\ze%(\s*\{|\s*$)"
+syntax match deployHandler "\v\.@<!<%(undo|always)>\ze%(\s*\{|\s*$|\s+none>)"
+syntax match deployHandler "\v\.@<!<%(watch)>\ze\s+every>"
 syntax match deployHandler "\v\.@<!<%(on)\s+%(failure)>"
 syntax match deployFailure "\v\.@<!<%(fail|ignore|rollback|abort|retry|ask)>%(\s*%([:,)\]]|\=\=@!)|\(|\.\K|\s+fast>)@!"
-syntax match deployTestWord "\v\.@<!<%(given|start|expect|before|returns|fails|refused)>%(\s*%([:,)\]]|\=\=@!)|\(|\.\K)@!"
-syntax match deployDeclare "\v\.@<!<%(service|environment|infrastructure|override|group|kind|workflow|action|pipeline|input|secret|let)>\ze\s+\K" nextgroup=deployDefined skipwhite
+syntax match deployTestWord "\v\.@<!<%(given|start|expect|before|returns|fails|refused|approved)>%(\s*%([:,)\]]|\=\=@!)|\(|\.\K)@!"
+syntax match deployDeclare "\v\.@<!<%(service|environment|infrastructure|override|group|kind|workflow|action|function|type|pipeline|input|secret|let)>\ze\s+\K" nextgroup=deployDefined skipwhite
 syntax match deployDeclare "\v\.@<!<%(service|infrastructure)>\ze\s*\{"
 syntax match deployDeclare "\v\.@<!<%(test)>\ze\s+\""
 syntax match deployImport "\v\.@<!<%(import|from)>\ze\s+%(\"|\K)"
@@ -48,14 +50,16 @@ syntax match deployEscape "\\\%([nrt\"\\$]\|u{\x\{1,6}}\)" contained
 syntax region deployInterpolation matchgroup=deploySpecial start="\${" end="}" contained contains=TOP
 syntax region deployString start=+"+ end=+"\|$+ contains=deployEscape,deployInterpolation
 syntax region deployLongString start=+"""+ end=+"""+ contains=deployEscape,deployInterpolation
+syntax region deployRawString start=+'+ end=+'\|$+
+syntax region deployLongRawString start=+'''\s*$+ end=+^\s*'''+
 
 " A command is shell.
 syntax match deployShellVariable "\$\%(\h\w*\|[0-9@*#?$!-]\)" contained
 syntax match deployShellOption "\%(^\|\s\)\@<=--\=\a[0-9A-Za-z_-]*" contained
 syntax match deployShellOperator "&&\|||\|[|;&<>]" contained
 syntax match deployShellText "'[^'\"$\\]*'" contained
-syntax region deployCommand matchgroup=deployString start=+\%(\<run\_s\+\)\@8<="+ end=+"\|$+ contains=deployEscape,deployInterpolation,deployShellVariable,deployShellOption,deployShellOperator,deployShellText
-syntax region deployLongCommand matchgroup=deployString start=+\%(\<run\_s\+\)\@8<="""+ end=+"""+ contains=deployEscape,deployInterpolation,deployShellVariable,deployShellOption,deployShellOperator,deployShellText
+syntax region deployCommand matchgroup=deployString start=+\%(\<\%(run\|query\)\_s\+\)\@10<="+ end=+"\|$+ contains=deployEscape,deployInterpolation,deployShellVariable,deployShellOption,deployShellOperator,deployShellText
+syntax region deployLongCommand matchgroup=deployString start=+\%(\<\%(run\|query\)\_s\+\)\@10<="""+ end=+"""+ contains=deployEscape,deployInterpolation,deployShellVariable,deployShellOption,deployShellOperator,deployShellText
 
 syntax match deployComment "#.*$" contains=@Spell
 syntax match deployDoc "##\%(#\)\@!.*$" contains=@Spell
@@ -83,6 +87,8 @@ highlight default link deployEscape SpecialChar
 highlight default link deploySpecial Special
 highlight default link deployString String
 highlight default link deployLongString String
+highlight default link deployRawString String
+highlight default link deployLongRawString String
 highlight default link deployShellVariable Identifier
 highlight default link deployShellOption Special
 highlight default link deployShellOperator Operator

@@ -40,7 +40,14 @@ async function startNow(output: vscode.OutputChannel): Promise<void> {
     'lockstep',
     'Lockstep',
     { command, args: ['lsp'] },
-    { documentSelector: [{ language: 'deploy' }], outputChannel: output },
+    {
+      // The settings of a project are TOML to the editor, and have their mistakes told by the server.
+      documentSelector: [
+        { language: 'deploy' },
+        { scheme: 'file', pattern: '**/lockstep.toml' },
+      ],
+      outputChannel: output,
+    },
   );
   started.registerFeature(new OwnCapabilities());
   client = started;

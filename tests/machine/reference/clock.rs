@@ -5,6 +5,7 @@
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, VecDeque};
 use std::future::Future;
+use std::ops::Range;
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 
@@ -160,22 +161,22 @@ impl Clock {
         }
     }
 
-    /// Takes a lock, in the order in which it is asked for; whether it has it.
-    pub async fn lock(&self, name: u32, stopped: &dyn Fn() -> bool) -> bool {
+    /// Takes locks together, in the order in which they are asked for; whether it has them.
+    pub async fn lock(&self, names: Range<u32>, stopped: &dyn Fn() -> bool) -> bool {
         let ticket = self.tickets.get();
         self.tickets.set(ticket + 1);
-        self.locks
-            .borrow_mut()
-            .entry(name)
-            .or_default()
-            .push_back(ticket);
+        for name in names.clone() {
+            let mut locks = self.locks.borrow_mut();
+            locks.entry(name).or_default().push_back(ticket);
+        }
+        let is_first = |name: u32| self.locks.borrow()[&name].front() == Some(&ticket);
         let mut since = None;
         let granted = std::future::poll_fn(|_| {
             if stopped() {
                 return Poll::Ready(false);
             }
             let ticks = self.ticks.get();
-            if self.locks.borrow()[&name].front() == Some(&ticket) {
+            if names.clone().all(is_first) {
                 // It is heard of only once everything that happens now has happened.
                 if *since.get_or_insert(ticks) < ticks {
                     return Poll::Ready(true);
@@ -188,14 +189,18 @@ impl Clock {
         self.changed();
         if !granted {
             let mut locks = self.locks.borrow_mut();
-            let queue = locks.entry(name).or_default();
-            queue.retain(|it| *it != ticket);
+            for name in names {
+                let queue = locks.entry(name).or_default();
+                queue.retain(|it| *it != ticket);
+            }
         }
         granted
     }
 
-    pub fn unlock(&self, name: u32) {
-        self.locks.borrow_mut().entry(name).or_default().pop_front();
+    pub fn unlock(&self, names: Range<u32>) {
+        for name in names {
+            self.locks.borrow_mut().entry(name).or_default().pop_front();
+        }
         self.changed();
     }
 }

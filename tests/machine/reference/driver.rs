@@ -183,7 +183,11 @@ impl Driver {
         self.log.push((self.now, "ends", command.text));
         let failure = (!good).then(|| (FailureClass::Exit, String::from("bad luck")));
         let value = command_value(says, i64::from(!good), []);
-        let outcome = EffectOutcome { value, failure };
+        let outcome = EffectOutcome {
+            value,
+            failure,
+            ending: Default::default(),
+        };
         self.handle(Event::Ended { id, outcome });
     }
 
@@ -219,7 +223,8 @@ impl Driver {
                 ..
             } = happened
             {
-                last.insert(node, (&line.service, *status));
+                let line = last.entry(node).or_insert((&line.service, *status));
+                line.1 = status.on_line(line.1);
             }
         }
         let mut ledger: BTreeMap<String, Vec<&'static str>> = BTreeMap::new();

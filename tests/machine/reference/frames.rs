@@ -84,7 +84,8 @@ pub struct Frame<'p> {
     /// The statement, where it is one.
     pub stmt: Option<&'p Node>,
     pub in_body: Cell<bool>,
-    pub timeout: Cell<Option<u64>>,
+    /// Its own failure, which ends its body: of its time limit, or of what looks at it.
+    pub timeout: Cell<Option<(Class, u64)>>,
     pub cancelled: Cell<bool>,
     pub held: Cell<bool>,
     pub tries: Cell<u32>,
@@ -94,6 +95,8 @@ pub struct Frame<'p> {
     pub failed: RefCell<Option<Fail<'p>>>,
     /// Of a loop, how many cells have failed.
     pub failed_cells: Cell<u32>,
+    /// Of a handler, whether its statement has failed.
+    pub outcome_is_bad: Cell<bool>,
 }
 
 impl<'p> Frame<'p> {
@@ -111,6 +114,7 @@ impl<'p> Frame<'p> {
             children: RefCell::default(),
             failed: RefCell::default(),
             failed_cells: Cell::new(0),
+            outcome_is_bad: Cell::new(false),
         });
         if let Some(parent) = parent {
             parent.children.borrow_mut().push(frame.clone());
@@ -163,6 +167,14 @@ impl<'p> Frame<'p> {
         let retry = self.stmt.map_or(0, |it| it.modifiers.retry);
         let done = self.tries.get().saturating_sub(1);
         done.saturating_sub(self.handler_tries.get()) < retry
+    }
+
+    /// What `outcome` of the innermost handler around it says.
+    pub fn is_outcome_bad(&self) -> bool {
+        match (self.link, &self.parent) {
+            (Link::Side, _) | (_, None) => self.outcome_is_bad.get(),
+            (_, Some(parent)) => parent.is_outcome_bad(),
+        }
     }
 
     pub fn is_scope(&self) -> bool {
@@ -235,8 +247,8 @@ impl<'p> Frame<'p> {
                 class = first.class;
                 reach = reach.max(first.rolls_back);
             }
-            if parent.timeout.get().is_some() {
-                class = Class::Timeout;
+            if let Some((of_limit, _)) = parent.timeout.get() {
+                class = of_limit;
             }
             if parent.stmt.is_some_and(|it| it.modifiers.fail_fast) {
                 fast.push(parent.clone());

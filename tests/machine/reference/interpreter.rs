@@ -5,10 +5,12 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::task::Poll;
 
-use crate::machine::generate::{INCLUDED, Kind, Node, Verdict, variable};
+use crate::machine::generate::{Kind, Node, Verdict};
 
+use super::board::{Board, State, cells, waves};
 use super::clock::{Clock, Later, all};
 use super::frames::{Class, Env, Fail, Frame, Link, Reach, Rescue, first};
+use super::watch::Looks;
 use super::way_back::{ALWAYS, BODY, HANDLER, OWN, Records, Step, add};
 
 /// One written millisecond: commands take times in between.
@@ -23,6 +25,11 @@ pub struct Interpreter<'p> {
     pub ledger: RefCell<BTreeMap<String, &'static str>>,
     /// Where `rollback pipeline` is written as `rollback stage`.
     pub reach: Reach,
+    /// The results that are bound, by their statements: 1 is `yes`, 2 is `no`; and whether the
+    /// command failed.
+    bound: RefCell<BTreeMap<String, (u32, u32)>>,
+    /// The pipeline has ended with `return`.
+    returned: Cell<bool>,
     /// How long a retry waits.
     pub retry_pause: i64,
     failures: Cell<u64>,
@@ -31,8 +38,14 @@ pub struct Interpreter<'p> {
 
 type Ended<'p> = Result<(), Fail<'p>>;
 
+/// The result that the undo of a step names.
+fn result_of(step: &Node, env: &Env) -> Option<String> {
+    let first = step.body.first()?;
+    (first.kind == Kind::Let(true)).then(|| text("r", first.id, env))
+}
+
 /// What the loop variables make of a command.
-fn text(word: &str, id: u32, env: &Env) -> String {
+pub fn text(word: &str, id: u32, env: &Env) -> String {
     let values: Vec<String> = env
         .iter()
         .map(|(name, it)| format!(" {name}={it}"))
@@ -50,6 +63,8 @@ impl<'p> Interpreter<'p> {
             undone: RefCell::default(),
             ledger: RefCell::default(),
             reach,
+            bound: RefCell::default(),
+            returned: Cell::new(false),
             retry_pause: SCALE,
             failures: Cell::new(0),
             root: RefCell::default(),
@@ -98,7 +113,7 @@ impl<'p> Interpreter<'p> {
         self.clock.changed();
     }
 
-    fn fail(&self, class: Class) -> Fail<'p> {
+    pub fn fail(&self, class: Class) -> Fail<'p> {
         self.failures.set(self.failures.get() + 1);
         Fail::new(class, self.failures.get())
     }
@@ -159,11 +174,15 @@ impl<'p> Interpreter<'p> {
             return Err(self.stopped());
         }
         if node.kind == Kind::Step(true) {
-            let undo = text("u", node.id, env);
-            self.undone.borrow_mut().remove(&undo);
-            records.insert(vec![OWN], undo);
+            if let Some(result) = result_of(node, env) {
+                self.bound.borrow_mut().remove(&result);
+            }
+            self.can_be_undone(node, env, records);
         }
         let ended = self.tries(node, frame, env, records).await;
+        if node.kind == Kind::Step(true) {
+            self.can_be_undone(node, env, records);
+        }
         let mut ended = match ended {
             Tried::NeverBegan(fail) => {
                 note("cancelled");
@@ -188,6 +207,22 @@ impl<'p> Interpreter<'p> {
         ended
     }
 
+    /// The undo of a step, which names its result. Where that is another one in another try of what
+    /// is around the step, there is more than one thing to undo.
+    fn can_be_undone(&self, node: &Node, env: &Env, records: &mut Records) {
+        records.retain(|way, _| way.first() != Some(&OWN));
+        let mut undo = text("u", node.id, env);
+        let mut way = vec![OWN];
+        if let Some(result) = result_of(node, env) {
+            let (says, failed) = self.bound.borrow().get(&result).copied().unwrap_or((0, 0));
+            let name = result.split(' ').next().unwrap_or_default();
+            undo += &format!(" {name}={says}");
+            way.push(Step::Part(2 * says + failed));
+        }
+        self.undone.borrow_mut().remove(&undo);
+        records.insert(way, undo);
+    }
+
     fn ledger_of(&self, line: &Option<String>) -> Option<&'static str> {
         self.ledger.borrow().get(line.as_ref()?).copied()
     }
@@ -210,9 +245,9 @@ impl<'p> Interpreter<'p> {
             let timed_out = frame.timeout.take();
             let ended = match (ended, timed_out) {
                 (ended, None) => ended,
-                (Ok(()), Some(number)) => Err(Fail::new(Class::Timeout, number)),
-                (Err(fail), Some(number)) => Err(Fail {
-                    class: Class::Timeout,
+                (Ok(()), Some((class, number))) => Err(Fail::new(class, number)),
+                (Err(fail), Some((class, number))) => Err(Fail {
+                    class,
                     number,
                     ..fail
                 }),
@@ -244,6 +279,7 @@ impl<'p> Interpreter<'p> {
                 } else {
                     let mut inner = Records::new();
                     let side = Frame::new(Some(frame), Link::Side, None);
+                    side.outcome_is_bad.set(true);
                     let handled = self.sequence(body, &side, env, &mut inner).await;
                     side.over();
                     add(records, HANDLER, inner);
@@ -287,7 +323,7 @@ impl<'p> Interpreter<'p> {
         }
     }
 
-    fn spread(&self, frame: &Rc<Frame<'p>>, fail: &Fail<'p>, rescue: Rescue) {
+    pub fn spread(&self, frame: &Rc<Frame<'p>>, fail: &Fail<'p>, rescue: Rescue) {
         if !self.aborted.get() {
             frame.spread(fail, rescue, self.run_cancelled.get());
             self.clock.changed();
@@ -352,6 +388,7 @@ impl<'p> Interpreter<'p> {
         for (node, env) in run {
             let mut inner = Records::new();
             let side = Frame::new(Some(frame), Link::Side, None);
+            side.outcome_is_bad.set(ended.is_err());
             let body = node.always.as_deref().unwrap_or_default();
             let cleaned = self.sequence(body, &side, &env, &mut inner).await;
             side.over();
@@ -379,25 +416,41 @@ impl<'p> Interpreter<'p> {
         let mut timer: Option<Later<'_, bool>> = at.map(|at| {
             Box::pin(async move { self.clock.sleep_until(at, &|| false).await }) as Later<'_, bool>
         });
+        let looks = Looks::default();
+        let mut watch: Option<Later<'_, Option<Fail<'p>>>> = node
+            .watch
+            .map(|every| Box::pin(self.watch(node, frame, env, every, &looks)) as Later<'_, _>);
+        let mut ended: Option<Ended<'p>> = None;
         std::future::poll_fn(|context| {
-            if let Poll::Ready(ended) = body.as_mut().poll(context) {
-                return Poll::Ready(ended);
+            if ended.is_none()
+                && let Poll::Ready(of_body) = body.as_mut().poll(context)
+            {
+                looks.ends.set(true);
+                looks.stops.set(looks.good.get() || of_body.is_err());
+                ended = Some(of_body);
+                self.clock.changed();
             }
             if let Some(it) = &mut timer
                 && it.as_mut().poll(context).is_ready()
             {
                 timer = None;
-                if !frame.is_interrupted() {
-                    let fail = self.fail(Class::Timeout);
-                    let again = frame.has_tries() && !frame.is_held();
-                    frame.timeout.set(Some(fail.number));
-                    if !again {
-                        self.spread(frame, &fail, Rescue::ByHandler);
-                    }
-                    self.clock.changed();
-                }
+                self.fails_itself(frame, self.fail(Class::Timeout));
             }
-            Poll::Pending
+            if let Some(it) = &mut watch
+                && let Poll::Ready(failed) = it.as_mut().poll(context)
+            {
+                watch = None;
+                match (failed, &ended) {
+                    (Some(fail), None) => self.fails_itself(frame, fail),
+                    (Some(fail), Some(Ok(()))) => ended = Some(Err(fail)),
+                    (Some(_), Some(Err(_))) | (None, _) => {}
+                }
+                self.clock.changed();
+            }
+            match watch {
+                None => ended.take().map_or(Poll::Pending, Poll::Ready),
+                Some(_) => Poll::Pending,
+            }
         })
         .await
     }
@@ -415,6 +468,36 @@ impl<'p> Interpreter<'p> {
                 let text = text("w", node.id, env);
                 self.command(&text, frame).await
             }
+            Kind::Let(_) => {
+                let command = text("w", node.id, env);
+                let ended = self.command(&command, frame).await;
+                let says = if self.clock.luck.says_yes(&command) {
+                    1
+                } else {
+                    2
+                };
+                let result = (says, u32::from(ended.is_err()));
+                let bound = text("r", node.id, env);
+                self.bound.borrow_mut().insert(bound, result);
+                ended
+            }
+            Kind::IfBound(value) => {
+                let result = text("r", *value, env);
+                let is_bound = self.bound.borrow().contains_key(&result);
+                match is_bound {
+                    true => self.sequence(&node.body, frame, env, records).await,
+                    false => Ok(()),
+                }
+            }
+            Kind::Return => {
+                self.returned.set(true);
+                Ok(())
+            }
+            Kind::Outcome => {
+                let bad = u32::from(frame.is_outcome_bad());
+                let ask = format!("{} bad={bad}", text("o", node.id, env));
+                self.command(&ask, frame).await
+            }
             Kind::Fail => Err(self.fail(Class::Failed)),
             Kind::Log | Kind::Barrier(_) => Ok(()),
             Kind::Wait(ms) => {
@@ -424,9 +507,12 @@ impl<'p> Interpreter<'p> {
                     false => Err(self.stopped()),
                 }
             }
-            Kind::Step(_) | Kind::Serial | Kind::Stage | Kind::Deploy(_) | Kind::If(Some(true)) => {
-                self.sequence(&node.body, frame, env, records).await
-            }
+            Kind::Step(_)
+            | Kind::Serial
+            | Kind::With
+            | Kind::Stage
+            | Kind::Deploy(_)
+            | Kind::If(Some(true)) => self.sequence(&node.body, frame, env, records).await,
             Kind::If(Some(false)) => Ok(()),
             Kind::If(None) => {
                 let ask = text("c", node.id, env);
@@ -442,16 +528,17 @@ impl<'p> Interpreter<'p> {
                     false => Ok(()),
                 }
             }
-            Kind::Lock(lock) => {
+            Kind::Lock(first, count) => {
+                let locks = *first..first + count;
                 *queued = true;
-                if !self.clock.lock(*lock, &|| frame.stops()).await {
+                if !self.clock.lock(locks.clone(), &|| frame.stops()).await {
                     return Err(self.stopped());
                 }
                 *queued = false;
                 let mut inner = Records::new();
                 let ended = self.sequence(&node.body, frame, env, &mut inner).await;
-                add(records, Step::Lock(*lock), inner);
-                self.clock.unlock(*lock);
+                add(records, Step::Lock(*first, *count), inner);
+                self.clock.unlock(locks);
                 ended
             }
             Kind::Verify => self.verify(node, frame, env, records).await,
@@ -460,12 +547,13 @@ impl<'p> Interpreter<'p> {
                 let cells = (0..count)
                     .map(|at| (vec![at as u32], env.clone()))
                     .collect();
-                self.block(node, frame, vec![false], cells, records).await
+                self.block(node, frame, env, vec![false], cells, records)
+                    .await
             }
             Kind::Grid(grid) => {
                 let orders = grid.axes.iter().map(|(serial, _)| *serial).collect();
                 let cells = cells(node, env);
-                self.block(node, frame, orders, cells, records).await
+                self.block(node, frame, env, orders, cells, records).await
             }
         }
     }
@@ -494,6 +582,11 @@ impl<'p> Interpreter<'p> {
             let ended = ended.await;
             add(records, Step::Part(at as u32), inner);
             ended?;
+            if self.returned.get() {
+                // Its handlers run as ever.
+                self.returned.set(frame.parent.is_some());
+                break;
+            }
         }
         Ok(())
     }
@@ -530,6 +623,7 @@ impl<'p> Interpreter<'p> {
         &self,
         node: &'p Node,
         frame: &Rc<Frame<'p>>,
+        env: &Env,
         orders: Vec<bool>,
         cells: Vec<(Vec<u32>, Env)>,
         records: &mut Records,
@@ -538,14 +632,27 @@ impl<'p> Interpreter<'p> {
         frame.failed_cells.set(0);
         *frame.failed.borrow_mut() = None;
         let max = node.modifiers.max;
+        let mut cells = cells;
+        let mut waves = waves(cells.len(), node.modifiers.batches);
+        let outside = env.clone();
+        let own = cells.len();
+        // What is done between two waves is a wave of its own.
+        if let (Some(last), false) = (waves.last().copied(), node.between.is_empty()) {
+            for wave in (1..last).step_by(2) {
+                cells.push((Vec::new(), outside.clone()));
+                waves.push(wave);
+            }
+        }
         let board = RefCell::new(Board {
             states: vec![State::Waits; cells.len()],
-            waves: waves(cells.len(), node.modifiers.batches),
+            waves,
             wave: 0,
             skipped: false,
             stopped: false,
             cut: false,
             frames: vec![None; cells.len()],
+            started: vec![0; cells.len()],
+            refilled_at: None,
         });
         let kept: Vec<RefCell<Records>> = cells.iter().map(|_| RefCell::default()).collect();
         let start = |at: usize| -> (usize, Later<'_, Ended<'p>>) {
@@ -554,6 +661,12 @@ impl<'p> Interpreter<'p> {
                 let mut inner = Records::new();
                 let ended = if board.borrow().cut {
                     Err(self.stopped())
+                } else if at >= own {
+                    let side = Frame::new(Some(frame), Link::Strand, None);
+                    let ended = self.sequence(&node.between, &side, &cell.1, &mut inner);
+                    let ended = ended.await;
+                    side.over();
+                    ended
                 } else if is_grid {
                     let cell_frame = Frame::new(Some(frame), Link::Cell, None);
                     board.borrow_mut().frames[at] = Some(cell_frame.clone());
@@ -580,17 +693,25 @@ impl<'p> Interpreter<'p> {
             let mut board = board.borrow_mut();
             board.stopped |= frame.stops();
             let started = board.next(&cells, &orders, max, live, is_grid);
+            for at in &started {
+                board.started[*at] = self.clock.now.get();
+            }
             started.into_iter().map(&start).collect::<Vec<_>>()
         };
         all(more(0), |at, ended: Ended<'p>, live| {
             let mut state = State::Good;
+            let now = self.clock.now.get();
+            if ended.is_err() && board.borrow().refilled_at == Some(now) {
+                // What took the place of a child that took no time may have started before.
+                self.clock.tie.set(true);
+            }
             if let Err(fail) = ended {
                 state = State::Bad;
-                let count = frame.failed_cells.get() + 1;
+                let count = frame.failed_cells.get() + u32::from(at < own);
                 frame.failed_cells.set(count);
                 let of_cell = board.borrow().frames[at].clone();
                 let free = !of_cell.is_some_and(|it| it.is_cancelled());
-                let counts = free && fail.rolls_back.is_none() && is_grid;
+                let counts = free && fail.rolls_back.is_none() && is_grid && at < own;
                 if counts && count <= node.modifiers.tolerate {
                     state = State::Good;
                 } else {
@@ -610,7 +731,12 @@ impl<'p> Interpreter<'p> {
             }
             board.borrow_mut().states[at] = state;
             self.clock.changed();
-            more(live)
+            let took_no_time = board.borrow().started[at] == now;
+            let started = more(live);
+            if took_no_time && max.is_some() && !started.is_empty() {
+                board.borrow_mut().refilled_at = Some(now);
+            }
+            started
         })
         .await;
         let board = board.into_inner();
@@ -634,114 +760,4 @@ enum Tried<'p> {
     NeverBegan(Fail<'p>),
     /// With what failed, and whether a handler wants the block rolled back.
     Bad(Fail<'p>, bool),
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum State {
-    Waits,
-    Runs,
-    Good,
-    Bad,
-    Skipped,
-}
-
-/// Which cells run, and which wait.
-struct Board<'p> {
-    states: Vec<State>,
-    waves: Vec<usize>,
-    wave: usize,
-    skipped: bool,
-    stopped: bool,
-    /// Whether those that were to start when another one failed are stopped.
-    cut: bool,
-    frames: Vec<Option<Rc<Frame<'p>>>>,
-}
-
-impl Board<'_> {
-    /// The cells that start now. `max` and waves let in the first that could start.
-    fn next(
-        &mut self,
-        cells: &[(Vec<u32>, Env)],
-        orders: &[bool],
-        max: Option<u32>,
-        mut live: usize,
-        is_grid: bool,
-    ) -> Vec<usize> {
-        let mut started = Vec::new();
-        loop {
-            let ready = (0..cells.len()).find(|at| {
-                let before = |other: &usize| comes_before(&cells[*other].0, &cells[*at].0, orders);
-                self.states[*at] == State::Waits
-                    && (0..cells.len())
-                        .filter(before)
-                        .all(|it| !matches!(self.states[it], State::Waits | State::Runs))
-            });
-            let Some(at) = ready else { return started };
-            if !self.stopped {
-                if self.waves[at] > self.wave && live > 0 {
-                    return started;
-                }
-                self.wave = self.wave.max(self.waves[at]);
-                if max.is_some_and(|max| live >= max as usize) {
-                    return started;
-                }
-            }
-            let broken = (0..cells.len()).any(|it| {
-                self.states[it] == State::Bad && comes_before(&cells[it].0, &cells[at].0, orders)
-            });
-            if self.stopped || (broken && is_grid) {
-                self.states[at] = State::Skipped;
-                self.skipped = true;
-                continue;
-            }
-            self.states[at] = State::Runs;
-            started.push(at);
-            live += 1;
-        }
-    }
-}
-
-/// Whether one cell has to end before another starts: they part on a serial axis.
-fn comes_before(one: &[u32], other: &[u32], orders: &[bool]) -> bool {
-    let mut axes = one.iter().zip(other).zip(orders);
-    let parts = axes.find(|((a, b), _)| a != b);
-    parts.is_some_and(|((a, b), serial)| *serial && a < b)
-}
-
-/// The wave of each cell: `batches [1, 2]`.
-fn waves(count: usize, batches: bool) -> Vec<usize> {
-    (0..count)
-        .map(|at| if batches { at.div_ceil(2) } else { 0 })
-        .collect()
-}
-
-/// The cells of a loop in source order.
-fn cells(node: &Node, env: &Env) -> Vec<(Vec<u32>, Env)> {
-    let Kind::Grid(grid) = &node.kind else {
-        return Vec::new();
-    };
-    let mut cells = vec![(Vec::new(), env.clone())];
-    for (axis, (_, count)) in grid.axes.iter().enumerate() {
-        let mut longer = Vec::new();
-        for (position, env) in cells {
-            for value in 0..*count {
-                let (mut position, mut env) = (position.clone(), env.clone());
-                position.push(value);
-                env.push((variable(node.id, axis), value));
-                longer.push((position, env));
-            }
-        }
-        cells = longer;
-    }
-    if let Some(dropped) = grid.dropped {
-        cells.retain(|(position, _)| position[0] != dropped);
-    }
-    if grid.included {
-        let mut env = env.clone();
-        for axis in 0..grid.axes.len() {
-            env.push((variable(node.id, axis), INCLUDED));
-        }
-        cells.push((vec![grid.axes[0].1], env));
-    }
-    cells
 }

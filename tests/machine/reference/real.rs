@@ -45,7 +45,7 @@ fn accepted(seed: u64) -> Option<(Case, Expected)> {
     let mut case = Case::new(seed);
     case.cancel_at = None;
     case.text = case.text.replace(" every 101ms", "");
-    let slow = ["wait ", "verify ", "ask ", "timeout "];
+    let slow = ["wait ", "verify ", "ask ", "timeout ", "watch "];
     if slow.iter().any(|it| case.text.contains(it)) || try_plan(&case.text, &[]).is_err() {
         return None;
     }
@@ -79,7 +79,10 @@ struct RealRun<'c> {
 
 impl<'c> RealRun<'c> {
     fn new(case: &'c Case, pace: Duration) -> Self {
-        let script = case.text.replace("run \"", "run \"./c ");
+        let mut script = case.text.replace(" grace 2020ms", "");
+        for open in ["run \"", "run '", "query \""] {
+            script = script.replace(open, &format!("{open}./c "));
+        }
         let test = Test::new().file("p.deploy", script).file("c", COMMAND);
         let path = test.path("c");
         make_executable(&path);

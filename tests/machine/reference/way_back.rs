@@ -14,8 +14,8 @@ pub enum Step {
     Part(u32),
     /// A cell or strand of a block: which axes are serial, how many at once, the wave, the place.
     Cell(Vec<bool>, Option<u32>, usize, Vec<u32>),
-    /// What is under a lock.
-    Lock(u32),
+    /// What is under locks: the first, and how many are taken together.
+    Lock(u32, u32),
     /// A deployment, by its line of the ledger.
     Deploy(String),
 }
@@ -75,12 +75,12 @@ impl<'p> Interpreter<'p> {
                     }
                     good
                 }
-                Some(Step::Lock(lock)) => {
-                    let lock = *lock;
-                    self.clock.lock(lock, &|| false).await;
+                Some(Step::Lock(first, count)) => {
+                    let locks = *first..first + count;
+                    self.clock.lock(locks.clone(), &|| false).await;
                     let inside = groups(ways).pop().map(|(_, inside)| inside);
                     let good = self.back(inside.unwrap_or_default()).await;
-                    self.clock.unlock(lock);
+                    self.clock.unlock(locks);
                     good
                 }
                 Some(Step::Deploy(line)) => {

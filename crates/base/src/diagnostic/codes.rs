@@ -150,6 +150,8 @@ codes! {
     TWICE = "E0124";
     /// A call that is not written like one.
     CALLEE = "E0125";
+    /// A function with statements.
+    FUNCTION_BLOCK = "E0130";
 
     /// A name that refers to nothing.
     UNKNOWN = "E0201";
@@ -171,6 +173,10 @@ codes! {
     CIRCLE = "E0209";
     /// `run.id` or `failure` where they are not known.
     OUT_OF_PLACE = "E0210";
+    /// A name that is made from data, and cannot be one.
+    ELEMENT_NAME = "E0220";
+    /// A name that is made from data, of what is known only later.
+    ELEMENT_NAME_LATE = "E0221";
 
     /// A value of the wrong type.
     MISMATCH = "E0301";
@@ -208,6 +214,10 @@ codes! {
     COMPUTED = "E0318";
     /// A default that breaks its own rule.
     RULE = "E0319";
+    /// A function that reads more than its parameters.
+    NOT_PURE = "E0330";
+    /// A function or a type that is too large written out.
+    TOO_LARGE_WRITTEN_OUT = "E0331";
 
     /// A result that does not fit into 64 bits.
     OVERFLOW = "E0401";
@@ -276,6 +286,20 @@ codes! {
     VARIABLE = "E0520";
     /// A stage where none may stand.
     STAGE = "E0521";
+    /// Something that may not stand where it does, itself or through a call.
+    BARRED = "E0522";
+    /// The name of a cell that is made of something else than its axis.
+    CELL_NAME = "E0526";
+    /// A `with` that gives its commands nothing.
+    EMPTY_WITH = "E0540";
+    /// A query with a modifier or handler of what changes something.
+    QUERY_CHANGES = "E0541";
+    /// A command that makes a secret and must not run again, or is to be undone.
+    SECRET_MADE_AGAIN = "E0542";
+    /// A `requires` that cannot be looked for.
+    REQUIREMENT = "E0543";
+    /// A `queue` without a name, or one that keeps something else.
+    QUEUE = "E0544";
 
     /// A command without words.
     COMMAND_EMPTY = "E0601";
@@ -360,6 +384,8 @@ codes! {
     NOT_ANSWERED = "E0734";
     /// A place that an earlier run has left half done.
     UNCLEAR_PLACE = "E0735";
+    /// A program that is required and is not there, or has another version.
+    PROGRAM_MISSING = "E0739";
     /// An `expect` of a test that does not hold.
     EXPECT_BROKEN = "E0740";
     /// An `expect` of a test that matches nothing.
@@ -378,6 +404,12 @@ codes! {
     ALREADY_THERE = "E0751";
     /// Settings that cannot be read or understood.
     SETTINGS = "E0760";
+    /// A stored plan that is not what would be planned now.
+    PLAN_DIFFERS = "E0770";
+    /// A part of a pipeline that cannot be run alone.
+    PART_OF_PIPELINE = "E0771";
+    /// An edition of the language that this program does not know.
+    UNKNOWN_EDITION = "E0772";
 
     /// A barrier at which no other strand arrives.
     LONE_BARRIER = "E0801";
@@ -403,6 +435,8 @@ codes! {
     BARRIER_IN_HANDLER = "E0811";
     /// A lock has two limits.
     TWO_LIMITS = "E0812";
+    /// A `limit` for several locks that are taken together.
+    LIMIT_OF_SEVERAL = "E0813";
     /// A time limit that cannot be met.
     HOPELESS_LIMIT = "E0820";
 
@@ -464,6 +498,8 @@ codes! {
     TOLERATES_ALL = "L0308";
     /// A rollback of stages whose locks are free by then.
     ROLLBACK_WITHOUT_LOCK = "L0309";
+    /// A retry of a step whose `undo` knows the last try alone.
+    UNDO_OF_LAST_TRY = "L0310";
 
     /// A failure inside a pipe that is not noticed.
     HIDDEN_PIPE_FAILURE = "L0401";
@@ -477,6 +513,18 @@ codes! {
     FORGEABLE_OUTPUT = "L0405";
     /// A line of a command begins with an option, and so is a command of its own.
     OPTION_ALONE = "L0406";
+    /// A name in a raw text that looks like an interpolation.
+    RAW_INTERPOLATION = "L0410";
+    /// A variable of the shell with the name of a value.
+    UNREAD_NAME = "L0413";
+    /// A transfer that is repeated for one place.
+    TRANSFER_IN_LOOP = "L0414";
+    /// A connection that deployments never use.
+    UNUSED_PLACE = "L0415";
+    /// An image that is fetched by a tag that moves.
+    MUTABLE_TAG = "L0416";
+    /// A request to this machine in a deployment to another one.
+    LOCAL_REQUEST = "L0417";
 
     /// An approval while infrastructures are locked.
     APPROVAL_UNDER_LOCK = "L0501";
@@ -496,6 +544,8 @@ codes! {
     OPPOSITE_LOCK_ORDERS = "L0508";
     /// Pipelines give a lock two limits.
     LOCK_LIMITS_DIFFER = "L0509";
+    /// An approval that too few people may give.
+    TOO_FEW_APPROVERS = "L0512";
 
     /// A suppression without a reason.
     ALLOW_WITHOUT_REASON = "L0901";

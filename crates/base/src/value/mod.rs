@@ -71,16 +71,45 @@ pub enum Value {
     Environment(EnvironmentId),
     /// An infrastructure.
     Infrastructure(InfrastructureId),
+    /// What only the run knows. It is there in a foresight alone, which supposes what follows from
+    /// it; never inside of another value, never where expressions look, and never stored.
+    #[serde(skip)]
+    Unknown,
 }
 
 /// A part of a secret's text.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum SecretPart {
     /// Text that is no secret.
     Text(Name),
     /// The text of a declared secret, by its place in the program's table.
     Secret(u32),
+    /// What a command has written, or the body of an answer.
+    Made(MadeSecret),
+    /// What is made of values of which at least one holds a secret.
+    Derived(Arc<DerivedSecret>),
 }
+
+/// A secret that is made while a run goes on, by what made it.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct MadeSecret {
+    /// The run.
+    pub run: Name,
+    /// The number of the effect.
+    pub effect: u64,
+}
+
+/// What a function makes of values of which at least one holds a secret.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct DerivedSecret {
+    /// The function; [`MEMBER`] for a field or an element of JSON.
+    pub function: Name,
+    /// Its arguments.
+    pub args: Vec<Value>,
+}
+
+/// The name by which a secret is a part of JSON that is a secret. No function is called so.
+pub const MEMBER: &str = ".";
 
 impl Value {
     /// A text.
@@ -129,6 +158,27 @@ impl Value {
         }
     }
 
+    /// Whether it is, or has in it, a secret that was made while a run went on.
+    pub fn has_made_secret(&self) -> bool {
+        match self {
+            Self::Secret(parts) => parts.iter().any(|part| match part {
+                SecretPart::Made(_) => true,
+                SecretPart::Derived(derived) => derived.args.iter().any(Self::has_made_secret),
+                SecretPart::Text(_) | SecretPart::Secret(_) => false,
+            }),
+            Self::List(items) => items.iter().any(Self::has_made_secret),
+            Self::Map(entries) => entries.values().any(Self::has_made_secret),
+            _ => false,
+        }
+    }
+
+    /// The secret that a function makes of values, of which at least one holds a secret.
+    pub fn derived(function: impl Into<Name>, args: Vec<Self>) -> Self {
+        let function = function.into();
+        let derived = DerivedSecret { function, args };
+        Self::Secret(Arc::new(vec![SecretPart::Derived(Arc::new(derived))]))
+    }
+
     /// What it is, in words: `an int`, `a list`.
     pub fn kind(&self) -> &'static str {
         match self {
@@ -145,6 +195,7 @@ impl Value {
             Self::Service { .. } => "a service",
             Self::Environment(_) => "an environment",
             Self::Infrastructure(_) => "an infrastructure",
+            Self::Unknown => "unknown",
         }
     }
 
@@ -178,6 +229,7 @@ impl PartialEq for Value {
             (Self::Service { id: a, .. }, Self::Service { id: b, .. }) => a == b,
             (Self::Environment(a), Self::Environment(b)) => a == b,
             (Self::Infrastructure(a), Self::Infrastructure(b)) => a == b,
+            (Self::Unknown, Self::Unknown) => true,
             _ => false,
         }
     }

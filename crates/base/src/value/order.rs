@@ -84,6 +84,7 @@ impl Hash for ValueKey<'_> {
             Value::Service { id, .. } => (10_u8, id).hash(state),
             Value::Environment(id) => (11_u8, id).hash(state),
             Value::Infrastructure(id) => (12_u8, id).hash(state),
+            Value::Unknown => state.write_u8(13),
         }
     }
 }

@@ -11,6 +11,9 @@ pub type EntityNames<'a> = dyn Fn(&Value) -> String + 'a;
 /// Shown instead of a secret wherever a value is shown.
 pub const SECRET_MASK: &str = "***";
 
+/// Shown instead of what only the run knows.
+pub const UNKNOWN_MARK: &str = "?";
+
 /// The text of a value inside a string: `none` is empty, lists and maps are JSON.
 pub fn display(value: &Value, names: &EntityNames) -> String {
     match value {
@@ -23,6 +26,7 @@ pub fn display(value: &Value, names: &EntityNames) -> String {
         Value::Percent(value) => percent(*value),
         Value::List(_) | Value::Map(_) => json(value, names),
         Value::Secret(_) => String::from(SECRET_MASK),
+        Value::Unknown => String::from(UNKNOWN_MARK),
         Value::Service { .. } | Value::Environment(_) | Value::Infrastructure(_) => names(value),
     }
 }

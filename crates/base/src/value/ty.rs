@@ -1,6 +1,8 @@
 //! The types of values. The type checker compares types with [`Type::accepts`] and shows them with
 //! `Display`, in the syntax of the language.
 
+use std::sync::Arc;
+
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 
@@ -13,6 +15,29 @@ pub struct KindRef {
     pub id: u32,
     /// The name as declared.
     pub name: Name,
+    /// The kinds that it extends, the nearest first; these name none themselves.
+    #[serde(default, skip_serializing_if = "<[KindRef]>::is_empty")]
+    pub bases: Arc<[KindRef]>,
+}
+
+impl KindRef {
+    /// Whether it is this kind, or extends it.
+    pub fn is(&self, other: &Self) -> bool {
+        self == other || self.bases.contains(other)
+    }
+
+    /// The nearest kind that both are.
+    fn common(&self, other: &Self) -> Option<Self> {
+        if other.is(self) {
+            return Some(self.clone());
+        }
+        let at = self.bases.iter().position(|base| other.is(base))?;
+        let (base, further) = (&self.bases[at], &self.bases[at + 1..]);
+        Some(Self {
+            bases: further.into(),
+            ..base.clone()
+        })
+    }
 }
 
 impl PartialEq for KindRef {
@@ -110,6 +135,8 @@ impl Type {
             (Self::OneOf(want), Self::OneOf(have)) => have.iter().all(|text| want.contains(text)),
             (Self::Service(None), Self::Service(_)) => true,
             (Self::Infrastructure(None), Self::Infrastructure(_)) => true,
+            (Self::Service(Some(want)), Self::Service(Some(have)))
+            | (Self::Infrastructure(Some(want)), Self::Infrastructure(Some(have))) => have.is(want),
             // Text may always become a secret; a secret never becomes text.
             (Self::Secret, Self::String | Self::OneOf(_)) => true,
             (Self::Json, of) => of.is_json(),
@@ -140,9 +167,12 @@ impl Type {
                 let new = b.iter().filter(|text| !a.contains(text));
                 Self::OneOf(a.iter().chain(new).cloned().collect())
             }
-            (Self::Service(_), Self::Service(_)) if self != other => Self::Service(None),
-            (Self::Infrastructure(_), Self::Infrastructure(_)) if self != other => {
-                Self::Infrastructure(None)
+            (Self::Service(a), Self::Service(b)) => {
+                Self::Service(a.as_ref().zip(b.as_ref()).and_then(|(a, b)| a.common(b)))
+            }
+            (Self::Infrastructure(a), Self::Infrastructure(b)) => {
+                let common = a.as_ref().zip(b.as_ref());
+                Self::Infrastructure(common.and_then(|(a, b)| a.common(b)))
             }
             (a, b) if a.accepts(b) => a.clone(),
             (a, b) if b.accepts(a) => b.clone(),
@@ -294,6 +324,7 @@ mod tests {
         Some(KindRef {
             id,
             name: "k".into(),
+            bases: Arc::default(),
         })
     }
 

@@ -11,7 +11,6 @@ use crate::files::{self, CallerEnvironment, OpenedFile};
 use lockstep_base::diagnostic::Code;
 use lockstep_base::node_path;
 use lockstep_base::value::Type;
-use lockstep_engine::Question;
 use lockstep_engine::run_event::RunEventKind;
 use lockstep_lang::compile::{Compilation, compile};
 use lockstep_lang::ir::Program;
@@ -42,6 +41,7 @@ pub(super) fn values(
             offers
         }
         "FILE" if arg.get_id() == "groups" => paths(current, &["toml"]),
+        "FILE" if matches!(arg.get_id().as_str(), "out" | "plan") => paths(current, &["plan"]),
         "FILE" => paths(current, &["json", "yaml", "yml", "toml"]),
         "DIR" | "FOLDER" => paths(current, &[]),
         "PIPELINE" => pipelines(given),
@@ -49,9 +49,10 @@ pub(super) fn values(
         "PATH=VALUE" => fields(given),
         "RUN" => runs(command, given),
         "PATH" if command == "approve" => questions(given),
-        "PATH" if command == "logs" => at_depth(logged(given), current),
-        "PATH" if command == "plan" => at_depth(planned(given), current),
+        "PATH" if matches!(command, "logs" | "undo") => at_depth(logged(given), current),
+        "PATH" if matches!(command, "plan" | "run") => at_depth(planned(given), current),
         "TEXT" if command == "test" => tests(given),
+        "TEST" => tests(given),
         "CODE" => codes(),
         _ => Vec::new(),
     }
@@ -229,6 +230,7 @@ fn runs(command: &str, given: &PrecedingArguments) -> Vec<Candidate> {
         "resume" => run.status.as_str() == "stopped",
         "cancel" | "approve" => run.status.as_str() == "running",
         "retry" => !matches!(run.status.as_str(), "running" | "stopped" | "succeeded"),
+        "undo" => run.undoes.is_none() && !matches!(run.status.as_str(), "running" | "stopped"),
         _ => true,
     };
     let runs = runs.into_iter().flatten().filter(fits).take(50);
@@ -252,9 +254,7 @@ fn questions(given: &PrecedingArguments) -> Vec<Candidate> {
         store.questions(run.number).ok()
     });
     let offer = |asked: lockstep_store::StoredQuestion| {
-        let text = match asked.question {
-            Question::Approve { text, .. } | Question::Failed { text } => text,
-        };
+        let text = asked.question.text().to_string();
         Candidate::new(asked.node, text)
     };
     found.into_iter().flatten().map(offer).collect()

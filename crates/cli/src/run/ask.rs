@@ -11,7 +11,7 @@ use nix::sys::signal::{SigSet, Signal};
 
 use lockstep_base::diagnostic::render::clean_line;
 use lockstep_base::node_path::NodePath;
-use lockstep_engine::{Answer, ApprovalAnswer, EffectId, FailureChoice, Question};
+use lockstep_engine::{Answer, ApprovalAnswer, ApprovalRequest, EffectId, FailureChoice, Question};
 use lockstep_runtime::driver::AnswerSender;
 use lockstep_runtime::inbox::Responder;
 
@@ -51,6 +51,15 @@ impl QuestionPrompt {
 
     pub(super) fn ask(&mut self, pending: PendingQuestion) {
         self.lines.get_or_insert_with(read_lines);
+        let same = |it: &PendingQuestion| it.answer.question() == pending.answer.question();
+        // Somebody elsewhere has said yes, and one more is needed.
+        if let Some(at) = self.open.iter().position(same) {
+            self.open[at] = pending;
+            if at == 0 {
+                self.print_question();
+            }
+            return;
+        }
         self.open.push_back(pending);
         if self.open.len() == 1 {
             self.print_question();
@@ -123,8 +132,7 @@ impl QuestionPrompt {
         }
         while self.lines.as_ref().is_some_and(|it| it.try_recv().is_ok()) {}
         let text = match question {
-            Question::Approve { text, by } if by.is_empty() => text.clone(),
-            Question::Approve { text, by } => format!("{text} (for {})", by.join(", ")),
+            Question::Approve(request) => approval_text(request),
             Question::Failed { text } => text.clone(),
         };
         show(&question_text(node, &text));
@@ -193,6 +201,28 @@ fn show(text: &str) {
     let _ = stderr
         .write_all(text.as_bytes())
         .and_then(|()| stderr.flush());
+}
+
+/// The question of an approval, and for whom it is.
+fn approval_text(request: &ApprovalRequest) -> String {
+    let ApprovalRequest {
+        text,
+        by,
+        count,
+        except: _,
+        yeses,
+    } = request;
+    let mut notes = Vec::new();
+    if !by.is_empty() {
+        notes.push(format!("for {}", by.join(", ")));
+    }
+    if *count > 1 {
+        notes.push(format!("{} of {count} yes", yeses.len()));
+    }
+    match notes.is_empty() {
+        true => text.clone(),
+        false => format!("{text} ({})", notes.join(", ")),
+    }
 }
 
 fn choices(question: &Question) -> &'static str {

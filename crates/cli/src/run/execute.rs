@@ -8,24 +8,30 @@ use std::sync::Arc;
 use super::super::arguments::RunFormat;
 use super::super::exit::Exit;
 use super::super::files::CallerEnvironment;
+use super::super::groups::GroupMembers;
 use super::super::next_commands;
 use super::super::output::Output;
+use super::super::resume;
 use super::super::state;
 use super::super::terminal;
 use super::super::trace;
 use super::host::TerminalHost;
+use super::queue;
 use super::signals::listen;
 use lockstep_api::session::{Session, SessionOptions, read_secrets};
-use lockstep_api::state::Recorded;
+use lockstep_api::state::{NOT_HAD, Recorded, queue_of, way_back_of};
 use lockstep_api::{Engine, StartError};
 use lockstep_base::diagnostic::render::{Ink, clean, render};
 use lockstep_base::diagnostic::{Diagnostic, codes};
 use lockstep_base::source::Sources;
 use lockstep_engine::BrokenInvariant;
 use lockstep_engine::run_event::Status;
+use lockstep_engine::way_back::WayBack;
 use lockstep_outline::Outline;
-use lockstep_plan::{BoundInputs, Plan, RunFacts};
-use lockstep_runtime::driver::{DriveError, DriverExit, RecordedRun, RunPersistence};
+use lockstep_plan::{BoundInputs, Plan, RunFacts, RunQueue};
+use lockstep_runtime::driver::{
+    ControlRequest, DriveError, DriverExit, RecordedRun, RunPersistence,
+};
 use lockstep_runtime::journal::JournalError;
 use lockstep_runtime::secrets::SecretVault;
 use lockstep_store::{Store, StoreError, StoredRun};
@@ -34,6 +40,7 @@ use lockstep_view::{
     JsonObserver, LedgerFormat, LiveObserver, LogsCommand, PlainObserver, RunObserver, RunSummary,
     Style,
 };
+use tokio::sync::mpsc::UnboundedReceiver;
 
 /// At least so many cells of each loop have their places in a ledger.
 const LISTED_CELLS: usize = 1_000;
@@ -57,6 +64,10 @@ pub(crate) struct RunJob {
     pub(crate) force: bool,
     /// For a stored run, what its plan was opened with.
     pub(crate) opened: Option<OpenedSecrets>,
+    /// Whether it takes back what another run did, and nothing of its plan happens.
+    pub(crate) goes_back: bool,
+    /// Whether it has its place in its queue, or has none.
+    pub(crate) has_place: bool,
 }
 
 /// The secrets of a stored run, which have been read to open its plan.
@@ -97,7 +108,8 @@ fn unread_secrets(diagnostics: &[Diagnostic], sources: &Sources, output: &mut Ou
     Exit::Refused
 }
 
-fn engine() -> Engine {
+/// The engine of the command line.
+pub(crate) fn engine() -> Engine {
     Engine::builder()
         .environment(CallerEnvironment)
         .max_commands(max_commands())
@@ -108,8 +120,8 @@ fn engine() -> Engine {
 
 /// Where a run is stored, and its past.
 pub(crate) struct RunRecord {
-    by: Option<Recorded>,
-    past: RecordedRun,
+    pub(super) by: Option<Recorded>,
+    pub(super) past: RecordedRun,
 }
 
 impl RunRecord {
@@ -134,11 +146,78 @@ impl RunRecord {
         })
     }
 
+    /// Who is in which group; nobody where that cannot be read.
+    fn groups(&self) -> GroupMembers {
+        let folder = self.by.as_ref().map(|it| it.store().folder().to_path_buf());
+        GroupMembers::read(None, &folder.unwrap_or_default()).unwrap_or_default()
+    }
+
+    /// The run, where it is stored.
+    pub(crate) fn run(&self) -> Option<&StoredRun> {
+        self.by.as_ref().map(Recorded::run)
+    }
+
+    /// Reads the secrets of a stored run, and what they open. One that has queued was stored before
+    /// they had been read.
+    pub(crate) fn open(
+        mut self,
+        has_queued: bool,
+        output: &mut Output,
+    ) -> Result<(Self, Arc<Plan>, RunFacts, OpenedSecrets), Exit> {
+        let Some(recorded) = self.by.take() else {
+            return Err(Exit::Refused);
+        };
+        let opened = resume::open(recorded.store(), recorded.run(), output);
+        let opened = opened.and_then(|(plan, facts, past, secrets)| {
+            let way = way_back_of(recorded.store(), recorded.run(), &plan, &secrets.vault);
+            let way = way.map_err(|error| resume::not_continued(&error, output))?;
+            Ok((plan, facts, past, secrets, way))
+        });
+        let (plan, facts, past, secrets, way) = match opened {
+            Ok(opened) => opened,
+            Err(exit) => {
+                recorded.release();
+                return Err(exit);
+            }
+        };
+        let mut recorded = recorded.going_back(way);
+        if has_queued {
+            let sealed = recorded.seal(&secrets.vault);
+            recorded = sealed.map_err(|error| state::refuse(&error, output))?;
+        }
+        let events = self.past.events.max(past.events);
+        let record = Self {
+            by: Some(recorded),
+            past: RecordedRun { events, ..past },
+        };
+        Ok((record, plan, facts, secrets))
+    }
+
+    /// The same, where it takes back what another run did.
+    pub(crate) fn going_back(self, way_back: Option<WayBack>) -> Self {
+        let by = self.by.map(|recorded| recorded.going_back(way_back));
+        Self { by, ..self }
+    }
+
     /// The command with which others answer the run's questions.
     fn answered_by(&self) -> Option<String> {
         let recorded = self.by.as_ref()?;
         let state = state::words(recorded.store().folder());
         Some(format!("lockstep approve {}{state}", recorded.run().id))
+    }
+
+    /// It had its place, and could not begin.
+    fn did_not_begin(&self, exit: Exit) {
+        let (status, why) = match exit {
+            Exit::Cancelled => (Status::Cancelled, "it was cancelled before it began"),
+            _ => (Status::Failed, NOT_HAD),
+        };
+        match &self.by {
+            // One that is resumed stays as it was.
+            Some(recorded) if !self.past.records.is_empty() => recorded.release(),
+            Some(recorded) => recorded.does_not_begin(status, why),
+            None => {}
+        }
     }
 
     fn persistence(&mut self, is_forced: bool) -> Result<RunPersistence, StoreError> {
@@ -150,28 +229,55 @@ impl RunRecord {
     }
 }
 
+/// Waits until a stored run has its place in a queue, before its secrets are read: its plan may
+/// still be sealed.
+pub(crate) fn wait(
+    job: &RunJob,
+    queue: &RunQueue,
+    mut record: RunRecord,
+    output: &mut Output,
+) -> Result<RunRecord, Exit> {
+    let waited = runtime(output)?.block_on(async {
+        let (control, mut controls) = tokio::sync::mpsc::unbounded_channel();
+        let signals = listen(control);
+        let host = host(job, &record, output);
+        let taken = queue::take_place(job, queue, &mut record, host, &mut controls, output).await;
+        signals.abort();
+        taken
+    });
+    let (_, broken) = waited?.finish();
+    if let Some(error) = broken {
+        output.write_failed(error);
+    }
+    Ok(record)
+}
+
+fn runtime(output: &mut Output) -> Result<tokio::runtime::Runtime, Exit> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        // One turn may emit thousands of lines; signals must be polled more often than by default.
+        .event_interval(8)
+        .build();
+    runtime.map_err(|error| {
+        output.complain(&format!("error: the run could not be started: {error}\n"));
+        Exit::Refused
+    })
+}
+
 /// Executes a run. `begin` stores it, once all preconditions hold.
 pub(crate) fn run(
     job: &RunJob,
     begin: impl FnOnce(&SecretVault) -> Result<RunRecord, StoreError>,
     output: &mut Output,
 ) -> Exit {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        // One turn may emit thousands of lines; signals must be polled more often than by default.
-        .event_interval(8)
-        .build();
-    match runtime {
+    match runtime(output) {
         Ok(runtime) => {
             let exit = runtime.block_on(execute(job, begin, output));
             // A request that was stopped may still wait for its response.
             runtime.shutdown_background();
             exit
         }
-        Err(error) => {
-            output.complain(&format!("error: the run could not be started: {error}\n"));
-            Exit::Refused
-        }
+        Err(exit) => exit,
     }
 }
 
@@ -200,40 +306,24 @@ async fn execute(
     };
     if let Some(opened) = &job.opened {
         session.use_secrets(opened.vault.clone());
-    } else {
-        let read = tokio::select! {
-            read = session.read_secrets() => read,
-            // The command of a secret may prompt somebody, or hang. Nothing has run that would have
-            // to be rolled back.
-            Some(_) = controls.recv() => {
-                output.complain("cancelled while the secrets were read: nothing ran\n");
-                return Exit::Cancelled;
-            }
-        };
-        if let Err(diagnostics) = read {
-            return unread_secrets(&diagnostics, &job.plan.bound.program.sources, output);
-        }
     }
-    trace::mask(session.vault().redactor());
-    output.mask(session.vault());
-    let mut record = match begin(session.vault()) {
-        Ok(record) => record,
-        Err(error) => return state::refuse(&error, output),
+    let prepared = prepare(job, &mut session, begin, &mut controls, output).await;
+    let (mut record, mut host) = match prepared {
+        Ok(prepared) => prepared,
+        Err(exit) => return exit,
     };
     let begun = !record.past.records.is_empty();
     match record.persistence(job.force) {
         Ok(persistence) => session.persist_to(persistence),
         Err(error) => return state::refuse(&error, output),
     }
-    let mut host = TerminalHost::new(report(job, output), job.yes, job.format == RunFormat::Json)
-        .replaying(shows_all(job.format))
-        .answered_by(record.answered_by())
-        .asking_nobody(job.no_input);
     let ended = session.drive(&mut host, controls).await;
     signals.abort();
     let stray = host.plan_violation();
     let (mut summary, broken) = host.finish();
-    summary.by_plan(&outline_of(&job.plan, &summary));
+    if !job.goes_back {
+        summary.by_plan(&outline_of(&job.plan, &summary));
+    }
     // If the journal does not match, nothing was done.
     let refused = matches!(&ended, DriverExit::Broken(error) if error.is_before_start());
     let began = !refused && (begun || summary.run().is_some());
@@ -251,6 +341,92 @@ async fn execute(
         Some(stray) => report_violation(&stray, exit, output),
         None => exit,
     }
+}
+
+/// Stores the run, takes its place where it has to queue, and reads its secrets.
+async fn prepare(
+    job: &RunJob,
+    session: &mut Session,
+    begin: impl FnOnce(&SecretVault) -> Result<RunRecord, StoreError>,
+    controls: &mut UnboundedReceiver<ControlRequest>,
+    output: &mut Output,
+) -> Result<(RunRecord, TerminalHost), Exit> {
+    let stored = |begin: Result<RunRecord, StoreError>, output: &mut Output| {
+        begin.map_err(|error| state::refuse(&error, output))
+    };
+    let queue = match job.has_place {
+        true => None,
+        false => queue_of(&job.plan, job.goes_back),
+    };
+    let Some(queue) = queue else {
+        make_ready(job, session, controls, output).await?;
+        mask(session, output);
+        let record = stored(begin(session.vault()), output)?;
+        let host = host(job, &record, output);
+        return Ok((record, host));
+    };
+    if job.opened.is_none() {
+        session.preview_secrets();
+    }
+    mask(session, output);
+    let mut record = stored(begin(session.vault()), output)?;
+    let mut host = host(job, &record, output);
+    host = queue::take_place(job, &queue, &mut record, host, controls, output).await?;
+    if let Err(exit) = make_ready(job, session, controls, output).await {
+        record.did_not_begin(exit);
+        return Err(exit);
+    }
+    if job.opened.is_none() {
+        mask(session, output);
+        if let Some(recorded) = record.by.take() {
+            let sealed = recorded.seal(session.vault());
+            record.by = Some(sealed.map_err(|error| state::refuse(&error, output))?);
+        }
+    }
+    Ok((record, host))
+}
+
+fn mask(session: &Session, output: &mut Output) {
+    trace::mask(session.vault().redactor());
+    output.mask(session.vault());
+}
+
+fn host(job: &RunJob, record: &RunRecord, output: &Output) -> TerminalHost {
+    TerminalHost::new(report(job, output), job.yes, job.format == RunFormat::Json)
+        .replaying(shows_all(job.format))
+        .answered_by(record.answered_by())
+        .with_groups(record.groups())
+        .asking_nobody(job.no_input)
+}
+
+/// Reads the secrets where that has not been done, and looks for what is required. A run that takes
+/// another back requires nothing: what it can take back, it should.
+async fn make_ready(
+    job: &RunJob,
+    session: &mut Session,
+    controls: &mut UnboundedReceiver<ControlRequest>,
+    output: &mut Output,
+) -> Result<(), Exit> {
+    let ready = async {
+        match &job.opened {
+            None => session.read_secrets().await,
+            Some(_) if job.goes_back => Ok(()),
+            Some(_) => session.find_programs().await,
+        }
+    };
+    let ready = tokio::select! {
+        ready = ready => ready,
+        // The command of a secret may prompt somebody, or hang. Nothing has run that would have
+        // to be rolled back.
+        Some(_) = controls.recv() => {
+            output.complain(match &job.opened {
+                None => "cancelled while the secrets were read: nothing ran\n",
+                Some(_) => "cancelled while programs were looked for: nothing ran\n",
+            });
+            return Err(Exit::Cancelled);
+        }
+    };
+    ready.map_err(|failed| unread_secrets(&failed, &job.plan.bound.program.sources, output))
 }
 
 /// Reports why a run did not start.
@@ -320,6 +496,7 @@ fn finish(
             let code = match error {
                 DriveError::Replay(_)
                 | DriveError::NoThread(_)
+                | DriveError::NoScratch(_)
                 | DriveError::Machine(_)
                 | DriveError::Journal(JournalError::Taken) => codes::NOT_CONTINUED,
                 DriveError::Journal(JournalError::Unwritable(_))
@@ -370,6 +547,8 @@ fn next(job: &RunJob, record: &RunRecord, ended: &DriverExit) -> Vec<String> {
     };
     let state = state::words(recorded.store().folder());
     match ended {
+        // What is left is taken back by another run of the same kind.
+        DriverExit::Ended(_) if job.goes_back => Vec::new(),
         DriverExit::Ended(status) => next_commands::after(*status, &job.facts.id, &state),
         DriverExit::Stopped | DriverExit::Broken(_) => next_commands::resume(&job.facts.id, &state),
     }
@@ -393,7 +572,7 @@ fn ledger(
             run: job.facts.id.to_string(),
             state: state::words(recorded.store().folder()),
         }),
-        goes_on: false,
+        goes_on: None,
     };
     let mut text = Vec::new();
     // Writing to memory does not fail.
@@ -427,18 +606,21 @@ fn report(job: &RunJob, output: &Output) -> Box<dyn RunObserver> {
     let style = style(output);
     match job.format {
         RunFormat::Json => Box::new(JsonObserver::new(std::io::stdout())),
-        format if shows_all(format) => Box::new(live(&job.plan, style)),
+        format if shows_all(format) => Box::new(live(job, style)),
         _ => Box::new(PlainObserver::new(std::io::stdout(), style)),
     }
 }
 
-fn live(plan: &Plan, style: Style) -> LiveObserver<std::io::Stdout> {
+fn live(job: &RunJob, style: Style) -> LiveObserver<std::io::Stdout> {
     let size = || {
         let size = rustix::termios::tcgetwinsize(std::io::stdout());
         size.map_or((100, 30), |size| (size.ws_col.max(20), size.ws_row.max(5)))
     };
     let mut live = LiveObserver::new(std::io::stdout(), style, size);
-    let outline = Outline::of(plan);
+    if job.goes_back {
+        return live;
+    }
+    let outline = Outline::of(&job.plan);
     for work in outline.work() {
         live.expect(&work);
     }

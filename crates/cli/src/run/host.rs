@@ -8,6 +8,8 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::ask::{PendingQuestion, QuestionPrompt, is_in_foreground};
 use crate::approve::{answers_to, said};
+use crate::approvers::objection;
+use crate::groups::GroupMembers;
 use lockstep_api::session::SessionHost;
 use lockstep_base::diagnostic::render::{clean, clean_line};
 use lockstep_base::node_path::NodePath;
@@ -32,6 +34,7 @@ pub(super) struct TerminalHost {
     yes: bool,
     /// The user of this process.
     user: String,
+    groups: GroupMembers,
     /// The command with which others can answer: `lockstep approve r-7f3a`.
     elsewhere: Option<String>,
     /// Whether nobody is asked.
@@ -57,6 +60,7 @@ impl TerminalHost {
             asker: QuestionPrompt::default(),
             yes,
             user: super::execute::user(),
+            groups: GroupMembers::default(),
             elsewhere: None,
             mute: false,
             quiet,
@@ -83,6 +87,12 @@ impl TerminalHost {
     /// Sets the command with which others can answer.
     pub(super) fn answered_by(mut self, command: Option<String>) -> Self {
         self.elsewhere = command;
+        self
+    }
+
+    /// Sets who is in which group.
+    pub(super) fn with_groups(mut self, groups: GroupMembers) -> Self {
+        self.groups = groups;
         self
     }
 
@@ -191,7 +201,11 @@ impl RunHost for TerminalHost {
     }
 
     fn ask(&mut self, node: &NodePath, question: &Question, answer: AnswerSender) {
-        if self.yes && matches!(question, Question::Approve { .. }) {
+        let objection = match question {
+            Question::Approve(request) => objection(request, &self.groups, &self.user),
+            Question::Failed { .. } => None,
+        };
+        if self.yes && objection.is_none() && matches!(question, Question::Approve(_)) {
             let person = Responder {
                 name: Some(self.user.clone()),
                 comment: Some(String::from("--yes")),
@@ -203,15 +217,21 @@ impl RunHost for TerminalHost {
             let reason = "--no-input asks no questions";
             return answer.answer(nobody(question, reason));
         }
-        if let (false, Some(command)) = (QuestionPrompt::is_possible(), &self.elsewhere) {
+        let is_possible = QuestionPrompt::is_possible() && objection.is_none();
+        if let (false, Some(command)) = (is_possible, &self.elsewhere) {
             let how = answers_to(question);
+            let why = objection.map_or(String::new(), |why| {
+                format!("{}; somebody else has to answer\n", clean_line(&why))
+            });
+            let words = format!("{why}answer with: {command} {how}\n");
             if !self.quiet {
-                self.print(&format!("answer with: {command} {how}\n"));
+                self.print(&words);
             }
             return;
         }
-        if !QuestionPrompt::is_possible() {
+        if !is_possible {
             let reason = "there is no terminal to ask on; run it on a terminal, or with --yes";
+            let reason = objection.as_deref().unwrap_or(reason);
             return answer.answer(nobody(question, reason));
         }
         if let (false, Some(command)) = (is_in_foreground(), &self.elsewhere) {

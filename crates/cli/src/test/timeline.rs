@@ -148,6 +148,7 @@ fn waits(waiting: &WaitReason) -> String {
         } => {
             format!("waits at barrier {name}, {arrived} of {expected}")
         }
+        WaitReason::Queue { name, .. } => format!("waits in queue {name}"),
         WaitReason::Lock { names, .. } => format!("waits for the lock of {}", names.join(", ")),
         WaitReason::Retry { attempt, of, .. } => format!(
             "waits for retry {} of {}",

@@ -7,7 +7,7 @@ use crate::symbol::Symbol;
 use crate::syntax_node::SyntaxNode;
 use crate::syntax_node::walk;
 use lockstep_base::source::{Name, Span};
-use lockstep_base::value::{KindRef, Type};
+use lockstep_base::value::Type;
 use lockstep_lang::ir::KindField;
 use lockstep_lang::resolve::DeclKind;
 use lockstep_syntax::ast::{Field, Infrastructure, Item, ItemKind, Path};
@@ -92,11 +92,9 @@ pub(super) fn type_of_service(checked: &CheckedFile, symbol: &Symbol) -> Option<
     let services = checked.program().services.iter();
     let mut services = services.zip(&checked.modules().decls.services);
     let (service, _) = services.find(|(_, site)| site.name.span == symbol.at)?;
-    let kind = checked.program().kinds.get(service.kind as usize)?;
-    Some(Type::Service(Some(KindRef {
-        id: service.kind,
-        name: kind.name.clone(),
-    })))
+    Some(Type::Service(Some(
+        checked.modules().decls.kind_ref(service.kind),
+    )))
 }
 
 /// A placeholder value of a type.

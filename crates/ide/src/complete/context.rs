@@ -81,6 +81,12 @@ pub fn unclosed(text: &str, tokens: &[Token], offset: usize) -> Option<&'static 
         let goes_on = tokens
             .get(at + 1)
             .is_some_and(|next| next.text(text) == "${");
+        let open_raw = whole.starts_with('\'')
+            && !whole.starts_with("'''")
+            && (whole.len() == 1 || !whole.ends_with('\''));
+        if open_raw {
+            return Some("'");
+        }
         return (whole.starts_with('"') && !closed && !goes_on).then_some("\"");
     }
     let mut open: Vec<&str> = Vec::new();
@@ -172,7 +178,7 @@ fn after_words(
         "<" if matches!(words.back(2), "service" | "infrastructure") => {
             Some(CompletionContext::Declared(vec![DeclKind::Kind]))
         }
-        "timeout" | "wait" | "every" | "for" => {
+        "timeout" | "grace" | "wait" | "every" | "for" => {
             let ty = wanted(checked, offset).cloned().unwrap_or(Type::Duration);
             (ty == Type::Duration)
                 .then(|| CompletionContext::Value(Some(ty), keywords::durations()))
@@ -472,7 +478,7 @@ fn declarations(words: &NearbyTokens<'_>) -> Vec<Completion> {
     let mut found = keywords(keywords::DECLARATIONS);
     if words.before() == "}" && !words.begins_line(words.at) {
         let handlers = keywords(keywords::HANDLERS).into_iter();
-        let handlers = handlers.filter(|it| it.label != "undo");
+        let handlers = handlers.filter(|it| !it.label.starts_with("undo"));
         found.extend(handlers.map(|it| it.rank(0)));
     }
     found
@@ -499,7 +505,7 @@ fn statements(
         let rank = if near { 0 } else { 5 };
         let undone = before.is_none_or(can_be_undone);
         let handlers = keywords(keywords::HANDLERS).into_iter();
-        let handlers = handlers.filter(|it| undone || it.label != "undo");
+        let handlers = handlers.filter(|it| undone || !it.label.starts_with("undo"));
         found.extend(handlers.map(|it| it.rank(rank)));
         match before {
             Some(StmtKind::If { .. }) if words.before() == "}" => {
@@ -531,7 +537,9 @@ fn can_be_undone(kind: &StmtKind) -> bool {
             value: LetValue::Effect(stmt),
             ..
         } => can_be_undone(&stmt.kind),
-        StmtKind::Step { .. } | StmtKind::Run(_) | StmtKind::Call(_) => true,
+        StmtKind::Step { .. } | StmtKind::Run(_) | StmtKind::Transfer(_) | StmtKind::Call(_) => {
+            true
+        }
         _ => false,
     }
 }
@@ -541,6 +549,7 @@ fn first_word(kind: &StmtKind) -> Option<&'static str> {
     Some(match kind {
         StmtKind::Deploy { .. } => "deploy",
         StmtKind::Run(_) => "run",
+        StmtKind::Transfer(transfer) => transfer.direction.word(),
         StmtKind::Call(_) => "call",
         StmtKind::Approve { .. } => "approve",
         StmtKind::Barrier { .. } => "barrier",
@@ -608,10 +617,16 @@ fn by_words(
     let ty = wanted(checked, offset).cloned();
     match words.before() {
         "deploy" => return CompletionContext::Value(Some(Type::Service(None)), Vec::new()),
+        "send" | "fetch" => return CompletionContext::Value(Some(Type::String), Vec::new()),
+        "to" if matches!(line, "send" | "fetch") || matches!(words.back(3), "send" | "fetch") => {
+            return CompletionContext::Value(Some(Type::String), Vec::new());
+        }
         "to" => {
             return CompletionContext::Value(Some(Type::Infrastructure(None)), Vec::new());
         }
-        "using" if line == "run" => return CompletionContext::Words(vec![word("bash")]),
+        "using" if matches!(line, "run" | "query") => {
+            return CompletionContext::Words(vec![word("bash")]);
+        }
         "using" => return CompletionContext::Declared(vec![DeclKind::Workflow]),
         "override" => return CompletionContext::Declared(vec![DeclKind::Service]),
         "start" => return CompletionContext::Declared(vec![DeclKind::Pipeline]),
@@ -624,19 +639,24 @@ fn by_words(
         "on failure" | "failure" => return CompletionContext::Nothing,
         ":" if matches!(line, "service" | "infrastructure") => return CompletionContext::Kind,
         ":" if matches!(words.back(3), "let" | "input") => return CompletionContext::Type,
-        ":" | "->" if matches!(line, "workflow" | "action") => return CompletionContext::Type,
+        "=" if words.back(3) == "type" => return CompletionContext::Type,
+        ":" | "->" if matches!(line, "workflow" | "action" | "function") => {
+            return CompletionContext::Type;
+        }
         ":" => return CompletionContext::Value(ty, Vec::new()),
         "from" | "import" if words.begins_line(words.at - 1) => {
             return CompletionContext::Words(values::quoted_paths());
         }
         "given" | "expect" => return test_word(checked, words),
         "stage" | "step" | "barrier" | "service" | "environment" | "workflow" | "pipeline"
-        | "kind" | "group" | "input" | "secret" | "let" | "action" | "infrastructure" | "as" => {
+        | "kind" | "group" | "input" | "secret" | "let" | "action" | "infrastructure" => {
             return CompletionContext::Nothing;
         }
+        "as" if line == "fail" => return CompletionContext::Words(classes()),
+        "as" => return CompletionContext::Nothing,
         "across" => return CompletionContext::Words(vec![word("stage"), word("pipeline")]),
         "in" if matches!(line, "serial" | "parallel" | "matrix" | "let")
-            && words.back(3) != "run" =>
+            && !matches!(words.back(3), "run" | "query") =>
         {
             let list = Type::list(Type::Any);
             return CompletionContext::Value(Some(ty.unwrap_or(list)), Vec::new());
@@ -644,7 +664,8 @@ fn by_words(
         "=" | "(" | "[" | "," | "+" | "-" | "*" | "/" | "%" | "==" | "!=" | "<" | "<=" | ">"
         | ">=" | "??" | "and" | "or" | "not" | "in" | "if" | "then" | "else" | "log" | "wait"
         | "return" | "yield" | "where" | "every" | "timeout" | "max" | "retry" | "by" | "lock"
-        | "approve" | "limit" | "${" | "{" | "batches" | "tolerate" => {
+        | "approve" | "count" | "except" | "limit" | "${" | "{" | "batches" | "tolerate"
+        | "stdin" | "grace" => {
             return CompletionContext::Value(ty, Vec::new());
         }
         _ => {}

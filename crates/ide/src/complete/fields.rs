@@ -163,7 +163,7 @@ pub fn members(checked: &CheckedFile, of: &Expr) -> Vec<Completion> {
             }
             None if !local && &*name.name == "http" => return http(),
             None if !local && &*name.name == "run" => {
-                return ["id", "user", "started-at"]
+                return ["id", "user", "started-at", "scratch"]
                     .map(|field| own_field(field, "string"))
                     .to_vec();
             }

@@ -100,7 +100,8 @@ fn wanted(want: &CompletionContext) -> Vec<SymbolKind> {
         | CompletionContext::Export(..)
         | CompletionContext::Fields(_) => Vec::new(),
         CompletionContext::Statement(_) => vec![SymbolKind::Workflow, SymbolKind::Action],
-        CompletionContext::Type | CompletionContext::Kind => vec![SymbolKind::Kind],
+        CompletionContext::Type => vec![SymbolKind::Kind, SymbolKind::Type],
+        CompletionContext::Kind => vec![SymbolKind::Kind],
         CompletionContext::Declared(sorts) => sorts.iter().map(|sort| of_sort(*sort)).collect(),
         CompletionContext::Value(ty, _) => match ty {
             Some(Type::Service(_)) => vec![SymbolKind::Service],
@@ -118,6 +119,7 @@ fn wanted(want: &CompletionContext) -> Vec<SymbolKind> {
                 SymbolKind::Secret,
                 SymbolKind::Service,
                 SymbolKind::Environment,
+                SymbolKind::Function,
             ],
         },
     }
@@ -135,6 +137,8 @@ fn of_sort(sort: DeclKind) -> SymbolKind {
         DeclKind::Workflow => SymbolKind::Workflow,
         DeclKind::Action => SymbolKind::Action,
         DeclKind::Pipeline => SymbolKind::Pipeline,
+        DeclKind::Function => SymbolKind::Function,
+        DeclKind::Type => SymbolKind::Type,
     }
 }
 
@@ -146,6 +150,8 @@ fn shown_as(kind: SymbolKind) -> CompletionKind {
         SymbolKind::Workflow => CompletionKind::Workflow,
         SymbolKind::Action => CompletionKind::Action,
         SymbolKind::Pipeline => CompletionKind::Pipeline,
+        SymbolKind::Function => CompletionKind::Function,
+        SymbolKind::Type => CompletionKind::Type,
         _ => CompletionKind::Value,
     }
 }

@@ -60,6 +60,12 @@ pub const DECLARATIONS: &[KeywordEntry] = &[
         "action ${1:name}($0)",
     ),
     (
+        "function",
+        "A value that is computed from parameters.",
+        "function ${1:name}(${2:of: string}) -> ${3:string} = $0",
+    ),
+    ("type", "A type with a name.", "type ${1:name} = $0"),
+    (
         "pipeline",
         "Something that can be run.",
         "pipeline ${1:name} {\n  $0\n}",
@@ -99,6 +105,21 @@ pub const STATEMENTS: &[KeywordEntry] = &[
     ),
     ("run", "Runs a command.", "run \"$0\""),
     (
+        "query",
+        "Runs a command that changes nothing; its output is shown only where it fails.",
+        "query \"$0\"",
+    ),
+    (
+        "send",
+        "Copies a file or a folder to the place where commands run.",
+        "send \"${1:dist}\" to \"$0\"",
+    ),
+    (
+        "fetch",
+        "Copies a file or a folder from the place where commands run.",
+        "fetch \"${1:path}\" to \"$0\"",
+    ),
+    (
         "let",
         "Names a value or the result of an effect.",
         "let ${1:name} = $0",
@@ -132,6 +153,11 @@ pub const STATEMENTS: &[KeywordEntry] = &[
         "Runs commands on an infrastructure.",
         "on ${1:target} {\n  $0\n}",
     ),
+    (
+        "with",
+        "A place, a folder and variables for the commands inside.",
+        "with in \"${1:folder}\" {\n  $0\n}",
+    ),
 ];
 
 /// The words that begin a statement only in a workflow, a loop or a step.
@@ -164,8 +190,17 @@ pub const MODIFIERS: &[(&str, &str, &str, &[&str])] = &[
         "Fails after that long.",
         "timeout ${1:10m}",
         &[
-            "pipeline", "stage", "serial", "parallel", "matrix", "deploy", "step", "run", "call",
-            "barrier", "lock", "approve", "verify", "on",
+            "pipeline", "stage", "serial", "parallel", "matrix", "deploy", "step", "send", "fetch",
+            "run", "call", "barrier", "lock", "approve", "verify", "on", "with",
+        ],
+    ),
+    (
+        "grace",
+        "How long its commands may take to end when they are asked to.",
+        "grace ${1:30s}",
+        &[
+            "pipeline", "stage", "serial", "parallel", "matrix", "deploy", "step", "send", "fetch",
+            "run", "call", "lock", "verify", "on", "with",
         ],
     ),
     (
@@ -173,8 +208,8 @@ pub const MODIFIERS: &[(&str, &str, &str, &[&str])] = &[
         "How often it is retried.",
         "retry ${1:3} every ${2:5s}",
         &[
-            "pipeline", "stage", "serial", "parallel", "matrix", "deploy", "step", "run", "call",
-            "lock", "verify", "on",
+            "pipeline", "stage", "serial", "parallel", "matrix", "deploy", "step", "send", "fetch",
+            "run", "call", "lock", "verify", "on", "with",
         ],
     ),
     (
@@ -187,6 +222,12 @@ pub const MODIFIERS: &[(&str, &str, &str, &[&str])] = &[
         "batches",
         "The cells in waves of these sizes.",
         "batches [${1:1, 10%, 100%}]",
+        &["parallel", "matrix"],
+    ),
+    (
+        "between",
+        "What is done between the batches.",
+        "between {\n  $0\n}",
         &["parallel", "matrix"],
     ),
     (
@@ -213,11 +254,18 @@ pub const MODIFIERS: &[(&str, &str, &str, &[&str])] = &[
         "once",
         &["step", "run", "call"],
     ),
+    (
+        "quiet",
+        "Its output is kept in the log and not shown.",
+        "quiet",
+        &["run"],
+    ),
 ];
 
 /// The words that begin a handler.
 pub const HANDLERS: &[KeywordEntry] = &[
     ("undo", "How it is rolled back.", "undo {\n  $0\n}"),
+    ("undo none", "Why it has no way back.", "undo none \"$0\""),
     (
         "on failure",
         "What is done when it fails.",
@@ -227,6 +275,11 @@ pub const HANDLERS: &[KeywordEntry] = &[
         "always",
         "What is done at the end, also after a failure.",
         "always {\n  $0\n}",
+    ),
+    (
+        "watch",
+        "What looks while it runs.",
+        "watch every ${1:10s} {\n  $0\n}",
     ),
 ];
 
@@ -253,6 +306,65 @@ pub const CLAUSES: &[(&str, &str, &str, &str)] = &[
         "The infrastructure to run on.",
         "on ${1:target}",
     ),
+    ("send", "to", "The path there.", "to \"$0\""),
+    ("fetch", "to", "The path here.", "to \"$0\""),
+    (
+        "send",
+        "replacing",
+        "It takes the place of a folder.",
+        "replacing",
+    ),
+    (
+        "fetch",
+        "replacing",
+        "It takes the place of a folder.",
+        "replacing",
+    ),
+    (
+        "send",
+        "mode",
+        "The mode of a text's file.",
+        "mode ${1:0600}",
+    ),
+    ("send", "on", "Where it goes to.", "on ${1:target}"),
+    ("fetch", "on", "Where it comes from.", "on ${1:target}"),
+    (
+        "pipeline",
+        "requires",
+        "A program that must be there before the run begins.",
+        "requires \"${1:program}\"",
+    ),
+    (
+        "pipeline",
+        "queue",
+        "Its runs go one after the other.",
+        "queue \"${1:name}\"",
+    ),
+    (
+        "pipeline",
+        "queue keep latest",
+        "Its runs go one after the other; of those that wait only the latest goes on.",
+        "queue \"${1:name}\" keep latest",
+    ),
+    (
+        "run",
+        "stdin",
+        "What it reads from its standard input.",
+        "stdin $0",
+    ),
+    (
+        "with",
+        "on",
+        "The infrastructure to run on.",
+        "on ${1:target}",
+    ),
+    ("with", "in", "The working directory.", "in \"${1:folder}\""),
+    (
+        "with",
+        "env",
+        "Variables of the environment of its commands.",
+        "env { ${1:NAME}: $0 }",
+    ),
     (
         "barrier",
         "across",
@@ -260,6 +372,18 @@ pub const CLAUSES: &[(&str, &str, &str, &str)] = &[
         "across ${1:pipeline}",
     ),
     ("approve", "by", "Who may approve.", "by [\"${1:group}\"]"),
+    (
+        "approve",
+        "count",
+        "How many people have to say yes.",
+        "count ${1:2}",
+    ),
+    (
+        "approve",
+        "except",
+        "Whose yes does not count.",
+        "except [${1:run.user}]",
+    ),
     (
         "lock",
         "limit",
@@ -273,6 +397,12 @@ pub const CLAUSES: &[(&str, &str, &str, &str)] = &[
         "where $0",
     ),
     ("matrix", "include", "Adds a cell.", "include { $0 }"),
+    (
+        "matrix",
+        "by",
+        "What the cells of the axis before it are called.",
+        "by ${1:x.name}",
+    ),
     (
         "matrix",
         "serial",
@@ -345,6 +475,11 @@ pub const ENDS: &[KeywordEntry] = &[
         "fails ${1:exit}",
     ),
     ("refused", "The approval is refused.", "refused"),
+    (
+        "approved",
+        "These people approve.",
+        "approved by [\"${1:ada}\"]",
+    ),
 ];
 
 /// The words inside of an environment, an infrastructure or a kind.
@@ -395,6 +530,14 @@ pub const INNER: &[(&str, KeywordEntry)] = &[
             "deploy using",
             "The workflow that deploys by default.",
             "deploy using ${1:workflow}",
+        ),
+    ),
+    (
+        "kind",
+        (
+            "requires",
+            "A program that must be where it is deployed to.",
+            "requires \"${1:program}\"",
         ),
     ),
 ];

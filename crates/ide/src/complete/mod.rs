@@ -98,11 +98,11 @@ pub fn complete(
     let mut items = match token.kind {
         TokenKind::Text if around.is_import() => {
             let typed = text.get(token.start..offset).unwrap_or("");
-            values::paths(typed.trim_start_matches('"'), around_text.sources)
+            values::paths(typed.trim_start_matches(['"', '\'']), around_text.sources)
         }
         TokenKind::Text if around.is_file() => {
             let typed = text.get(token.start..offset).unwrap_or("");
-            values::files(typed.trim_start_matches('"'), around_text.files)
+            values::files(typed.trim_start_matches(['"', '\'']), around_text.files)
         }
         TokenKind::Text => in_string(&checked, offset_now),
         TokenKind::Word => {
@@ -129,7 +129,7 @@ pub fn complete(
 
 /// The length of the rest of the word or string at the beginning of a text.
 fn name_length(after: &str) -> usize {
-    let end = after.find(['"', '\n', '\r']).unwrap_or(after.len());
+    let end = after.find(['"', '\'', '\n', '\r']).unwrap_or(after.len());
     end + usize::from(after.get(end..).is_some_and(|rest| rest.starts_with('"')))
 }
 
@@ -139,7 +139,7 @@ fn replaced(token: &Token, marked: &str, offset: usize) -> Span {
         TokenKind::Word => (token.start, token.end - CURSOR_MARKER.len()),
         // In a string, the whole content.
         _ => {
-            let quotes = |text: &str| text.len() - text.trim_matches('"').len();
+            let quotes = |text: &str| text.len() - text.trim_matches(['"', '\'']).len();
             let text = token.text(marked);
             let (before, after) = text.split_at((offset - token.start).min(text.len()));
             let after = after.strip_prefix(CURSOR_MARKER).unwrap_or(after);

@@ -76,7 +76,8 @@ impl<'t> NearbyTokens<'t> {
         let before = self.tokens.get(..self.at)?;
         let is = |word: &'static str| move |token: &Token| token.text(self.text) == word;
         let env = before.iter().rposition(is("env"))?;
-        let run = before.get(..env)?.iter().rposition(is("run"))?;
+        let is_command = |token: &Token| matches!(token.text(self.text), "run" | "query");
+        let run = before.get(..env)?.iter().rposition(is_command)?;
         let command = self
             .text
             .get(before.get(run)?.end..before.get(env)?.start)?;
@@ -114,9 +115,9 @@ impl<'t> NearbyTokens<'t> {
         let open = [
             "=", "(", "[", ",", ".", ":", "+", "-", "*", "/", "%", "==", "!=", "<", "<=", ">",
             ">=", "??", "and", "or", "not", "in", "to", "using", "by", "every", "max", "timeout",
-            "retry", "if", "then", "else", "deploy", "stage", "step", "run", "log", "fail", "wait",
-            "lock", "approve", "return", "yield", "where", "include", "limit", "as", "import",
-            "from", "across", "|", "${", "->",
+            "retry", "if", "then", "else", "deploy", "stage", "step", "run", "query", "stdin",
+            "grace", "log", "fail", "wait", "lock", "approve", "return", "yield", "where",
+            "include", "limit", "as", "import", "from", "across", "|", "${", "->",
         ];
         let before = self.before();
         matches!(before, "{" | "}" | "") || (self.begins_line(self.at) && !open.contains(&before))

@@ -25,8 +25,10 @@ pub fn pattern_at(text: &str, offset: usize) -> Option<std::ops::Range<usize>> {
     }
     let literal = token.text(text);
     let start = token.start + 1;
-    let is_closed = literal.len() > 1 && literal.ends_with('"');
-    let is_one = literal.starts_with('"') && !literal.starts_with("\"\"\"");
+    let quote = literal.chars().next()?;
+    let is_closed = literal.len() > 1 && literal.ends_with(quote);
+    let long = matches!(literal.get(..3), Some("\"\"\"" | "'''"));
+    let is_one = matches!(quote, '"' | '\'') && !long;
     let end = if is_closed { token.end - 1 } else { offset };
     (is_one && start <= offset && offset <= end).then_some(start..end)
 }

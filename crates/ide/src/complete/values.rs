@@ -10,6 +10,7 @@ use lockstep_base::source::FileId;
 use lockstep_base::value::Type;
 use lockstep_lang::eval::builtins;
 use lockstep_lang::resolve::{self, Decl, DeclKind, NameTarget};
+use lockstep_syntax::ast::ItemKind;
 
 /// Import paths: those of the standard library, and the entries of the directory that has been
 /// typed so far.
@@ -73,6 +74,7 @@ pub fn values(checked: &CheckedFile, offset: u32, want: Option<&Type>) -> Vec<Co
         }
     };
     locals(checked, offset, &mut add);
+    siblings(checked, offset, &mut add);
     globals(checked, want, &mut add);
     if let Some(Type::OneOf(words)) = want {
         let words = words.iter().map(|word| format!("\"{word}\""));
@@ -114,6 +116,49 @@ fn locals(
             .rank(1);
         add(item, Some(&Type::Nothing), false);
     }
+    if scope::knows_outcome(tree, offset) {
+        let item = Completion::new("outcome", CompletionKind::Variable)
+            .detail("{ status: string, failure: {…}?, deployments: [{…}] }")
+            .rank(1);
+        add(item, Some(&Type::Nothing), false);
+    }
+}
+
+/// In the default of a kind's field the other fields, and the name of what has them.
+fn siblings(
+    checked: &CheckedFile,
+    offset: u32,
+    add: &mut dyn FnMut(Completion, Option<&Type>, bool),
+) {
+    let sites = checked.modules().decls.kinds.iter();
+    for (site, kind) in sites.zip(&checked.program().kinds) {
+        let item = checked.modules().item(site);
+        let ItemKind::Kind(decl) = &item.kind else {
+            continue;
+        };
+        if site.file != ROOT_FILE || offset < item.span.start || item.span.end < offset {
+            continue;
+        }
+        let of_service = decl.service.iter().map(|field| (field, &kind.service));
+        let of_place = decl
+            .infrastructure
+            .iter()
+            .map(|field| (field, &kind.infrastructure));
+        let before = of_service
+            .chain(of_place)
+            .filter(|(field, _)| field.name.span.end < offset);
+        let Some((field, fields)) = before.max_by_key(|(field, _)| field.name.span.start) else {
+            continue;
+        };
+        let others = fields.iter().filter(|(name, _)| **name != field.name.name);
+        for (name, other) in others {
+            let item = Completion::new(&**name, CompletionKind::Field).rank(0);
+            let item = item.detail(other.ty.to_string()).doc(other.doc.as_ref());
+            add(item, Some(&other.ty), false);
+        }
+        let name = Completion::new("name", CompletionKind::Field).rank(1);
+        add(name.detail("string"), Some(&Type::String), false);
+    }
 }
 
 fn globals(
@@ -149,10 +194,22 @@ fn globals(
                     narrowed.unwrap_or(&global.ty).clone()
                 })
             }
-            DeclKind::Secret => Some(Type::Secret),
+            DeclKind::Secret => {
+                let at = checked.modules().decls.site(decl).name.span;
+                let narrowed = checked.narrowed(at).cloned();
+                narrowed.or_else(|| Some(checked.secret_type(index)))
+            }
             DeclKind::Service => service_type(checked, index),
             DeclKind::Environment => Some(Type::Environment),
-            DeclKind::Kind | DeclKind::Workflow | DeclKind::Action | DeclKind::Pipeline => continue,
+            DeclKind::Function => {
+                let at = checked.modules().decls.site(decl).name.span;
+                checked.type_at(at).cloned()
+            }
+            DeclKind::Kind
+            | DeclKind::Workflow
+            | DeclKind::Action
+            | DeclKind::Pipeline
+            | DeclKind::Type => continue,
         };
         let mut item = of_decl(checked, name, decl).rank(2);
         if let Some(ty) = ty.as_ref().filter(|ty| **ty != Type::Any) {
@@ -174,12 +231,8 @@ fn globals(
     }
     for place in &program.infrastructures {
         let kind = program.kinds.get(place.kind as usize);
-        let ty = kind.map(|kind| {
-            Type::Infrastructure(Some(lockstep_base::value::KindRef {
-                id: place.kind,
-                name: kind.name.clone(),
-            }))
-        });
+        let ty =
+            kind.map(|_| Type::Infrastructure(Some(checked.modules().decls.kind_ref(place.kind))));
         let item = Completion::new(&*place.name, CompletionKind::Infrastructure);
         let item = match &ty {
             Some(ty) => item.detail(ty.to_string()),
@@ -195,18 +248,18 @@ fn globals(
 fn service_type(checked: &CheckedFile, index: usize) -> Option<Type> {
     let program = checked.program();
     let service = program.services.get(index)?;
-    let kind = program.kinds.get(service.kind as usize)?;
-    Some(Type::Service(Some(lockstep_base::value::KindRef {
-        id: service.kind,
-        name: kind.name.clone(),
-    })))
+    Some(Type::Service(Some(
+        checked.modules().decls.kind_ref(service.kind),
+    )))
 }
 
 fn functions(want: Option<&Type>, found: &mut Vec<Completion>) {
     for builtin in builtins::ALL {
         let mut doc = builtin.doc.to_owned();
-        doc.push_str("\n\n");
-        doc.push_str(&examples(builtin));
+        if let Some(examples) = examples(builtin) {
+            doc.push_str("\n\n");
+            doc.push_str(&examples);
+        }
         let result = (builtin.result)(
             &builtin
                 .params
@@ -319,6 +372,7 @@ pub fn types(checked: &CheckedFile) -> Vec<Completion> {
     let mut found: Vec<Completion> = named
         .map(|name| Completion::new(*name, CompletionKind::Type).rank(1))
         .collect();
+    found.extend(declared(checked, &[DeclKind::Type]));
     for kind in declared(checked, &[DeclKind::Kind]) {
         for thing in ["service", "infrastructure"] {
             let ty = format!("{thing}<{}>", kind.label);
@@ -339,6 +393,8 @@ fn shown_as(sort: DeclKind) -> CompletionKind {
         DeclKind::Workflow => CompletionKind::Workflow,
         DeclKind::Action => CompletionKind::Action,
         DeclKind::Pipeline => CompletionKind::Pipeline,
+        DeclKind::Function => CompletionKind::Function,
+        DeclKind::Type => CompletionKind::Type,
     }
 }
 
@@ -353,7 +409,9 @@ pub fn of_decl(checked: &CheckedFile, name: &str, decl: Decl) -> Completion {
         .detail(declaration(checked, symbol))
         .doc(symbol.doc.as_ref());
     match decl.sort {
-        DeclKind::Workflow | DeclKind::Action => item.snippet(call(checked, name, symbol)),
+        DeclKind::Workflow | DeclKind::Action | DeclKind::Function => {
+            item.snippet(call(checked, name, symbol))
+        }
         _ => item,
     }
 }

@@ -41,10 +41,16 @@ pub const KEYWORDS: &[KeywordMeaning] = &[
         "Takes names from another file, or from the library: `std/…`.",
     ),
     (
+        "extends",
+        Role::Any,
+        "kind NAME extends KIND { … }",
+        "Has the fields, the defaults and the workflow of another kind, and its own.",
+    ),
+    (
         "as",
         Role::Any,
-        "as NAME",
-        "The name under which this file knows it.",
+        "as NAME, fail MESSAGE as CLASS",
+        "The name under which this file knows it; the class of a failure.",
     ),
     (
         "input",
@@ -125,6 +131,18 @@ pub const KEYWORDS: &[KeywordMeaning] = &[
         Role::Any,
         "action NAME(PARAMETER: TYPE) -> TYPE",
         "An effect that the program provides that embeds Lockstep.",
+    ),
+    (
+        "function",
+        Role::Any,
+        "function NAME(PARAMETER: TYPE) -> TYPE = EXPRESSION",
+        "A value that is computed from parameters, without effects. It is called in expressions.",
+    ),
+    (
+        "type",
+        Role::Any,
+        "type NAME = TYPE",
+        "Gives a type a name.",
     ),
     (
         "pipeline",
@@ -212,6 +230,88 @@ pub const KEYWORDS: &[KeywordMeaning] = &[
         "Runs a command. Values are arguments and never become code.",
     ),
     (
+        "query",
+        Role::Any,
+        "query \"COMMAND\"",
+        "Runs a command that changes nothing: its output is shown only where it fails.",
+    ),
+    (
+        "send",
+        Role::Any,
+        "send PATH to PATH",
+        "Copies a file or a folder from here to the place where commands run; \
+         `send text E to PATH` writes a text.",
+    ),
+    (
+        "fetch",
+        Role::Any,
+        "fetch PATH to PATH",
+        "Copies a file or a folder from the place where commands run to here.",
+    ),
+    (
+        "text",
+        Role::Any,
+        "send text TEXT to PATH",
+        "Writes a text, which may be a secret, to a file at the place where commands run.",
+    ),
+    (
+        "replacing",
+        Role::Any,
+        "send PATH to PATH replacing",
+        "It takes the place of a folder that holds something else.",
+    ),
+    (
+        "mode",
+        Role::Any,
+        "send text TEXT to PATH mode 0600",
+        "The mode of the file, in octal digits.",
+    ),
+    (
+        "with",
+        Role::Any,
+        "with on INFRASTRUCTURE in \"FOLDER\" env { NAME: VALUE } { … }",
+        "A place, a folder and variables for the commands inside; each of them may be left out.",
+    ),
+    (
+        "requires",
+        Role::Any,
+        "requires \"PROGRAM\" \">= 1.2\" by \"COMMAND\"",
+        "A program that must be there, in this version, before the first command runs. `by` is the \
+         command that says its version, where it is not `PROGRAM --version`.",
+    ),
+    (
+        "queue",
+        Role::Any,
+        "queue \"NAME\" keep all|latest",
+        "The runs of one queue go one after the other: a run takes its place before its secrets \
+         are read, and keeps it to its end.",
+    ),
+    (
+        "keep",
+        Role::Any,
+        "keep all|latest",
+        "Which runs of a queue stay while they wait: all of them, or the latest, which puts older \
+         ones aside that have not begun.",
+    ),
+    (
+        "stdin",
+        Role::Any,
+        "run \"COMMAND\" stdin TEXT",
+        "What the command reads from its standard input: a text or a secret.",
+    ),
+    (
+        "grace",
+        Role::Any,
+        "grace DURATION",
+        "How long commands may take to end when they are asked to; 10 s without it.",
+    ),
+    (
+        "quiet",
+        Role::Any,
+        "quiet",
+        "The output of the command is kept in the log and not shown.",
+    ),
+    (
         "if",
         Role::Statement,
         "if CONDITION { … } else { … }",
@@ -259,7 +359,8 @@ pub const KEYWORDS: &[KeywordMeaning] = &[
         "lock",
         Role::Any,
         "lock \"NAME\" limit N { … }",
-        "Holds one of N places, 1 without `limit`, also against other runs.",
+        "Holds one of N places, 1 without `limit`, also against other runs; of several names all \
+         together.",
     ),
     (
         "limit",
@@ -270,10 +371,28 @@ pub const KEYWORDS: &[KeywordMeaning] = &[
     (
         "approve",
         Role::Any,
-        "approve \"QUESTION\" by [\"GROUP\"]",
-        "Waits until a person approves. A refusal fails with class `refused`.",
+        "approve \"QUESTION\" by [\"GROUP\"] count N except [PEOPLE]",
+        "Waits until as many people approve as it says, or one. A refusal fails with class \
+         `approval`.",
     ),
-    ("by", Role::Any, "by [\"GROUP\"]", "Who may approve."),
+    (
+        "by",
+        Role::Any,
+        "by [\"GROUP\"], in LIST by NAME",
+        "Who may approve; behind the list of a loop or an axis, what its cells are called.",
+    ),
+    (
+        "count",
+        Role::Any,
+        "count N",
+        "How many people have to approve; a person counts once.",
+    ),
+    (
+        "except",
+        Role::Any,
+        "except [run.user]",
+        "Whose approval does not count.",
+    ),
     ("wait", Role::Any, "wait 30s", "Waits that long."),
     (
         "verify",
@@ -411,6 +530,13 @@ pub const KEYWORDS: &[KeywordMeaning] = &[
         "The cells in waves of these sizes; the last one repeats.",
     ),
     (
+        "between",
+        Role::Any,
+        "batches [1, 10%] between { … }",
+        "What is done behind each batch but the last. It sees `batch.number`, `batch.count` and \
+         `batch.cells`.",
+    ),
+    (
         "tolerate",
         Role::Any,
         "tolerate N, tolerate 5%",
@@ -431,14 +557,23 @@ pub const KEYWORDS: &[KeywordMeaning] = &[
     (
         "undo",
         Role::Any,
-        "undo { … }",
-        "What is done when it is rolled back.",
+        "undo { … }, undo none \"…\"",
+        "What is done when it is rolled back, or why it has no way back. It sees the names that \
+         the body has bound, as optional values.",
     ),
     (
         "always",
         Role::Any,
         "always { … }",
-        "What is done at the end, also after a failure, or where the run is stopped.",
+        "What is done at the end, also after a failure, or where the run is stopped. It sees \
+         `outcome`.",
+    ),
+    (
+        "watch",
+        Role::Any,
+        "watch every D { … }",
+        "Looks again and again while the body runs; its first failure stops the body, which fails \
+         with class `verification`.",
     ),
     (
         "using",
@@ -532,6 +667,12 @@ pub const KEYWORDS: &[KeywordMeaning] = &[
         "It fails, with this class if one is named.",
     ),
     ("refused", Role::Any, "refused", "The approval is refused."),
+    (
+        "approved",
+        Role::Any,
+        "approved by [\"PERSON\"]",
+        "These people approve, in this order; without `by` as many as are needed.",
+    ),
     ("true", Role::Any, "true", "A `bool`."),
     ("false", Role::Any, "false", "A `bool`."),
     (

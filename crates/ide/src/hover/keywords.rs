@@ -62,7 +62,7 @@ fn role(nodes: &[SyntaxNode<'_>], at: Span, before: &str, after: &str) -> Role {
             SyntaxNode::Axis(_) => return Role::Axis,
             SyntaxNode::TestStmt(_) => return Role::Test,
             SyntaxNode::Expr(expr) => match &expr.kind {
-                ExprKind::If(..) | ExprKind::Comprehension { .. } => return Role::Value,
+                ExprKind::If(..) | ExprKind::Comprehension(_) => return Role::Value,
                 ExprKind::Binary(_, operator, ..) if *operator == at => return Role::Value,
                 _ => {}
             },

@@ -5,7 +5,7 @@ use std::fmt::Write;
 use crate::eval::{Expr, ExprKind, InterpolationPart};
 use crate::ir::command::{CommandWord, Form, ScriptPart, TextPart};
 use crate::ir::{
-    Block, GlobalSource, HandlerVerdict, Override, Program, Stmt, StmtKind, WorkflowUse,
+    Block, Failing, GlobalSource, HandlerVerdict, Override, Program, Stmt, StmtKind, WorkflowUse,
 };
 use lockstep_base::source::Name;
 use lockstep_base::value::{SecretPart, Value, text};
@@ -133,6 +133,10 @@ impl Dump<'_> {
         }
         for pipeline in &program.pipelines {
             self.inside(format!("pipeline {}", pipeline.name), |dump| {
+                if let Some(queue) = &pipeline.queue {
+                    let name = dump.expr(&queue.name);
+                    dump.line(format!("queue {name} keep {}", queue.keep.as_str()));
+                }
                 dump.stmt(&pipeline.body);
             });
         }
@@ -150,8 +154,24 @@ impl Dump<'_> {
             .map_or_else(String::new, |slot| format!("%{} = ", slot.0));
         let head = format!("{bind}{}{}", self.head(&stmt.kind), self.modifiers(stmt));
         self.inside(head, |dump| dump.insides(&stmt.kind));
+        for name in &stmt.handlers.bound {
+            self.line(format!(
+                "handlers: %{} = %{}",
+                name.outside.0, name.inside.0
+            ));
+        }
+        if let Some(result) = stmt.handlers.result {
+            self.line(format!("handlers: %{} = result", result.0));
+        }
+        if let Some(outcome) = stmt.handlers.outcome {
+            self.line(format!("handlers: %{} = outcome", outcome.0));
+        }
         if let Some(undo) = &stmt.handlers.undo {
             self.inside("undo", |dump| dump.block(undo));
+        }
+        if let Some(reason) = &stmt.handlers.no_undo {
+            let reason = self.expr(reason);
+            self.line(format!("undo none {reason}"));
         }
         for handler in &stmt.handlers.on_failure {
             let head = format!("on failure {:?} %{}", handler.classes, handler.slot.0);
@@ -159,6 +179,10 @@ impl Dump<'_> {
         }
         if let Some(always) = &stmt.handlers.always {
             self.inside("always", |dump| dump.block(always));
+        }
+        if let Some(watch) = &stmt.handlers.watch {
+            let head = format!("watch every {}", self.expr(&watch.every));
+            self.inside(head, |dump| dump.block(&watch.body));
         }
     }
 
@@ -171,7 +195,13 @@ impl Dump<'_> {
             | StmtKind::Lock { body, .. }
             | StmtKind::Verify { body, .. }
             | StmtKind::On { body, .. } => self.block(body),
-            StmtKind::Matrix(matrix) => self.block(&matrix.body),
+            StmtKind::Matrix(matrix) => {
+                self.block(&matrix.body);
+                if let Some(between) = &matrix.between {
+                    let head = format!("between %{}", between.slot.0);
+                    self.inside(head, |dump| dump.block(&between.body));
+                }
+            }
             StmtKind::If {
                 branches,
                 otherwise,
@@ -212,7 +242,10 @@ impl Dump<'_> {
                     .axes
                     .iter()
                     .map(|axis| {
-                        format!("{:?} %{} in {}", axis.order, axis.slot.0, expr(&axis.list))
+                        let by = axis.by.as_ref();
+                        let by = by.map_or(String::new(), |by| format!(" by {}", expr(by)));
+                        let list = expr(&axis.list);
+                        format!("{:?} %{} in {list}{by}", axis.order, axis.slot.0)
                     })
                     .collect();
                 let include: Vec<String> = matrix
@@ -264,18 +297,52 @@ impl Dump<'_> {
             StmtKind::Lock {
                 resource, limit, ..
             } => format!("lock {} {}", expr(resource), self.maybe(limit.as_ref())),
-            StmtKind::Approve { question, by } => {
-                format!("approve {} by {}", expr(question), self.maybe(by.as_ref()))
+            StmtKind::Approve {
+                question,
+                by,
+                count,
+                except,
+            } => {
+                let clause = |word: &str, value: &Option<Expr>| match value {
+                    Some(value) => format!(" {word} {}", self.expr(value)),
+                    None => String::new(),
+                };
+                format!(
+                    "approve {} by {}{}{}",
+                    expr(question),
+                    self.maybe(by.as_ref()),
+                    clause("count", count),
+                    clause("except", except),
+                )
             }
             StmtKind::Wait(time) => format!("wait {}", expr(time)),
             StmtKind::Verify { during, every, .. } => {
                 format!("verify {} every {}", expr(during), expr(every))
             }
             StmtKind::Log(text) => format!("log {}", expr(text)),
-            StmtKind::Fail(text) => format!("fail {}", expr(text)),
+            StmtKind::Fail(Failing { message, class }) => {
+                let class = class.map_or(String::new(), |it| format!(" as {}", it.as_str()));
+                format!("fail {}{class}", expr(message))
+            }
             StmtKind::Return(value) => format!("return {}", self.maybe(value.as_ref())),
             StmtKind::Yield(value) => format!("yield {}", expr(value)),
-            StmtKind::On { target, .. } => format!("on {}", expr(target)),
+            StmtKind::On {
+                target,
+                dir,
+                env,
+                with,
+                ..
+            } => {
+                let word = if *with { "with" } else { "on" };
+                let mut text = format!("{word} {}", self.maybe(target.as_ref()));
+                if let Some(dir) = dir {
+                    let _ = write!(text, " in {}", expr(dir));
+                }
+                for (name, value) in env {
+                    let _ = write!(text, " {name}={}", expr(value));
+                }
+                text
+            }
             StmtKind::Verdict(HandlerVerdict::Retry(times)) => {
                 format!("verdict retry {}", expr(times))
             }
@@ -291,6 +358,7 @@ impl Dump<'_> {
         let mut text = String::new();
         let named = [
             ("timeout", &modifiers.timeout),
+            ("grace", &modifiers.grace),
             ("max", &modifiers.max),
             ("batches", &modifiers.batches),
             ("tolerate", &modifiers.tolerate),
@@ -368,6 +436,15 @@ impl Dump<'_> {
                     .collect();
                 format!("{} {script:?}", if *bash { "bash" } else { "sh" })
             }
+            Form::Transfer(transfer) => {
+                let text = if transfer.is_text { " text" } else { "" };
+                let (source, to) = (self.expr(&transfer.source), self.expr(&transfer.to));
+                let replacing = if transfer.replacing { " replacing" } else { "" };
+                let mode =
+                    (transfer.mode).map_or(String::new(), |mode| format!(" mode {mode:04o}"));
+                let word = transfer.direction.word();
+                format!("{word}{text} {source} to {to}{replacing}{mode}")
+            }
         }
     }
 
@@ -437,6 +514,13 @@ impl Dump<'_> {
                 self.expr(value),
                 self.expr(body)
             ),
+            ExprKind::Bind { values, body } => {
+                let values: Vec<String> = values
+                    .iter()
+                    .map(|(slot, value)| format!("%{} = {}", slot.0, self.expr(value)))
+                    .collect();
+                format!("(let {} in {})", values.join(", "), self.expr(body))
+            }
             ExprKind::Convert(of, ty) => format!("({} as {ty})", self.expr(of)),
             ExprKind::Call(function, args) => {
                 format!("{}({})", function.0.name, self.exprs(args.iter()))
@@ -452,6 +536,8 @@ impl Dump<'_> {
                     SecretPart::Secret(id) => {
                         format!("secret {}", self.program.secrets[*id as usize].name)
                     }
+                    // They come into being in a run.
+                    SecretPart::Made(_) | SecretPart::Derived(_) => String::from("secret"),
                 });
                 parts.collect()
             }

@@ -7,16 +7,16 @@ use std::sync::Arc;
 
 use indexmap::IndexMap;
 
-use super::builtins::{BuiltinBody, BuiltinError};
+use super::builtins::{BuiltinBody, BuiltinError, takes_secrets};
 use super::limits::{EvalBudget, LimitExceeded, Limits, ValueSize};
 use super::operators::{apply, apply_unary, is_zero};
-use super::scopes::ScopeWithLocal;
+use super::scopes::{ScopeWithLocal, ScopeWithLocals};
 use super::{
     BinaryOp, Expr, ExprKind, Function, Halt, InterpolationPart, ListItem, Scope, Slot, UnaryOp,
     faults,
 };
 use lockstep_base::source::{Name, Span};
-use lockstep_base::value::{SecretPart, Value, convert, text};
+use lockstep_base::value::{MEMBER, SecretPart, Value, convert, text};
 
 type Evaluated = Result<Value, Halt>;
 
@@ -106,6 +106,7 @@ impl Evaluator {
                 cond,
             } => self.comprehension((body, *slot, list, cond.as_deref()), span, scope),
             ExprKind::IfSome { value, slot, body } => self.if_some(value, *slot, body, scope),
+            ExprKind::Bind { values, body } => self.bind(values, body, scope),
             ExprKind::Convert(of, ty) => {
                 let value = self.eval(of, scope)?;
                 let value = convert(value, ty);
@@ -120,6 +121,20 @@ impl Evaluator {
             Value::None => Ok(Value::None),
             value => self.eval(body, &ScopeWithLocal::new(scope, slot, &value)),
         }
+    }
+
+    /// What a parameter stands for may be unknown: the body may have a value all the same.
+    fn bind(&self, values: &[(Slot, Expr)], body: &Expr, scope: &dyn Scope) -> Evaluated {
+        let mut inner = ScopeWithLocals::new(scope);
+        for (slot, value) in values {
+            let value = match self.eval(value, &inner) {
+                Ok(value) => Some(value),
+                Err(Halt::Unknown) => None,
+                Err(fault) => return Err(fault),
+            };
+            inner.add(*slot, value);
+        }
+        self.eval(body, &inner)
     }
 
     fn condition(&self, expr: &Expr, scope: &dyn Scope) -> Result<bool, Halt> {
@@ -207,6 +222,10 @@ impl Evaluator {
                 None => Ok(Value::None),
             },
             Value::None => Err(faults::nothing_inside(of)),
+            secret @ Value::Secret(_) => {
+                let name = Value::String(name.clone());
+                Ok(Value::derived(MEMBER, vec![secret, name]))
+            }
             value @ (Value::Service { .. } | Value::Environment(_) | Value::Infrastructure(_)) => {
                 scope.field(&value, name, span)
             }
@@ -231,6 +250,7 @@ impl Evaluator {
         };
         match (&list, &at) {
             (Value::None, _) => Err(faults::nothing_inside(of)),
+            (Value::Secret(_), _) => Ok(Value::derived(MEMBER, vec![list, at])),
             (Value::List(items), Value::Int(at)) => usize::try_from(*at)
                 .ok()
                 .and_then(|at| items.get(at).cloned())
@@ -371,6 +391,11 @@ impl Evaluator {
         }
         let values = all.finish(values)?;
         let place = |argument: usize| args.get(argument).map(|arg| arg.span);
+        if takes_secrets(builtin.name) && values.iter().any(Value::has_secret) {
+            let secret = Value::derived(builtin.name, values);
+            self.meter.weigh(&secret).map_err(at(span))?;
+            return Ok(secret);
+        }
         let value = match builtin.call {
             BuiltinBody::Pure(call) => call(&values).map_err(|problem| match problem {
                 BuiltinError::Message(text) => faults::call(span, None, builtin.name, &text),
@@ -381,9 +406,47 @@ impl Evaluator {
             })?,
             BuiltinBody::Env => env(&values, span, scope)?,
             BuiltinBody::File => file(&values, span, scope)?,
+            BuiltinBody::Named => named(&values, args, scope)?,
+            BuiltinBody::Made(sort) => match values.first() {
+                Some(Value::Int(template)) => {
+                    Value::list(scope.made(sort, u32::try_from(*template).unwrap_or(u32::MAX))?)
+                }
+                _ => return Err(Halt::Unknown),
+            },
+            BuiltinBody::Deployed => deployed(&values, scope)?,
+            BuiltinBody::OptionalSecret => optional_secret(values, scope)?,
         };
         self.meter.weigh(&value).map_err(at(span))?;
         Ok(value)
+    }
+}
+
+/// The service or infrastructure of a list with a name.
+fn named(values: &[Value], args: &[Expr], scope: &dyn Scope) -> Evaluated {
+    let (Some(Value::List(all)), Some(Value::String(name)), [_, at]) =
+        (values.first(), values.get(1), args)
+    else {
+        return Err(Halt::Unknown);
+    };
+    let names: Vec<String> = all.iter().map(|it| scope.display(it)).collect();
+    // An infrastructure is named within its environment.
+    let short = |full: &str| {
+        full.rsplit_once('.')
+            .map_or(0, |(before, _)| before.len() + 1)
+    };
+    let mut found = all
+        .iter()
+        .zip(&names)
+        .filter(|(_, full)| full[short(full)..] == **name);
+    match (found.next(), found.next()) {
+        (Some((value, _)), None) => Ok(value.clone()),
+        (first, _) => Err(faults::none_named(
+            at.span,
+            name,
+            all,
+            &names,
+            first.is_some(),
+        )),
     }
 }
 
@@ -410,6 +473,25 @@ fn file(args: &[Value], span: Span, scope: &dyn Scope) -> Evaluated {
     }
 }
 
+/// A declared secret, where its source is there.
+fn optional_secret(args: Vec<Value>, scope: &dyn Scope) -> Evaluated {
+    let Some(secret @ Value::Secret(parts)) = args.first() else {
+        return Err(Halt::Unknown);
+    };
+    match &parts[..] {
+        [SecretPart::Secret(at)] if scope.has_secret(*at)? => Ok(secret.clone()),
+        [SecretPart::Secret(_)] => Ok(Value::None),
+        _ => Err(Halt::Unknown),
+    }
+}
+
+fn deployed(args: &[Value], scope: &dyn Scope) -> Evaluated {
+    match args {
+        [service, infrastructure] => scope.deployed(service, infrastructure),
+        _ => Err(Halt::Unknown),
+    }
+}
+
 /// A text under construction.
 #[derive(Default)]
 struct TextBuilder {
@@ -426,7 +508,7 @@ impl TextBuilder {
         for part in parts {
             match part {
                 SecretPart::Text(text) => self.current.push_str(text),
-                SecretPart::Secret(_) => {
+                SecretPart::Secret(_) | SecretPart::Made(_) | SecretPart::Derived(_) => {
                     self.flush();
                     self.before.push(part.clone());
                 }

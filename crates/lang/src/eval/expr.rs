@@ -13,6 +13,10 @@ pub use lockstep_syntax::ast::{BinaryOp, UnaryOp};
 #[serde(transparent)]
 pub struct Slot(pub u32);
 
+/// In the default of a kind's field, the service or infrastructure that has the field. Each of them
+/// gets a default of its own, in which it stands instead.
+pub const OWNER: Slot = Slot(u32::MAX - 1);
+
 /// An input or a top-level `let`, by its place in the program's table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
@@ -81,6 +85,14 @@ pub enum ExprKind {
         /// What comes of it.
         body: Box<Expr>,
     },
+    /// A call of a declared function: its body, in which each parameter is what the call hands
+    /// over. They are evaluated in order, and each may see those before it.
+    Bind {
+        /// The parameters and their values.
+        values: Vec<(Slot, Expr)>,
+        /// The function's expression.
+        body: Box<Expr>,
+    },
     /// JSON, or a value with JSON in it, as a value of this type; what does not fit is a fault.
     Convert(Box<Expr>, Type),
     /// A built-in function; its arguments in the order of its parameters, optional ones that
@@ -116,6 +128,8 @@ pub enum RunField {
     User,
     /// When it started, an RFC 3339 string in UTC.
     StartedAt,
+    /// A folder of the run on this machine, a string.
+    Scratch,
     /// The folder for the files of its secrets, a string. No file can name it.
     SecretFolder,
 }
@@ -194,6 +208,7 @@ impl Expr {
             | ExprKind::If(..)
             | ExprKind::Comprehension { .. }
             | ExprKind::IfSome { .. }
+            | ExprKind::Bind { .. }
             | ExprKind::Convert(..)
             | ExprKind::Call(..) => None,
         }

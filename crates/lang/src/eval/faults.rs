@@ -1,5 +1,6 @@
 //! The errors of evaluation: one diagnostic constructor for each.
 
+use super::builtins::FROM_ENTRIES;
 use super::limits::LimitExceeded;
 use super::operators::OperatorError;
 use super::{BinaryOp, Expr, ExprKind, Halt, Scope, UnaryOp};
@@ -228,6 +229,7 @@ fn path_to(expr: &Expr) -> String {
         | ExprKind::If(..)
         | ExprKind::Comprehension { .. }
         | ExprKind::IfSome { .. }
+        | ExprKind::Bind { .. }
         | ExprKind::Call(..) => String::new(),
     }
 }
@@ -334,6 +336,42 @@ pub(super) fn index((of, index): (&Expr, &Expr), at: i64, length: usize) -> Halt
         .into()
 }
 
+/// No service or infrastructure of a list has this name, or several have it.
+pub(super) fn none_named(
+    at: Span,
+    name: &str,
+    all: &[Value],
+    names: &[String],
+    several: bool,
+) -> Halt {
+    let what = match all.first() {
+        Some(Value::Infrastructure(_)) => "infrastructure",
+        _ => "service",
+    };
+    if several {
+        let message = format!("more than one {what} is named `{name}`");
+        return Diagnostic::error(codes::UNKNOWN, at, message)
+            .help("name it by the name of its declaration")
+            .into();
+    }
+    let help = match did_you_mean(name, names.iter().map(String::as_str)) {
+        Some(near) => near,
+        None if names.is_empty() => format!("there is no {what} here"),
+        None if names.len() > 8 => format!("it is none of the {} here", names.len()),
+        None => {
+            let names: Vec<&str> = names.iter().map(String::as_str).collect();
+            format!("there are {}", or_list(&names).replace(" or ", " and "))
+        }
+    };
+    Diagnostic::error(
+        codes::UNKNOWN,
+        at,
+        format!("no {what} here is named `{name}`"),
+    )
+    .help(help)
+    .into()
+}
+
 /// A key that a map does not have.
 pub(super) fn key<'a>(
     (of, index): (&Expr, &Expr),
@@ -364,7 +402,10 @@ pub(super) fn call(span: Span, argument: Option<Span>, name: &str, message: &str
     let diagnostic = Diagnostic::error(
         codes::CALL,
         argument.unwrap_or(span),
-        format!("`{name}` has no result here: {message}"),
+        match name == FROM_ENTRIES.name {
+            true => format!("this map has no value: {message}"),
+            false => format!("`{name}` has no result here: {message}"),
+        },
     );
     match argument {
         Some(argument) if argument != span => diagnostic

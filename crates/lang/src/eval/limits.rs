@@ -3,7 +3,7 @@
 
 use std::cell::Cell;
 
-use lockstep_base::value::{MAX_VALUE_DEPTH, Value};
+use lockstep_base::value::{MAX_VALUE_DEPTH, SecretPart, Value};
 
 /// How many elements a value may have, with those of the lists and maps inside it.
 pub const MAX_ELEMENTS: usize = 10_000_000;
@@ -132,8 +132,13 @@ impl EvalBudget {
                 self.add(value, depth + 1, size)
             }),
             Value::Secret(parts) => parts.iter().try_for_each(|part| match part {
-                lockstep_base::value::SecretPart::Text(text) => self.text(size, text.len()),
-                lockstep_base::value::SecretPart::Secret(_) => self.step(1),
+                SecretPart::Text(text) => self.text(size, text.len()),
+                SecretPart::Secret(_) | SecretPart::Made(_) => self.step(1),
+                SecretPart::Derived(_) if depth >= MAX_VALUE_DEPTH => Err(LimitExceeded::Depth),
+                SecretPart::Derived(derived) => derived
+                    .args
+                    .iter()
+                    .try_for_each(|arg| self.add(arg, depth + 1, size)),
             }),
             _ => Ok(()),
         }

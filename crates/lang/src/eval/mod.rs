@@ -17,8 +17,8 @@ pub mod visit;
 
 pub use evaluate::eval;
 pub use expr::{
-    BinaryOp, Expr, ExprKind, Function, GlobalId, InterpolationPart, ListItem, RunField, Slot,
-    UnaryOp,
+    BinaryOp, Expr, ExprKind, Function, GlobalId, InterpolationPart, ListItem, OWNER, RunField,
+    Slot, UnaryOp,
 };
 pub use limits::LimitExceeded;
 use lockstep_base::diagnostic::Diagnostic;
@@ -57,12 +57,25 @@ pub trait Scope {
     fn star(&self, of: EnvironmentId) -> Result<Vec<Value>, Halt> {
         Ok(self.infrastructures(of))
     }
+    /// What a declaration makes of the elements of its list, by the declaration's place.
+    fn made(&self, _: builtins::MadeSort, _: u32) -> Result<Vec<Value>, Halt> {
+        Err(Halt::Unknown)
+    }
     /// A service, environment or infrastructure as a person would name it.
     fn display(&self, value: &Value) -> String;
     /// A fact about the run.
     fn run(&self, field: RunField) -> Result<Value, Halt>;
     /// A variable of the caller's environment, at planning time.
     fn env(&self, name: &str) -> Result<Option<Name>, Halt>;
+    /// Whether a secret that may be missing is there, by its place in the program's table. That
+    /// alone is known of it when the run is planned, never its text.
+    fn has_secret(&self, _: u32) -> Result<bool, Halt> {
+        Err(Halt::Unknown)
+    }
     /// The text of a file, at planning time; the path is relative to the folder of `from`.
     fn file(&self, from: FileId, path: &str) -> Result<Result<Name, FileError>, Halt>;
+    /// What the ledger says of a service at an infrastructure, at planning time.
+    fn deployed(&self, _service: &Value, _target: &Value) -> Result<Value, Halt> {
+        Err(Halt::Unknown)
+    }
 }

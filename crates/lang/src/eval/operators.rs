@@ -72,6 +72,9 @@ fn is_text(ty: &Type) -> bool {
 
 /// Whether `==` says something: a value of one type may equal one of the other.
 pub(super) fn comparable(a: &Type, b: &Type) -> bool {
+    if let (Type::None, Type::Optional(_)) | (Type::Optional(_), Type::None) = (a, b) {
+        return true;
+    }
     !has_secret(a) && !has_secret(b) && (is_number(a) && is_number(b) || a.common(b).is_some())
 }
 
@@ -188,7 +191,9 @@ pub(super) fn is_zero(value: &Value) -> bool {
 
 /// What a secret is, only the runtime knows; comparing it here would give a wrong answer.
 fn equal(a: &Value, b: &Value) -> Result<bool, OperatorError> {
-    if a.has_secret() || b.has_secret() {
+    // Whether there is one at all is no secret.
+    let is_about_none = matches!((a, b), (Value::None, _) | (_, Value::None));
+    if !is_about_none && (a.has_secret() || b.has_secret()) {
         return Err(Unfit);
     }
     Ok(a == b)

@@ -1,9 +1,59 @@
 //! Scopes that are empty or extend another scope.
 
+use super::builtins::MadeSort;
 use super::{GlobalId, Halt, RunField, Scope, Slot};
 use lockstep_base::source::{FileId, Name, Span};
 use lockstep_base::value::{EnvironmentId, Value};
 use lockstep_base::world::FileError;
+
+/// Everything but locals, as the scope around has it.
+macro_rules! outer_scope {
+    () => {
+        fn global(&self, id: GlobalId) -> Result<Value, Halt> {
+            self.outer.global(id)
+        }
+
+        fn field(&self, of: &Value, name: &Name, span: Span) -> Result<Value, Halt> {
+            self.outer.field(of, name, span)
+        }
+
+        fn infrastructures(&self, of: EnvironmentId) -> Vec<Value> {
+            self.outer.infrastructures(of)
+        }
+
+        fn star(&self, of: EnvironmentId) -> Result<Vec<Value>, Halt> {
+            self.outer.star(of)
+        }
+
+        fn made(&self, sort: MadeSort, template: u32) -> Result<Vec<Value>, Halt> {
+            self.outer.made(sort, template)
+        }
+
+        fn display(&self, value: &Value) -> String {
+            self.outer.display(value)
+        }
+
+        fn run(&self, field: RunField) -> Result<Value, Halt> {
+            self.outer.run(field)
+        }
+
+        fn env(&self, name: &str) -> Result<Option<Name>, Halt> {
+            self.outer.env(name)
+        }
+
+        fn has_secret(&self, secret: u32) -> Result<bool, Halt> {
+            self.outer.has_secret(secret)
+        }
+
+        fn file(&self, from: FileId, path: &str) -> Result<Result<Name, FileError>, Halt> {
+            self.outer.file(from, path)
+        }
+
+        fn deployed(&self, service: &Value, target: &Value) -> Result<Value, Halt> {
+            self.outer.deployed(service, target)
+        }
+    };
+}
 
 /// Another scope in which one local has a value of its own.
 pub struct ScopeWithLocal<'a> {
@@ -27,37 +77,37 @@ impl Scope for ScopeWithLocal<'_> {
         self.outer.local(slot)
     }
 
-    fn global(&self, id: GlobalId) -> Result<Value, Halt> {
-        self.outer.global(id)
+    outer_scope!();
+}
+
+/// Another scope in which some locals have values of their own, or are unknown.
+pub(super) struct ScopeWithLocals<'a> {
+    outer: &'a dyn Scope,
+    values: Vec<(Slot, Option<Value>)>,
+}
+
+impl<'a> ScopeWithLocals<'a> {
+    /// `outer`, with no locals yet.
+    pub fn new(outer: &'a dyn Scope) -> Self {
+        let values = Vec::new();
+        Self { outer, values }
     }
 
-    fn field(&self, of: &Value, name: &Name, span: Span) -> Result<Value, Halt> {
-        self.outer.field(of, name, span)
+    /// From here on, `slot` is `value`, or unknown.
+    pub fn add(&mut self, slot: Slot, value: Option<Value>) {
+        self.values.push((slot, value));
+    }
+}
+
+impl Scope for ScopeWithLocals<'_> {
+    fn local(&self, slot: Slot) -> Result<Value, Halt> {
+        match self.values.iter().find(|(own, _)| *own == slot) {
+            Some((_, value)) => value.clone().ok_or(Halt::Unknown),
+            None => self.outer.local(slot),
+        }
     }
 
-    fn infrastructures(&self, of: EnvironmentId) -> Vec<Value> {
-        self.outer.infrastructures(of)
-    }
-
-    fn star(&self, of: EnvironmentId) -> Result<Vec<Value>, Halt> {
-        self.outer.star(of)
-    }
-
-    fn display(&self, value: &Value) -> String {
-        self.outer.display(value)
-    }
-
-    fn run(&self, field: RunField) -> Result<Value, Halt> {
-        self.outer.run(field)
-    }
-
-    fn env(&self, name: &str) -> Result<Option<Name>, Halt> {
-        self.outer.env(name)
-    }
-
-    fn file(&self, from: FileId, path: &str) -> Result<Result<Name, FileError>, Halt> {
-        self.outer.file(from, path)
-    }
+    outer_scope!();
 }
 
 /// A scope in which nothing is known: what has a value here is constant, and a fault here is a

@@ -26,7 +26,8 @@ fn form_is_total(form: &ExprKind) -> bool {
         | ExprKind::Record(_)
         | ExprKind::Star(_)
         | ExprKind::If(..)
-        | ExprKind::IfSome { .. } => true,
+        | ExprKind::IfSome { .. }
+        | ExprKind::Bind { .. } => true,
         // A value may be one that has no text, such as the `null` of JSON.
         ExprKind::Interpolate(parts) => parts.iter().all(|part| match part {
             InterpolationPart::Text(_) => true,

@@ -5,7 +5,9 @@
 pub mod command;
 pub mod lower;
 mod properties;
+mod queue;
 mod testing;
+mod version;
 pub mod visit;
 
 use std::sync::Arc;
@@ -19,11 +21,16 @@ use lockstep_base::source::{Name, Sources, Span};
 use lockstep_base::value::{EnvironmentId, InfrastructureId, ServiceId, Type};
 pub use lockstep_syntax::ast::{AcrossScope, Order, RollbackScope};
 pub use properties::Fork;
+pub use queue::{Queue, QueueKeep};
 pub use testing::{Given, Test, TestKind, TestStmt};
-pub use visit::outside_calls;
+pub use version::{Version, VersionRule};
+pub use visit::{asks_ledger, outside_calls};
 
 /// The version of this format. A program of another version is refused, not guessed at.
 pub const VERSION: u32 = 1;
+
+/// How long a command may take to end when it is asked to, in milliseconds, without a `grace`.
+pub const SIGTERM_GRACE_MS: i64 = 10_000;
 
 /// A checked program: the requested file and all that it imports.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -44,6 +51,12 @@ pub struct Program {
     pub environments: Vec<Environment>,
     /// Where exactly.
     pub infrastructures: Vec<Infrastructure>,
+    /// What makes services of data, when inputs are bound.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub service_templates: Vec<Template<Service>>,
+    /// What makes infrastructures of data.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub infrastructure_templates: Vec<Template<Infrastructure>>,
     /// Named lists of infrastructures.
     pub groups: Vec<Group>,
     /// Reusable bodies.
@@ -55,6 +68,20 @@ pub struct Program {
     /// The tests of the requested file.
     #[serde(default)]
     pub tests: Vec<Test>,
+}
+
+impl Program {
+    /// Whether what is of kind `is` is of kind `wanted`, too.
+    pub fn is_of_kind(&self, is: u32, wanted: u32) -> bool {
+        let kind = self.kinds.get(is as usize);
+        is == wanted || kind.is_some_and(|kind| kind.bases.contains(&wanted))
+    }
+
+    /// Whether infrastructures of an environment are still to be made of data.
+    pub fn has_templates(&self, of: EnvironmentId) -> bool {
+        let mut open = self.infrastructure_templates.iter();
+        open.any(|it| it.made.is_none() && it.declared.environment == of)
+    }
 }
 
 /// An input or a top-level `let`.
@@ -95,6 +122,9 @@ pub struct Secret {
     pub span: Span,
     /// Where its text comes from.
     pub source: SecretSource,
+    /// Whether it may be missing: `secret token: secret? = env("TOKEN", none)`.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub optional: bool,
 }
 
 /// Where a secret's text comes from, when the run starts.
@@ -115,12 +145,31 @@ pub struct Kind {
     pub name: Name,
     /// Where its name stands.
     pub span: Span,
-    /// The fields of its services.
+    /// The kinds that it extends, by place, the nearest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub bases: Vec<u32>,
+    /// The fields of its services, with those of the kinds that it extends.
     pub service: IndexMap<Name, KindField>,
     /// The fields of its infrastructures.
     pub infrastructure: IndexMap<Name, KindField>,
     /// The workflow that deploys its services.
     pub deploy: Option<WorkflowUse>,
+    /// The programs that must be where its services are deployed to.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub requires: Vec<Requirement>,
+}
+
+/// A program that must be there.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Requirement {
+    /// Its name.
+    pub program: Name,
+    /// Which version it must have.
+    pub version: Vec<VersionRule>,
+    /// The shell command that says its version, where it is another than `PROGRAM --version`.
+    pub by: Option<Name>,
+    /// Where it stands.
+    pub span: Span,
 }
 
 /// A field that a kind declares.
@@ -142,6 +191,9 @@ pub struct WorkflowUse {
     /// One for each parameter. After `using` the first two are `None`: they are the service and
     /// the infrastructure.
     pub args: Vec<Option<Expr>>,
+    /// What the call is called in paths, where a `let` names it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub called: Option<Name>,
     /// Where it is named.
     pub span: Span,
 }
@@ -150,6 +202,36 @@ pub struct WorkflowUse {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct WorkflowId(pub u32);
+
+/// What is declared for each element of a list. Binding the inputs makes the elements' services
+/// and infrastructures, which stand behind the others in the program's tables.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Template<T> {
+    /// What is declared; its name is the text as it is written, and its expressions see the
+    /// element.
+    pub declared: T,
+    /// The name of one.
+    pub name: Expr,
+    /// The element.
+    pub slot: Slot,
+    /// The elements.
+    pub list: Expr,
+    /// Which of them stay.
+    pub cond: Option<Expr>,
+    /// Where what was made stands in the program's table; nothing before the inputs are bound.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub made: Option<Vec<u32>>,
+}
+
+impl<T> Template<T> {
+    /// What decides which there are.
+    pub fn head(&self) -> impl Iterator<Item = &Expr> {
+        [&self.list]
+            .into_iter()
+            .chain(&self.cond)
+            .chain([&self.name])
+    }
+}
 
 /// A service.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -171,8 +253,11 @@ pub struct Service {
 /// Fields that a service has at one place only.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Override {
-    /// The service.
+    /// The service. Where it is named by a text that is not known yet, it is none.
     pub service: ServiceId,
+    /// What names it: `KIND["web"]`, until the inputs are bound.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub named: Option<Expr>,
     /// The fields that differ.
     pub fields: IndexMap<Name, Expr>,
 }
@@ -252,6 +337,9 @@ pub struct Workflow {
     pub params: Vec<Param>,
     /// The type that it returns.
     pub result: Type,
+    /// The programs that its commands need.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub requires: Vec<Requirement>,
     /// What it does.
     pub body: Block,
 }
@@ -276,6 +364,12 @@ pub struct Pipeline {
     pub name: Name,
     /// Its documentation.
     pub doc: Option<Name>,
+    /// The programs that its commands need.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub requires: Vec<Requirement>,
+    /// The queue in which its runs wait for each other.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub queue: Option<Queue>,
     /// Its body as a [`StmtKind::Block`], with the pipeline's modifiers and handlers.
     pub body: Arc<Stmt>,
 }
@@ -378,12 +472,18 @@ pub enum StmtKind {
         /// What is done while holding it.
         body: Block,
     },
-    /// `approve "…" by [groups]`
+    /// `approve "…" by [groups] count N except [people]`
     Approve {
         /// The question.
         question: Expr,
         /// Who may answer.
         by: Option<Expr>,
+        /// How many people have to say yes; without it one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        count: Option<Expr>,
+        /// Whose yes does not count.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        except: Option<Expr>,
     },
     /// `wait D`
     Wait(Expr),
@@ -398,21 +498,41 @@ pub enum StmtKind {
     },
     /// `log E`
     Log(Expr),
-    /// `fail E`
-    Fail(Expr),
+    /// `fail E [as CLASS]`
+    Fail(Failing),
     /// `return E`: ends the workflow.
     Return(Option<Expr>),
     /// `yield E`: the value of the cell or step.
     Yield(Expr),
-    /// `on I { … }`
+    /// `on I { … }`, `with [on I] [in DIR] [env { K: v }] { … }`
     On {
-        /// The infrastructure.
-        target: Expr,
+        /// The infrastructure, where one is named.
+        target: Option<Expr>,
+        /// The folder of the commands, relative to that of a `with` around it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        dir: Option<Expr>,
+        /// Variables of their environment.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        env: Vec<(Name, Expr)>,
+        /// Whether it is written `with`.
+        #[serde(default)]
+        with: bool,
         /// What runs there.
         body: Block,
     },
     /// The last statement of a failure handler.
     Verdict(HandlerVerdict),
+}
+
+/// What a `fail` says.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Failing {
+    /// The message.
+    #[serde(flatten)]
+    pub message: Expr,
+    /// The class of the failure; `failed` without it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub class: Option<FailureClass>,
 }
 
 /// What a failure handler decides with its last statement.
@@ -458,6 +578,18 @@ pub struct Matrix {
     pub include: Vec<Vec<Expr>>,
     /// What is done in each cell.
     pub body: Block,
+    /// What is done between its batches.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub between: Option<Between>,
+}
+
+/// `between { … }`: what is done behind each batch but the last.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Between {
+    /// The local that holds `batch`: a record of `.number`, `.count` and `.cells`.
+    pub slot: Slot,
+    /// What it does.
+    pub body: Block,
 }
 
 /// An axis of a loop or matrix.
@@ -471,6 +603,16 @@ pub struct Axis {
     pub slot: Slot,
     /// The values; it may name the variables of the axes before it.
     pub list: Expr,
+    /// What they are.
+    #[serde(default)]
+    pub of: Option<Type>,
+    /// What its cells are called, where that is not their value.
+    #[serde(default)]
+    pub by: Option<Expr>,
+    /// What tells its cells from others for a retry, where that is not the value: of `i, x` the
+    /// element, of `k, v` both.
+    #[serde(default)]
+    pub same: Option<Expr>,
 }
 
 /// The modifiers of a statement.
@@ -479,6 +621,8 @@ pub struct Axis {
 pub struct Modifiers {
     /// How long one try may take.
     pub timeout: Option<Expr>,
+    /// How long its commands may take to end when they are asked to.
+    pub grace: Option<Expr>,
     /// How often to try again.
     pub retry: Option<Retry>,
     /// How many cells at once.
@@ -493,6 +637,10 @@ pub struct Modifiers {
     pub atomic: bool,
     /// Whether it must not be run again after a crash.
     pub once: bool,
+    /// Whether its output is kept and not shown.
+    pub quiet: bool,
+    /// Whether what it writes, or the body of the answer, is a secret.
+    pub secret: bool,
 }
 
 impl Modifiers {
@@ -516,12 +664,37 @@ pub struct Retry {
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Handlers {
+    /// The names of its body that its handlers see, and the numbers that they have there.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub bound: Vec<BoundName>,
+    /// Its own result, as its handlers see it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub result: Option<Slot>,
+    /// What `outcome` is in `on failure` and `always`: the statement's status, failure and
+    /// deployments so far.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub outcome: Option<Slot>,
     /// How to undo what it did.
     pub undo: Option<Block>,
+    /// Why it has no way back, where it says so; then it has no `undo`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub no_undo: Option<Expr>,
     /// What to do when it fails; the first that matches.
     pub on_failure: Vec<FailureHandler>,
     /// What to do in the end, however it ended.
     pub always: Option<Block>,
+    /// What looks at it while its body runs.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub watch: Option<Watch>,
+}
+
+/// `watch every D { … }`: looks while the body of a statement runs; when it fails, so does that.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Watch {
+    /// The interval between two looks.
+    pub every: Expr,
+    /// The look.
+    pub body: Block,
 }
 
 impl Handlers {
@@ -530,12 +703,23 @@ impl Handlers {
     }
 }
 
+/// A name that a body binds at its top level, which the handlers of its statement see: `none`
+/// until a try has bound it, and then the value of the last try that did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BoundName {
+    /// Its number in the body.
+    pub inside: Slot,
+    /// Its number in the handlers, where it is optional.
+    pub outside: Slot,
+}
+
 /// `on failure(class, …) { … }`
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct FailureHandler {
     /// The classes that it handles; without any, all.
     pub classes: Vec<FailureClass>,
-    /// The local that holds `failure`: a record of `.class`, `.message` and `.node`.
+    /// The local that holds `failure`: a record of `.class`, `.message`, `.node`, `.code` and
+    /// `.output`.
     pub slot: Slot,
     /// What it does.
     pub body: Block,

@@ -4,7 +4,7 @@
 
 #![deny(clippy::wildcard_enum_match_arm)]
 
-use super::{Block, HandlerVerdict, Matrix, StmtKind};
+use super::{Block, CommandTemplate, HandlerVerdict, Matrix, StmtKind, WorkflowId};
 use crate::eval::Expr;
 
 /// Into what a statement divides its body.
@@ -333,6 +333,90 @@ impl StmtKind {
             | Self::Return(_)
             | Self::Yield(_)
             | Self::On { .. }
+            | Self::Verdict(_) => None,
+        }
+    }
+
+    /// The command that it runs.
+    pub fn command(&self) -> Option<&CommandTemplate> {
+        match self {
+            Self::Run(command) => Some(command),
+            Self::Block(_)
+            | Self::Stage { .. }
+            | Self::Parallel(_)
+            | Self::Matrix(_)
+            | Self::Deploy { .. }
+            | Self::Step { .. }
+            | Self::Call(_)
+            | Self::Action { .. }
+            | Self::Let(_)
+            | Self::If { .. }
+            | Self::Barrier { .. }
+            | Self::Lock { .. }
+            | Self::Approve { .. }
+            | Self::Wait(_)
+            | Self::Verify { .. }
+            | Self::Log(_)
+            | Self::Fail(_)
+            | Self::Return(_)
+            | Self::Yield(_)
+            | Self::On { .. }
+            | Self::Verdict(_) => None,
+        }
+    }
+
+    /// The workflow that it names, where it calls or deploys by one.
+    pub fn named_workflow(&self) -> Option<WorkflowId> {
+        match self {
+            Self::Call(using) => Some(using.workflow),
+            Self::Deploy { using, .. } => using.as_ref().map(|using| using.workflow),
+            Self::Block(_)
+            | Self::Stage { .. }
+            | Self::Parallel(_)
+            | Self::Matrix(_)
+            | Self::Step { .. }
+            | Self::Run(_)
+            | Self::Action { .. }
+            | Self::Let(_)
+            | Self::If { .. }
+            | Self::Barrier { .. }
+            | Self::Lock { .. }
+            | Self::Approve { .. }
+            | Self::Wait(_)
+            | Self::Verify { .. }
+            | Self::Log(_)
+            | Self::Fail(_)
+            | Self::Return(_)
+            | Self::Yield(_)
+            | Self::On { .. }
+            | Self::Verdict(_) => None,
+        }
+    }
+
+    /// Where the commands in it run, if it says so: an infrastructure, or a connection.
+    pub fn place(&self) -> Option<&Expr> {
+        match self {
+            Self::On { target, .. } => target.as_ref(),
+            Self::Deploy { target, .. } => Some(target),
+            Self::Block(_)
+            | Self::Stage { .. }
+            | Self::Parallel(_)
+            | Self::Matrix(_)
+            | Self::Step { .. }
+            | Self::Run(_)
+            | Self::Call(_)
+            | Self::Action { .. }
+            | Self::Let(_)
+            | Self::If { .. }
+            | Self::Barrier { .. }
+            | Self::Lock { .. }
+            | Self::Approve { .. }
+            | Self::Wait(_)
+            | Self::Verify { .. }
+            | Self::Log(_)
+            | Self::Fail(_)
+            | Self::Return(_)
+            | Self::Yield(_)
             | Self::Verdict(_) => None,
         }
     }

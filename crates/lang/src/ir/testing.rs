@@ -43,6 +43,15 @@ pub enum TestKind {
         /// What happens.
         then: Given,
     },
+    /// `given deployed(web, prod.eu) = { after: "v1", age: 2d }`
+    GivenDeployed {
+        /// The service.
+        service: Expr,
+        /// The infrastructure.
+        target: Expr,
+        /// What is there, or `none`.
+        value: Expr,
+    },
     /// `given "**/verify" fails verification`
     GivenNode {
         /// The pattern that the node's path matches.
@@ -69,6 +78,8 @@ pub enum TestKind {
         /// What comes after it.
         second: Name,
     },
+    /// `expect image("shop") == "registry/shop"`
+    ExpectCondition(Expr),
 }
 
 /// What a `given` makes happen.
@@ -80,4 +91,6 @@ pub enum Given {
     Fails(Option<FailureClass>),
     /// An approval is refused.
     Refused,
+    /// These people approve; without a list, as many as are needed.
+    Approved(Option<Expr>),
 }

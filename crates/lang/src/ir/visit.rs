@@ -3,13 +3,13 @@
 
 #![deny(clippy::wildcard_enum_match_arm)]
 
-use super::command::{CommandWord, Form, Operand, ScriptPart, TextPart};
+use super::command::{CommandWord, Form, Operand, ScriptPart, TextPart, Transfer};
 use super::{
-    Axis, Block, CommandTemplate, FailureHandler, HandlerVerdict, Handlers, Matrix, Modifiers,
-    Program, Retry, Stmt, StmtKind, WorkflowUse,
+    Axis, Between, Block, CommandTemplate, Failing, FailureHandler, GlobalSource, HandlerVerdict,
+    Handlers, Matrix, Modifiers, Program, Retry, Stmt, StmtKind, Watch, WorkflowUse,
 };
 pub use crate::eval::visit::each_part;
-use crate::eval::{Expr, ExprKind};
+use crate::eval::{Expr, ExprKind, RunField};
 
 /// Something directly inside a statement.
 #[derive(Debug)]
@@ -48,24 +48,30 @@ macro_rules! children {
                 | StmtKind::Parallel(body)
                 | StmtKind::Stage { name: _, body }
                 | StmtKind::Step { name: _, body } => see($Child::Body(body)),
-                StmtKind::Matrix(Matrix { word: _, axes, filter, include, body }) => {
-                    for Axis { order: _, name: _, slot: _, list } in axes {
+                StmtKind::Matrix(Matrix { word: _, axes, filter, include, body, between }) => {
+                    for Axis { order: _, name: _, slot: _, list, of: _, by, same } in axes {
                         see($Child::Expr(list));
+                        by.$iter().for_each(|it| see($Child::Expr(it)));
+                        same.$iter().for_each(|it| see($Child::Expr(it)));
                     }
                     filter.$iter().for_each(|it| see($Child::Expr(it)));
                     include.$iter().flatten().for_each(|it| see($Child::Expr(it)));
                     see($Child::Body(body));
+                    if let Some(Between { slot: _, body }) = between {
+                        see($Child::Handler(body));
+                    }
                 }
                 StmtKind::Deploy { service, target, using } => {
                     see($Child::Expr(service));
                     see($Child::Expr(target));
-                    if let Some(WorkflowUse { workflow: _, args, span: _ }) = using {
+                    if let Some(WorkflowUse { workflow: _, args, called: _, span: _ }) = using {
                         args.$iter().flatten().for_each(|it| see($Child::Expr(it)));
                     }
                 }
                 StmtKind::Run(command) => {
-                    let CommandTemplate { form, text, dir, env, on, operands } =
-                        &$($mutable)? **command;
+                    let CommandTemplate {
+                        form, text, dir, env, stdin, on, query: _, operands,
+                    } = &$($mutable)? **command;
                     $texts(text, see);
                     match form {
                         Form::Direct(words) => {
@@ -86,15 +92,23 @@ macro_rules! children {
                                 }
                             }
                         }
+                        Form::Transfer(transfer) => {
+                            let Transfer {
+                                direction: _, is_text: _, source, to, replacing: _, mode: _,
+                            } = &$($mutable)? **transfer;
+                            see($Child::Expr(source));
+                            see($Child::Expr(to));
+                        }
                     }
                     dir.$iter().for_each(|it| see($Child::Expr(it)));
                     on.$iter().for_each(|it| see($Child::Expr(it)));
                     env.$iter().for_each(|(_, it)| see($Child::Expr(it)));
+                    stdin.$iter().for_each(|it| see($Child::Expr(it)));
                     for Operand { value, program: _, written: _ } in operands {
                         see($Child::Expr(value));
                     }
                 }
-                StmtKind::Call(WorkflowUse { workflow: _, args, span: _ })
+                StmtKind::Call(WorkflowUse { workflow: _, args, called: _, span: _ })
                 | StmtKind::Action { action: _, args } => {
                     args.$iter().flatten().for_each(|it| see($Child::Expr(it)));
                 }
@@ -113,23 +127,27 @@ macro_rules! children {
                     limit.$iter().for_each(|it| see($Child::Expr(it)));
                     see($Child::Body(body));
                 }
-                StmtKind::Approve { question, by } => {
+                StmtKind::Approve { question, by, count, except } => {
                     see($Child::Expr(question));
                     by.$iter().for_each(|it| see($Child::Expr(it)));
+                    count.$iter().for_each(|it| see($Child::Expr(it)));
+                    except.$iter().for_each(|it| see($Child::Expr(it)));
                 }
                 StmtKind::Verify { during, every, body } => {
                     see($Child::Expr(during));
                     see($Child::Expr(every));
                     see($Child::Body(body));
                 }
-                StmtKind::On { target, body } => {
-                    see($Child::Expr(target));
+                StmtKind::On { target, dir, env, with: _, body } => {
+                    target.$iter().for_each(|it| see($Child::Expr(it)));
+                    dir.$iter().for_each(|it| see($Child::Expr(it)));
+                    env.$iter().for_each(|(_, it)| see($Child::Expr(it)));
                     see($Child::Body(body));
                 }
                 StmtKind::Let(value)
                 | StmtKind::Wait(value)
                 | StmtKind::Log(value)
-                | StmtKind::Fail(value)
+                | StmtKind::Fail(Failing { message: value, class: _ })
                 | StmtKind::Yield(value)
                 | StmtKind::Verdict(HandlerVerdict::Retry(value)) => see($Child::Expr(value)),
                 StmtKind::Return(value)
@@ -142,6 +160,7 @@ macro_rules! children {
             }
             let Modifiers {
                 timeout,
+                grace,
                 retry,
                 max,
                 batches,
@@ -149,8 +168,11 @@ macro_rules! children {
                 fail_fast: _,
                 atomic: _,
                 once: _,
+                quiet: _,
+                secret: _,
             } = modifiers;
             timeout.$iter().for_each(|it| see($Child::Expr(it)));
+            grace.$iter().for_each(|it| see($Child::Expr(it)));
             if let Some(Retry { times, every, upto }) = retry {
                 see($Child::Expr(times));
                 every.$iter().for_each(|it| see($Child::Expr(it)));
@@ -159,12 +181,26 @@ macro_rules! children {
             max.$iter().for_each(|it| see($Child::Expr(it)));
             batches.$iter().for_each(|it| see($Child::Expr(it)));
             tolerate.$iter().for_each(|it| see($Child::Expr(it)));
-            let Handlers { undo, on_failure, always } = handlers;
+            let Handlers {
+                bound: _,
+                result: _,
+                outcome: _,
+                undo,
+                no_undo,
+                on_failure,
+                always,
+                watch,
+            } = handlers;
+            no_undo.$iter().for_each(|it| see($Child::Expr(it)));
             undo.$iter().for_each(|it| see($Child::Handler(it)));
             for FailureHandler { classes: _, slot: _, body } in on_failure {
                 see($Child::Handler(body));
             }
             always.$iter().for_each(|it| see($Child::Handler(it)));
+            if let Some(Watch { every, body }) = watch {
+                see($Child::Expr(every));
+                see($Child::Handler(body));
+            }
         }
 
         fn $texts<'ir>(
@@ -197,6 +233,45 @@ pub fn own<'ir>(stmt: &'ir Stmt, see: &mut dyn FnMut(&'ir Expr)) {
         Child::Expr(expr) => see(expr),
         Child::Body(_) | Child::Handler(_) => {}
     });
+}
+
+/// Whether a program uses the folder of its run.
+pub fn uses_scratch(program: &Program) -> bool {
+    let mut found = false;
+    let mut see = |expr: &Expr| found |= is_scratch(expr);
+    for pipeline in &program.pipelines {
+        stmt(&pipeline.body, &mut see);
+    }
+    for workflow in &program.workflows {
+        block(&workflow.body, &mut see);
+        (workflow.params.iter())
+            .filter_map(|param| param.default.as_ref())
+            .for_each(&mut see);
+    }
+    found
+}
+
+fn is_scratch(expr: &Expr) -> bool {
+    let mut found = expr.kind == ExprKind::Run(RunField::Scratch);
+    each_part(expr, &mut |part| {
+        found |= part.kind == ExprKind::Run(RunField::Scratch);
+    });
+    found
+}
+
+/// Whether a program makes secrets while it runs.
+pub fn makes_secrets(program: &Program) -> bool {
+    let mut found = false;
+    let mut see = |stmt: &Stmt| found |= stmt.modifiers.secret;
+    for pipeline in &program.pipelines {
+        each_stmt(&pipeline.body, &mut |stmt| see(stmt));
+    }
+    for workflow in &program.workflows {
+        for stmt in &workflow.body.stmts {
+            each_stmt(stmt, &mut |stmt| see(stmt));
+        }
+    }
+    found
 }
 
 /// Calls `see` for a statement and all those in it, each before those inside it (preorder).
@@ -255,14 +330,46 @@ impl Stmt {
 /// All `env(…)` and `file(…)` calls in the bodies of workflows and pipelines.
 pub fn outside_calls(program: &Program) -> Vec<&Expr> {
     let mut found = Vec::new();
-    let mut visit = |expr| {
-        each_part(expr, &mut |part: &Expr| {
-            let looks_outside = |name: &str| name == "env" || name == "file";
-            if matches!(&part.kind, ExprKind::Call(function, _) if looks_outside(function.0.name)) {
-                found.push(part);
-            }
-        })
-    };
+    each_of_bodies(program, &mut |part| {
+        if is_call(part, &["env", "file"]) {
+            found.push(part);
+        }
+    });
+    found
+}
+
+/// Whether a program asks the ledger what is deployed.
+pub fn asks_ledger(program: &Program) -> bool {
+    let mut asks = false;
+    let mut look = |part: &Expr| asks |= is_call(part, &["deployed"]);
+    each_of_bodies(program, &mut look);
+    for global in &program.globals {
+        match &global.source {
+            GlobalSource::Let(expr)
+            | GlobalSource::Input {
+                default: Some(expr),
+                ..
+            } => each_part(expr, &mut look),
+            GlobalSource::Input { default: None, .. } => {}
+        }
+    }
+    let services = program.services.iter().flat_map(|it| it.fields.values());
+    let environments = program.environments.iter();
+    let environments = environments.flat_map(|it| it.fields.values());
+    let infrastructures = program.infrastructures.iter();
+    let infrastructures = infrastructures.flat_map(|it| it.fields.values());
+    let fields = services.chain(environments).chain(infrastructures);
+    fields.for_each(|expr| each_part(expr, &mut look));
+    asks
+}
+
+fn is_call(part: &Expr, names: &[&str]) -> bool {
+    matches!(&part.kind, ExprKind::Call(function, _) if names.contains(&function.0.name))
+}
+
+/// Every part of every expression in workflows and pipelines.
+fn each_of_bodies<'p>(program: &'p Program, see: &mut dyn FnMut(&'p Expr)) {
+    let mut visit = |expr| each_part(expr, &mut *see);
     for workflow in &program.workflows {
         block(&workflow.body, &mut visit);
         workflow
@@ -272,9 +379,9 @@ pub fn outside_calls(program: &Program) -> Vec<&Expr> {
             .for_each(&mut visit);
     }
     for pipeline in &program.pipelines {
+        pipeline.queue.iter().for_each(|queue| visit(&queue.name));
         stmt(&pipeline.body, &mut visit);
     }
-    found
 }
 
 #[cfg(test)]

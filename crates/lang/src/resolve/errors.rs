@@ -222,12 +222,16 @@ pub fn wrong_sort(
     near: &[String],
 ) -> Diagnostic {
     let want: Vec<&str> = wanted.iter().map(|sort| sort.with_article()).collect();
+    let want = match want.split_last() {
+        Some((last, before)) if !before.is_empty() => format!("{} or {last}", before.join(", ")),
+        _ => want.join(""),
+    };
     Diagnostic::error(
         codes::WRONG_SORT,
         name.span,
-        format!("`{}` is {is}, not {}", name.name, want.join(" or ")),
+        format!("`{}` is {is}, not {}", name.name, want),
     )
-    .here(format!("expected {} here", want.join(" or ")))
+    .here(format!("expected {} here", want))
     .label(declared, "declared here")
     .suggest(&name.name, name.span, near.iter().map(String::as_str))
 }
@@ -253,4 +257,11 @@ fn and_list(names: &[String]) -> String {
         Some((last, [])) => last.clone(),
         Some((last, rest)) => format!("{} and {last}", rest.join(", ")),
     }
+}
+
+/// A kind that extends itself, directly or through others.
+pub(super) fn kind_extends_itself(name: &Ident) -> Diagnostic {
+    let message = format!("kind `{}` extends itself", name.name);
+    Diagnostic::error(codes::CIRCLE, name.span, message)
+        .help("a kind extends one that stands without it: take the `extends` out")
 }

@@ -3,6 +3,7 @@
 
 mod cycles;
 mod errors;
+mod kinds;
 mod load;
 mod lookup;
 mod names;
@@ -17,6 +18,7 @@ use indexmap::IndexMap;
 
 use lockstep_base::diagnostic::{Diagnostic, Diagnostics};
 use lockstep_base::source::{FileId, Name, Sources, Span};
+use lockstep_base::value::KindRef;
 use lockstep_base::world::Files;
 use lockstep_syntax::{self as syntax, Comment, ast};
 
@@ -113,6 +115,8 @@ pub enum DeclKind {
     Workflow,
     Action,
     Pipeline,
+    Function,
+    Type,
 }
 
 impl DeclKind {
@@ -129,6 +133,8 @@ impl DeclKind {
             Self::Workflow => "a workflow",
             Self::Action => "an action",
             Self::Pipeline => "a pipeline",
+            Self::Function => "a function",
+            Self::Type => "a type",
         }
     }
 
@@ -145,6 +151,8 @@ impl DeclKind {
             Self::Workflow => "workflow",
             Self::Action => "action",
             Self::Pipeline => "pipeline",
+            Self::Function => "function",
+            Self::Type => "type",
         }
     }
 }
@@ -171,16 +179,24 @@ pub struct DeclTable {
     pub secrets: Vec<DeclSite>,
     /// Services.
     pub services: Vec<DeclSite>,
+    /// What declares a service for each element of a list. No name refers to it.
+    pub service_templates: Vec<DeclSite>,
     /// Environments.
     pub environments: Vec<DeclSite>,
     /// Kinds.
     pub kinds: Vec<DeclSite>,
+    /// For each kind those that it extends, the nearest first.
+    pub kind_bases: Vec<Arc<[KindRef]>>,
     /// Workflows.
     pub workflows: Vec<DeclSite>,
     /// Actions.
     pub actions: Vec<DeclSite>,
     /// Pipelines.
     pub pipelines: Vec<DeclSite>,
+    /// Functions.
+    pub functions: Vec<DeclSite>,
+    /// Named types.
+    pub types: Vec<DeclSite>,
 }
 
 impl DeclTable {
@@ -195,6 +211,21 @@ impl DeclTable {
             DeclKind::Workflow => &self.workflows,
             DeclKind::Action => &self.actions,
             DeclKind::Pipeline => &self.pipelines,
+            DeclKind::Function => &self.functions,
+            DeclKind::Type => &self.types,
+        }
+    }
+
+    /// A kind as types name it.
+    pub fn kind_ref(&self, id: u32) -> KindRef {
+        KindRef {
+            id,
+            name: self.kinds[id as usize].name.name.clone(),
+            bases: self
+                .kind_bases
+                .get(id as usize)
+                .cloned()
+                .unwrap_or_default(),
         }
     }
 
@@ -214,6 +245,8 @@ impl DeclTable {
             DeclKind::Workflow => &mut self.workflows,
             DeclKind::Action => &mut self.actions,
             DeclKind::Pipeline => &mut self.pipelines,
+            DeclKind::Function => &mut self.functions,
+            DeclKind::Type => &mut self.types,
         };
         table.push(site);
         Decl {
@@ -223,7 +256,28 @@ impl DeclTable {
     }
 }
 
+/// Whether what a secret comes from may be missing: `env("TOKEN", none)`.
+pub fn has_none(source: &ast::Expr) -> bool {
+    match &source.kind {
+        ast::ExprKind::Paren(inner) => has_none(inner),
+        ast::ExprKind::Call(callee, args) => {
+            let of_env = matches!(&callee.kind, ast::ExprKind::Name(name) if &*name.name == "env");
+            of_env && args.len() > 1
+        }
+        _ => false,
+    }
+}
+
 impl Modules {
+    /// Whether a secret may be missing, by its place in the table.
+    pub fn is_optional_secret(&self, index: u32) -> bool {
+        let site = self.decls.secrets.get(index as usize);
+        site.is_some_and(|site| match &self.item(site).kind {
+            ast::ItemKind::Secret { source, .. } => has_none(source),
+            _ => false,
+        })
+    }
+
     /// The file with this id.
     pub fn module(&self, file: FileId) -> &Module {
         &self.files[file.0 as usize]
@@ -236,6 +290,21 @@ impl Modules {
             .broken
             .iter()
             .any(|broken| span.start <= broken.start && broken.start <= span.end)
+    }
+
+    /// A file and all that it imports, directly or through others.
+    pub fn reach(&self, file: FileId) -> HashSet<FileId> {
+        let mut reached = HashSet::from([file]);
+        let mut open = vec![file];
+        while let Some(file) = open.pop() {
+            let imports = self.module(file).imports.iter();
+            open.extend(
+                imports
+                    .filter_map(|import| import.file)
+                    .filter(|it| reached.insert(*it)),
+            );
+        }
+        reached
     }
 
     /// The declaration at a site.
@@ -288,5 +357,6 @@ pub fn resolve_with(
     modules.uses = uses;
     cycles::check(&modules, diagnostics);
     names::bind(&mut modules, diagnostics);
+    kinds::extend(&mut modules, diagnostics);
     modules
 }

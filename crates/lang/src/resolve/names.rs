@@ -37,6 +37,8 @@ fn declared(kind: &ItemKind) -> Option<(DeclKind, &Ident)> {
         ItemKind::Workflow { name, .. } => (DeclKind::Workflow, name),
         ItemKind::Action { name, .. } => (DeclKind::Action, name),
         ItemKind::Pipeline { name, .. } => (DeclKind::Pipeline, name),
+        ItemKind::Function { name, .. } => (DeclKind::Function, name),
+        ItemKind::Type { name, .. } => (DeclKind::Type, name),
         ItemKind::Import { .. }
         | ItemKind::From { .. }
         | ItemKind::Test { .. }
@@ -50,15 +52,22 @@ fn declare(modules: &mut Modules, file: FileId, diagnostics: &mut Diagnostics) {
         let Some((sort, name)) = declared(&declaration.kind) else {
             continue;
         };
-        let decl = modules.decls.add(DeclSite {
+        let site = DeclSite {
             file,
             item,
             name: name.clone(),
             sort,
-        });
-        if matches!(sort, DeclKind::Workflow | DeclKind::Action)
-            && builtins::find(&name.name).is_some()
-        {
+        };
+        if let ItemKind::Service { each: Some(_), .. } = &declaration.kind {
+            modules.decls.service_templates.push(site);
+            continue;
+        }
+        let decl = modules.decls.add(site);
+        let is_called = matches!(
+            sort,
+            DeclKind::Workflow | DeclKind::Action | DeclKind::Function
+        );
+        if is_called && builtins::find(&name.name).is_some() && !builtins::gives_way(&name.name) {
             diagnostics.push(errors::builtin_name(name, sort));
         }
         let binding = NameBinding {

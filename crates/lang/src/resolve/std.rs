@@ -1,10 +1,19 @@
 //! The standard library that is embedded in the program: `std/NAME`.
 
-/// The names and texts of `stdlib/*.deploy`.
-const LIBRARY: &[(&str, &str)] = &[
-    ("health", include_str!("../../stdlib/health.deploy")),
-    ("release", include_str!("../../stdlib/release.deploy")),
-];
+/// The modules of the library, each with its text.
+macro_rules! library {
+    ($($name:literal)*) => {
+        const LIBRARY: &[(&str, &str)] = &[
+            $(($name, include_str!(concat!("../../stdlib/", $name, ".deploy")))),*
+        ];
+    };
+}
+
+library! {
+    "argocd" "aws" "azure" "compose" "container" "database" "files" "gcloud" "git" "github"
+    "haproxy" "health" "helm" "http" "image" "kubernetes" "nginx" "notify" "prometheus" "release"
+    "systemd" "terraform"
+}
 
 /// The text of `std/NAME`.
 pub fn find(path: &str) -> Option<&'static str> {

@@ -24,6 +24,11 @@ impl Checker<'_> {
         {
             return typed;
         }
+        if &*name.name == "infrastructures"
+            && let Some(kind) = self.kind_named(locals, of)
+        {
+            return self.infrastructures_of_kind(locals, kind, span);
+        }
         let mut of = self.expr(locals, of, None);
         self.as_it_ended(locals, &mut of);
         self.field_of(locals, of, name, span)
@@ -54,8 +59,19 @@ impl Checker<'_> {
         if !matches!(inner.kind, Form::Field(..) | Form::Index(..)) {
             return self.expr(locals, expr, want);
         }
+        self.path_with_none(locals, inner, true)
+    }
+
+    /// A path of which a part may be missing: it is `none` then. What is behind `?` may be; where
+    /// `lenient` is set, so may be everything in JSON.
+    pub(super) fn path_with_none(
+        &mut self,
+        locals: &mut LocalScope,
+        expr: &ast::Expr,
+        lenient: bool,
+    ) -> Typed {
         let mut skipped: Vec<(Slot, Expr)> = Vec::new();
-        let link = self.link(locals, inner, &mut skipped);
+        let link = self.link(locals, expr, lenient, &mut skipped);
         let (mut whole, ty) = (link.expr, link.ty);
         for (slot, value) in skipped.into_iter().rev() {
             whole = Expr {
@@ -67,6 +83,12 @@ impl Checker<'_> {
                 },
             };
         }
+        // JSON may be `null` anyway.
+        let ty = match ty {
+            Type::Json => Type::Json,
+            ty if may_skip(expr) => Type::optional(ty),
+            ty => ty,
+        };
         Typed::of(whole, ty)
     }
 
@@ -75,21 +97,28 @@ impl Checker<'_> {
         &mut self,
         locals: &mut LocalScope,
         expr: &ast::Expr,
+        lenient: bool,
         skipped: &mut Vec<(Slot, Expr)>,
     ) -> Typed {
         let key = |name: &Name, span| Expr::constant(Value::String(name.clone()), span);
-        let typed = match &expr.kind {
-            Form::Paren(inner) => return self.link(locals, inner, skipped),
-            Form::Field(of, name) => {
+        if let (Form::Paren(inner), true) = (&expr.kind, lenient) {
+            return self.link(locals, inner, lenient, skipped);
+        }
+        let Some(step) = PathStep::of(expr) else {
+            return self.expr(locals, expr, None);
+        };
+        let typed = match step {
+            PathStep::Field(of, name) => {
                 if let Form::Name(base) = &of.kind
                     && let Some(typed) = self.field_of_name(locals, base, name, expr.span)
                 {
                     typed
                 } else {
-                    let mut of = self.link(locals, of, skipped);
+                    let may_be_absent = lenient || matches!(of.kind, Form::Maybe(_));
+                    let mut of = self.link(locals, of, lenient, skipped);
                     self.as_it_ended(locals, &mut of);
                     match of.ty {
-                        Type::Json => {
+                        Type::Json | Type::Map(_) if may_be_absent => {
                             let key = key(&name.name, name.span);
                             self.found_in(locals, of, key, expr.span, skipped)
                         }
@@ -97,40 +126,57 @@ impl Checker<'_> {
                     }
                 }
             }
-            Form::Index(of, index) => {
-                let of = self.link(locals, of, skipped);
+            PathStep::Index(of, index) => {
+                let skips = matches!(of.kind, Form::Maybe(_));
+                let of = self.link(locals, of, lenient, skipped);
                 match of.ty {
-                    Type::Json => {
+                    Type::Json if lenient || skips => {
                         let (_, index) = self.json_index(locals, index);
+                        self.found_in(locals, of, index, expr.span, skipped)
+                    }
+                    Type::Map(_) | Type::List(_) if skips => {
+                        let (want, what) = match of.ty {
+                            Type::List(_) => (Type::Int, "the index"),
+                            _ => (Type::String, "the key"),
+                        };
+                        let index = self.check(locals, index, &want, what, None);
                         self.found_in(locals, of, index, expr.span, skipped)
                     }
                     _ => self.index_of(locals, of, index, expr.span),
                 }
             }
-            Form::None
-            | Form::Bool(_)
-            | Form::Int(_)
-            | Form::Float(_)
-            | Form::Percent(_)
-            | Form::Duration(_)
-            | Form::String(_)
-            | Form::Name(_)
-            | Form::List(_)
-            | Form::Record(_)
-            | Form::Star(_)
-            | Form::Unary(..)
-            | Form::Binary(..)
-            | Form::If(..)
-            | Form::Comprehension { .. }
-            | Form::Call(..)
-            | Form::Error => return self.expr(locals, expr, None),
+            PathStep::Maybe(of) => {
+                let of = self.link(locals, of, lenient, skipped);
+                return match of.ty {
+                    Type::Optional(ty) => {
+                        let some = Typed { ty: *ty, ..of };
+                        self.unless_none(locals, some, skipped)
+                    }
+                    _ => of,
+                };
+            }
         };
         let typed = self.narrowed(locals, typed, None);
         self.note(locals, expr, &typed, None);
         typed
     }
 
-    /// What JSON has for a key, or `none`.
+    /// A value under a name of its own: where it is `none`, the rest of the path is left out.
+    fn unless_none(
+        &mut self,
+        locals: &mut LocalScope,
+        of: Typed,
+        skipped: &mut Vec<(Slot, Expr)>,
+    ) -> Typed {
+        let late = self.is_late(locals, &of.expr);
+        let slot = locals.slot(late);
+        let span = of.expr.span;
+        skipped.push((slot, of.expr));
+        Typed::new(ExprKind::Local(slot), span, of.ty)
+    }
+
+    /// What JSON, a map or a list has for a key; where it has nothing, the rest of the path is left
+    /// out.
     fn found_in(
         &mut self,
         locals: &mut LocalScope,
@@ -142,15 +188,18 @@ impl Checker<'_> {
         let Some(lookup) = builtins::find("lookup") else {
             return Typed::unknown(span);
         };
-        let late = self.is_late(locals, &of.expr);
-        let slot = locals.slot(late);
-        let whole = Expr {
-            kind: ExprKind::Local(slot),
-            span: of.expr.span,
+        let ty = match &of.ty {
+            Type::Map(of) | Type::List(of) => (**of).clone(),
+            _ => Type::Json,
         };
-        skipped.push((slot, of.expr));
-        let call = ExprKind::Call(Function(lookup), vec![whole, key]);
-        Typed::new(call, span, Type::Json)
+        let of = match ty {
+            // JSON may be `null`.
+            Type::Json => self.unless_none(locals, of, skipped),
+            _ => of,
+        };
+        let call = ExprKind::Call(Function(lookup), vec![of.expr, key]);
+        let found = Typed::new(call, span, ty);
+        self.unless_none(locals, found, skipped)
     }
 
     /// A field of something that is not a value by itself: a namespace, a stage, `run`.
@@ -174,6 +223,9 @@ impl Checker<'_> {
                 self.as_it_ended(locals, &mut of);
                 return Some(self.field_of(locals, of, name, span));
             }
+        }
+        if locals.hidden(&base.name).is_some() {
+            return None;
         }
         match self.modules.find(locals.file, &base.name) {
             Some(binding) => match binding.target {
@@ -217,20 +269,24 @@ impl Checker<'_> {
         self.modules.member(space, name)
     }
 
-    /// `run.id`, `run.user`, `run.started-at`
+    /// `run.id`, `run.user`, `run.started-at`, `run.scratch`
     fn run_field(&mut self, locals: &LocalScope, name: &ast::Ident, span: Span) -> Typed {
         let field = match &*name.name {
             "id" => RunField::Id,
             "user" => RunField::User,
             "started-at" => RunField::StartedAt,
+            "scratch" => RunField::Scratch,
             _ => {
-                let known = ["id", "user", "started-at"];
+                let known = ["id", "user", "started-at", "scratch"];
                 self.report(errors::no_field(name, "`run`", known.into_iter()));
                 return Typed::unknown(span);
             }
         };
+        if !self.may_read(locals, &format!("run.{}", name.name), span) {
+            return Typed::unknown(span);
+        }
         if !locals.in_run {
-            self.report(errors::run_outside(span));
+            self.report(errors::run_outside(span, locals.names_cells()));
             return Typed::unknown(span);
         }
         Typed::new(ExprKind::Run(field), span, Type::String)
@@ -238,6 +294,9 @@ impl Checker<'_> {
 
     /// `token.file`
     fn secret_file(&mut self, locals: &LocalScope, of: Typed, span: Span) -> Typed {
+        if !self.may_read(locals, "the file of a secret", span) {
+            return Typed::unknown(span);
+        }
         if !locals.in_run {
             self.report(errors::secret_file_outside(span));
             return Typed::unknown(span);
@@ -256,6 +315,18 @@ impl Checker<'_> {
             (Type::Any, _) => return Typed::unknown(span),
             (Type::Secret, _) if &*name.name == "file" => {
                 return self.secret_file(locals, of, span);
+            }
+            (Type::Secret, None)
+                if matches!(of.expr.kind, ExprKind::Local(_))
+                    && matches!(&*name.name, "stdout" | "stderr") =>
+            {
+                self.report(errors::output_of_secret(name.span, &name.name));
+                return Typed::unknown(span);
+            }
+            // What a declared secret is, nobody says; of others, parts of JSON may be taken.
+            (Type::Secret, None) if !is_declared_secret(&of.expr) => {
+                let kind = ExprKind::Field(Box::new(of.expr), name.name.clone());
+                return Typed::new(kind, span, Type::Secret);
             }
             (Type::Json, _) => {
                 let member = Expr::member(of.expr, &Type::Json, name.name.clone(), span);
@@ -322,12 +393,18 @@ impl Checker<'_> {
 
     /// `e.*` as a value of its own.
     pub(super) fn star(&mut self, locals: &mut LocalScope, of: &ast::Expr, span: Span) -> Typed {
+        if let Some(kind) = self.kind_named(locals, of) {
+            return self.services_of_kind(locals, kind, span);
+        }
         let of = self.expr(locals, of, None);
         self.star_of(of, span, false)
     }
 
     /// `e.*` as an element of a list: also the elements of another list.
     pub(super) fn spread(&mut self, locals: &mut LocalScope, of: &ast::Expr, span: Span) -> Typed {
+        if let Some(kind) = self.kind_named(locals, of) {
+            return self.services_of_kind(locals, kind, span);
+        }
         let of = self.expr(locals, of, None);
         self.star_of(of, span, true)
     }
@@ -354,6 +431,9 @@ impl Checker<'_> {
         index: &ast::Expr,
         span: Span,
     ) -> Typed {
+        if let Some(kind) = self.kind_named(locals, of) {
+            return self.service_named(locals, kind, index, span);
+        }
         let of = self.expr(locals, of, None);
         self.index_of(locals, of, index, span)
     }
@@ -413,6 +493,11 @@ impl Checker<'_> {
                 }
             }
             Type::Json => self.json_index(locals, index),
+            Type::Secret if !is_declared_secret(&of.expr) => {
+                let (_, index) = self.json_index(locals, index);
+                (Type::Secret, index)
+            }
+            Type::Environment => return self.place_named(locals, of, index, span),
             Type::Any => {
                 self.expr(locals, index, None);
                 return Typed::unknown(span);
@@ -427,4 +512,59 @@ impl Checker<'_> {
         let kind = ExprKind::Index(Box::new(of.expr), Box::new(index));
         Typed::new(kind, span, ty)
     }
+}
+
+/// The last step of a path: `of.name`, `of[index]` or `of?`.
+enum PathStep<'e> {
+    Field(&'e ast::Expr, &'e ast::Ident),
+    Index(&'e ast::Expr, &'e ast::Expr),
+    Maybe(&'e ast::Expr),
+}
+
+impl<'e> PathStep<'e> {
+    /// That of an expression; none where it is no path.
+    fn of(expr: &'e ast::Expr) -> Option<Self> {
+        match &expr.kind {
+            Form::Field(of, name) => Some(Self::Field(of, name)),
+            Form::Index(of, index) => Some(Self::Index(of, index)),
+            Form::Maybe(of) => Some(Self::Maybe(of)),
+            Form::None
+            | Form::Bool(_)
+            | Form::Int(_)
+            | Form::Float(_)
+            | Form::Percent(_)
+            | Form::Duration(_)
+            | Form::String(_)
+            | Form::Name(_)
+            | Form::List(_)
+            | Form::Record(_)
+            | Form::Star(_)
+            | Form::Unary(..)
+            | Form::Binary(..)
+            | Form::If(..)
+            | Form::Comprehension(_)
+            | Form::Call(..)
+            | Form::Paren(_)
+            | Form::Error => None,
+        }
+    }
+}
+
+/// Whether a path has a step that is left out where what is before it is `none`: `a?.b.c`.
+pub(super) fn may_skip(path: &ast::Expr) -> bool {
+    let mut inner = path;
+    loop {
+        match PathStep::of(inner) {
+            Some(PathStep::Field(of, _) | PathStep::Index(of, _)) => inner = of,
+            Some(PathStep::Maybe(_)) => return true,
+            None => return false,
+        }
+    }
+}
+
+/// Whether it is a declared secret, also one that may be missing, and not what is made of one.
+fn is_declared_secret(expr: &Expr) -> bool {
+    let optional = builtins::OPTIONAL_SECRET.name;
+    expr.as_const().is_some()
+        || matches!(&expr.kind, ExprKind::Call(function, _) if function.0.name == optional)
 }

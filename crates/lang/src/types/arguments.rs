@@ -1,7 +1,7 @@
 //! Matches the arguments of a call to parameters, by position or by name.
 
 use crate::eval::Expr;
-use lockstep_base::source::Span;
+use lockstep_base::source::{Name, Span};
 use lockstep_base::value::Type;
 use lockstep_syntax::ast;
 
@@ -23,6 +23,10 @@ pub struct Parameter {
     pub span: Option<Span>,
     /// Whether JSON is converted to a text for it, although it takes secrets, which JSON never is.
     pub json_as_text: bool,
+    /// Whether a secret fits where its type does not say so: what is made of it is a secret.
+    pub takes_secrets: bool,
+    /// The kind that it leaves free.
+    pub free_kind: Option<Name>,
 }
 
 /// The arguments at their parameters' places.
@@ -118,6 +122,7 @@ impl Checker<'_> {
         }
         // An argument with a wrong name is probably meant for what is missing.
         bound.good = bound.good && self.complete(what, params, &places, span);
+        self.check_free_kinds(what, params, &mut bound);
         bound
     }
 
@@ -151,6 +156,9 @@ impl Checker<'_> {
         let typed = self.expr(locals, value, Some(&param.ty));
         let ty = typed.ty.clone();
         let place = format!("argument `{}` of {what}", param.name);
+        if super::holds_secret(&ty) && param.takes_secrets {
+            return typed;
+        }
         if super::holds_secret(&ty) && !super::holds_secret(&param.ty) {
             self.report(errors::secret_here(typed.expr.span, &place));
             return Typed::unknown(typed.expr.span);

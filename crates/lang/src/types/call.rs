@@ -16,6 +16,8 @@ use super::{BUILTIN_ACTIONS, Checker, Parameter, Typed, errors};
 pub enum ResolvedCallee {
     /// A built-in function, which is pure.
     Builtin(&'static Builtin),
+    /// A declared function, by place.
+    Function(u32),
     /// Something with an effect.
     Effect(EffectCall),
     /// Nothing; it has been reported.
@@ -54,11 +56,12 @@ impl Checker<'_> {
             | Form::List(_)
             | Form::Record(_)
             | Form::Star(_)
+            | Form::Maybe(_)
             | Form::Index(..)
             | Form::Unary(..)
             | Form::Binary(..)
             | Form::If(..)
-            | Form::Comprehension { .. }
+            | Form::Comprehension(_)
             | Form::Call(..)
             | Form::Error => ResolvedCallee::Lost,
         }
@@ -71,11 +74,11 @@ impl Checker<'_> {
             .find(file, &name.name)
             .map(|found| found.target);
         if let Some(NameTarget::Decl(decl)) = target
-            && let Some(effect) = effect(decl)
+            && let Some(callee) = declared(decl)
         {
             let declared = self.modules.decls.site(decl).name.span;
             self.modules.uses.name(name.span, declared);
-            return ResolvedCallee::Effect(effect);
+            return callee;
         }
         if let Some(builtin) = builtin {
             return ResolvedCallee::Builtin(builtin);
@@ -88,15 +91,12 @@ impl Checker<'_> {
                 namespace: None,
                 name: name.clone(),
             };
-            let wanted = [DeclKind::Workflow, DeclKind::Action];
-            if let Err(error) = self.modules.path_of(file, &path, &wanted) {
+            if let Err(error) = self.modules.path_of(file, &path, &CALLED) {
                 self.report_opt(error);
             }
             return ResolvedCallee::Lost;
         }
-        let mut near = self
-            .modules
-            .names_of(file, &[DeclKind::Workflow, DeclKind::Action]);
+        let mut near = self.modules.names_of(file, &CALLED);
         near.extend(builtins::ALL.iter().map(|builtin| builtin.name.to_owned()));
         self.report(errors::unknown_callee(name, &near));
         ResolvedCallee::Lost
@@ -127,9 +127,8 @@ impl Checker<'_> {
             namespace: Some(space.clone()),
             name: name.clone(),
         };
-        let wanted = [DeclKind::Workflow, DeclKind::Action];
-        match self.modules.path_of(file, &path, &wanted) {
-            Ok(decl) => effect(decl).map_or(ResolvedCallee::Lost, ResolvedCallee::Effect),
+        match self.modules.path_of(file, &path, &CALLED) {
+            Ok(decl) => declared(decl).unwrap_or(ResolvedCallee::Lost),
             Err(error) => {
                 self.report_opt(error);
                 ResolvedCallee::Lost
@@ -167,6 +166,7 @@ impl Checker<'_> {
     ) -> Typed {
         match self.callee(locals.file, callee) {
             ResolvedCallee::Builtin(builtin) => self.builtin(locals, builtin, args, span),
+            ResolvedCallee::Function(id) => self.call_function(locals, id, args, span),
             ResolvedCallee::Effect(_) => {
                 self.report(errors::effect_inside(span, callee.span));
                 self.arguments_alone(locals, args);
@@ -203,6 +203,8 @@ impl Checker<'_> {
                 rest: param.rest,
                 span: None,
                 json_as_text: false,
+                takes_secrets: builtins::takes_secrets(builtin.name),
+                free_kind: None,
             })
             .collect();
         let what = format!("`{}`", builtin.name);
@@ -226,10 +228,22 @@ impl Checker<'_> {
             exprs.push(typed.expr);
             types.push(typed.ty);
         }
-        if matches!(builtin.name, "env" | "file")
-            && let Some(late) = exprs.iter().find(|expr| self.is_late(locals, expr))
-        {
+        let reads = matches!(builtin.name, "env" | "file");
+        if reads && !self.may_read(locals, &format!("{}(…)", builtin.name), span) {
+            return Typed::unknown(span);
+        }
+        if reads && let Some(late) = exprs.iter().find(|expr| self.is_late(locals, expr)) {
             self.report(errors::read_when_planned(late.span, builtin.name));
+        }
+        for (param, given) in builtin.params.iter().zip(&exprs) {
+            if param.written_out && !is_written_out(given) {
+                let error = errors::not_written_out(given.span, param.name, builtin.name);
+                self.report(error);
+            }
+        }
+        if builtins::takes_secrets(builtin.name) && types.iter().any(super::holds_secret) {
+            let call = ExprKind::Call(Function(builtin), exprs);
+            return Typed::new(call, span, Type::Secret);
         }
         if let Err(misfit) = (builtin.check)(&types) {
             let given = exprs.get(misfit.argument).zip(types.get(misfit.argument));
@@ -260,10 +274,31 @@ impl Checker<'_> {
     }
 }
 
-fn effect(decl: Decl) -> Option<EffectCall> {
+/// Whether a list of texts stands in the file as it is.
+fn is_written_out(expr: &Expr) -> bool {
+    match &expr.kind {
+        ExprKind::Const(_) => true,
+        ExprKind::List(items) => items.iter().all(|item| item.value.as_const().is_some()),
+        _ => false,
+    }
+}
+
+/// What can be called by its name.
+const CALLED: [DeclKind; 3] = [DeclKind::Workflow, DeclKind::Action, DeclKind::Function];
+
+fn declared(decl: Decl) -> Option<ResolvedCallee> {
     match decl.sort {
-        DeclKind::Workflow => Some(EffectCall::Workflow(decl.index)),
-        DeclKind::Action => Some(EffectCall::Action(decl.index)),
-        _ => None,
+        DeclKind::Workflow => Some(ResolvedCallee::Effect(EffectCall::Workflow(decl.index))),
+        DeclKind::Action => Some(ResolvedCallee::Effect(EffectCall::Action(decl.index))),
+        DeclKind::Function => Some(ResolvedCallee::Function(decl.index)),
+        DeclKind::Input
+        | DeclKind::Let
+        | DeclKind::Group
+        | DeclKind::Secret
+        | DeclKind::Service
+        | DeclKind::Environment
+        | DeclKind::Kind
+        | DeclKind::Pipeline
+        | DeclKind::Type => None,
     }
 }

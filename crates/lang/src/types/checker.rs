@@ -10,6 +10,7 @@ use lockstep_base::source::{FileId, Name, Span};
 use lockstep_base::value::{Type, Value};
 use lockstep_syntax::ast;
 
+use super::functions::FunctionBody;
 use super::globals::GlobalProgress;
 use super::locals::LocalScope;
 use super::narrowing::ConditionFacts;
@@ -81,6 +82,8 @@ pub struct Checker<'a> {
     pub(super) globals: Vec<GlobalProgress>,
     /// What is known of the fields of environments.
     pub(super) environment_fields: HashMap<(u32, Name), GlobalProgress>,
+    /// The functions that are checked and right, by place.
+    pub(super) functions: Vec<Option<FunctionBody>>,
     /// How many definitions the current one is inside.
     pub(super) nesting: u32,
 }
@@ -92,12 +95,14 @@ impl<'a> Checker<'a> {
         let mut diagnostics = Diagnostics::default();
         let tables = declarations::tables(modules, &mut diagnostics);
         let globals = tables.globals.iter().map(|_| GlobalProgress::New).collect();
+        let functions = tables.functions.iter().map(|_| None).collect();
         let mut checker = Self {
             modules,
             tables,
             diagnostics,
             globals,
             environment_fields: HashMap::new(),
+            functions,
             nesting: 0,
         };
         checker.find_globals();
@@ -116,7 +121,8 @@ impl<'a> Checker<'a> {
 
     /// The type that is written.
     pub fn read_type(&mut self, file: FileId, ty: &ast::TypeExpr) -> Type {
-        ty_expr::read(self.modules, file, ty, &mut self.diagnostics)
+        let types = &self.tables.types;
+        ty_expr::read(self.modules, types, file, ty, &mut self.diagnostics)
     }
 
     /// Checks an expression that must have type `want`; `what` names its place for people
@@ -130,6 +136,39 @@ impl<'a> Checker<'a> {
         declared: Option<Span>,
     ) -> Expr {
         let typed = self.expr(locals, expr, Some(want));
+        self.fit(typed, want, what, declared)
+    }
+
+    /// Checks a value that is to have one of several types; a mistake is about the first.
+    pub fn check_either(
+        &mut self,
+        locals: &mut LocalScope,
+        expr: &ast::Expr,
+        wanted: &[Type],
+        what: &str,
+    ) -> Expr {
+        let first = wanted.first().unwrap_or(&Type::Any);
+        let typed = self.expr(locals, expr, Some(first));
+        let fits = wanted.iter().find(|it| it.accepts(&typed.ty));
+        self.fit(typed, fits.unwrap_or(first), what, None)
+    }
+
+    /// Checks the value of a `let` with a type. What is declared to be a secret must be one: a text
+    /// that it is given can be read in the source, in the plan and in the journal.
+    pub fn check_let(
+        &mut self,
+        locals: &mut LocalScope,
+        expr: &ast::Expr,
+        want: &Type,
+        what: &str,
+        declared: Option<Span>,
+    ) -> Expr {
+        let typed = self.expr(locals, expr, Some(want));
+        let is_secret = *want == Type::Secret || *want == Type::optional(Type::Secret);
+        if is_secret && matches!(typed.ty, Type::String | Type::OneOf(_)) {
+            self.report(errors::readable_secret(typed.expr.span, what));
+            return poison(typed.expr.span);
+        }
         self.fit(typed, want, what, declared)
     }
 

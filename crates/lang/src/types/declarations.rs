@@ -12,32 +12,38 @@ use super::table::{
     DeclTypes, DeclaredFields, EnvironmentDecl, FieldType, GlobalDecl, InfrastructureDecl,
     KindDecl, ServiceDecl, Signature,
 };
-use super::{errors, ty_expr};
+use super::{errors, free_kinds, named_types, ty_expr};
 
 /// Makes the outline of all declarations.
 pub fn tables<'a>(modules: &'a Modules, diagnostics: &mut Diagnostics) -> DeclTypes<'a> {
     let mut tables = DeclTypes::default();
+    let types = named_types::read(modules, diagnostics);
     let mut outline = DeclOutliner {
         modules,
+        types: &types,
         diagnostics,
     };
     tables.kinds = outline.kinds();
-    tables.services = outline.services();
+    tables.services = outline.services(&modules.decls.services);
+    tables.service_templates = outline.services(&modules.decls.service_templates);
     outline.places(&mut tables);
     tables.globals = outline.globals();
     tables.workflows = outline.signatures(&modules.decls.workflows);
     tables.actions = outline.signatures(&modules.decls.actions);
+    tables.functions = outline.signatures(&modules.decls.functions);
+    tables.types = types;
     tables
 }
 
 struct DeclOutliner<'a, 'd> {
     modules: &'a Modules,
+    types: &'d [Type],
     diagnostics: &'d mut Diagnostics,
 }
 
 impl<'a> DeclOutliner<'a, '_> {
     fn ty(&mut self, file: FileId, ty: &ast::TypeExpr) -> Type {
-        ty_expr::read(self.modules, file, ty, self.diagnostics)
+        ty_expr::read(self.modules, self.types, file, ty, self.diagnostics)
     }
 
     fn kind_of(&mut self, file: FileId, path: &ast::Path) -> Option<u32> {
@@ -59,24 +65,57 @@ impl<'a> DeclOutliner<'a, '_> {
                 continue;
             };
             let service = self.fields(site.file, &decl.service, &["name", "kind"], "service");
-            let mut infrastructure = self.fields(
+            let infrastructure = self.fields(
                 site.file,
                 &decl.infrastructure,
-                &["name", "environment", "id", "connect", "exclusive"],
+                &["name", "environment", "kind"],
                 "infrastructure",
             );
-            for (name, ty) in own_fields() {
-                infrastructure.insert(name.into(), ty);
-            }
+            let id = kinds.len();
             kinds.push(KindDecl {
                 file: site.file,
                 doc: item.doc.clone(),
                 decl,
+                bases: modules.decls.kind_bases[id].clone(),
                 service,
                 infrastructure,
             });
         }
+        self.inherit(&mut kinds);
+        for kind in &mut kinds {
+            self.add_own_fields(&mut kind.infrastructure);
+        }
         kinds
+    }
+
+    /// Gives each kind the fields of those that it extends, before its own. One that it declares
+    /// again, with a type that fits, has another default.
+    fn inherit(&mut self, kinds: &mut [KindDecl<'a>]) {
+        let own: Vec<[DeclaredFields<'a>; 2]> = kinds
+            .iter()
+            .map(|kind| [kind.service.clone(), kind.infrastructure.clone()])
+            .collect();
+        for (id, kind) in kinds.iter_mut().enumerate() {
+            let chain = kind.bases.iter().rev().map(|base| base.id as usize);
+            let mut all = [DeclaredFields::new(), DeclaredFields::new()];
+            for from in chain.chain([id]) {
+                for (all, fields) in all.iter_mut().zip(&own[from]) {
+                    for (name, field) in fields {
+                        if let Some(first) = all.get(name)
+                            && from == id
+                            && !first.ty.accepts(&field.ty)
+                        {
+                            self.diagnostics
+                                .push(errors::other_type(name, first, field));
+                        }
+                        all.insert(name.clone(), field.clone());
+                    }
+                }
+            }
+            let [service, infrastructure] = all;
+            kind.service = service;
+            kind.infrastructure = infrastructure;
+        }
     }
 
     fn fields(
@@ -111,15 +150,38 @@ impl<'a> DeclOutliner<'a, '_> {
         fields
     }
 
-    fn services(&mut self) -> Vec<ServiceDecl<'a>> {
-        let modules = self.modules;
+    /// A kind may declare the fields that every infrastructure has, to say what they are by
+    /// default.
+    fn add_own_fields(&mut self, fields: &mut DeclaredFields<'a>) {
+        for (name, own) in own_fields() {
+            match fields.get_mut(name) {
+                Some(declared) if declared.ty == own.ty || declared.ty == Type::Any => {
+                    declared.required = false;
+                }
+                Some(declared) => {
+                    if let Some(decl) = declared.decl {
+                        let why = format!("every infrastructure has it already, as `{}`", own.ty);
+                        self.diagnostics.push(resolve::reserved(&decl.name, &why));
+                    }
+                    fields.insert(name.into(), own);
+                }
+                None => {
+                    fields.insert(name.into(), own);
+                }
+            }
+        }
+    }
+
+    fn services(&mut self, sites: &'a [resolve::DeclSite]) -> Vec<ServiceDecl<'a>> {
         let mut services = Vec::new();
-        for site in &modules.decls.services {
-            let item = modules.item(site);
+        for site in sites {
+            let item = self.modules.item(site);
             let ast::ItemKind::Service {
                 name,
+                text,
                 kind,
                 using,
+                each,
                 fields,
             } = &item.kind
             else {
@@ -132,6 +194,7 @@ impl<'a> DeclOutliner<'a, '_> {
                 kind: self.kind_of(site.file, kind),
                 using: using.as_ref(),
                 fields,
+                each: text.as_deref().zip(each.as_deref()),
             });
         }
         services
@@ -159,6 +222,15 @@ impl<'a> DeclOutliner<'a, '_> {
             }
             let mut infrastructures = IndexMap::new();
             for infrastructure in &decl.infrastructures {
+                if infrastructure.each.is_some() {
+                    tables.infrastructure_templates.push(InfrastructureDecl {
+                        environment,
+                        name: format!("{}.{}", decl.name.name, infrastructure.name.name).into(),
+                        kind: self.kind_of(site.file, &infrastructure.kind),
+                        decl: infrastructure,
+                    });
+                    continue;
+                }
                 let id = tables.infrastructures.len() as u32;
                 let name = &infrastructure.name;
                 let first = infrastructures
@@ -215,6 +287,12 @@ impl<'a> DeclOutliner<'a, '_> {
                     .push(errors::secret_input(at.span, &name.name));
                 written = Some(Type::Any);
             }
+            if site.sort == DeclKind::Input
+                && let Some((Type::Connection, at)) = written.as_ref().zip(ty)
+            {
+                self.diagnostics.push(errors::connection_input(at.span));
+                written = Some(Type::Any);
+            }
             globals.push(GlobalDecl {
                 file: site.file,
                 doc: item.doc.clone(),
@@ -233,25 +311,37 @@ impl<'a> DeclOutliner<'a, '_> {
         let mut signatures = Vec::new();
         for site in sites {
             let item = self.modules.item(site);
-            let (name, params, result, body) = match &item.kind {
+            let (name, params, result, body, value) = match &item.kind {
                 ast::ItemKind::Workflow {
                     name,
                     params,
                     result,
                     body,
-                } => (name, params, result, Some(body)),
+                    ..
+                } => (name, params, result.as_ref(), Some(body), None),
                 ast::ItemKind::Action {
                     name,
                     params,
                     result,
-                } => (name, params, result, None),
+                } => (name, params, result.as_ref(), None, None),
+                ast::ItemKind::Function {
+                    name,
+                    params,
+                    result,
+                    value,
+                } => (name, params, Some(result), None, Some(value)),
                 _ => continue,
             };
-            let params = self.params(site.file, params);
-            let mut ty = result
-                .as_ref()
-                .map_or(Type::Nothing, |ty| self.ty(site.file, ty));
+            let free_kinds = match body {
+                Some(_) => free_kinds::free_kinds(self.modules, site.file, params),
+                None => vec![None; params.len()],
+            };
+            let params = self.params(site.file, params, &free_kinds);
+            let mut ty = result.map_or(Type::Nothing, |ty| self.ty(site.file, ty));
+            // What a function gives stays in the expression that calls it.
             if let Some(written) = result
+                && value.is_none()
+                && body.is_none()
                 && super::holds_secret(&ty)
             {
                 self.diagnostics.push(errors::secret_result(written.span));
@@ -262,19 +352,29 @@ impl<'a> DeclOutliner<'a, '_> {
                 doc: item.doc.clone(),
                 name,
                 params,
+                free_kinds,
                 result: ty,
-                result_span: result.as_ref().map(|ty| ty.span),
+                result_span: result.map(|ty| ty.span),
                 body,
+                value,
             });
         }
         signatures
     }
 
-    fn params(&mut self, file: FileId, params: &'a [ast::Param]) -> Vec<(Type, &'a ast::Param)> {
+    fn params(
+        &mut self,
+        file: FileId,
+        params: &'a [ast::Param],
+        free_kinds: &[Option<Name>],
+    ) -> Vec<(Type, &'a ast::Param)> {
         let mut seen: IndexMap<&str, Span> = IndexMap::new();
         let mut found = Vec::new();
-        for param in params {
-            let ty = self.ty(file, &param.ty);
+        for (param, free) in params.iter().zip(free_kinds) {
+            let ty = match free {
+                Some(_) => self.ty(file, &free_kinds::without_kind(&param.ty)),
+                None => self.ty(file, &param.ty),
+            };
             match seen.get(&*param.name.name) {
                 Some(first) => self
                     .diagnostics

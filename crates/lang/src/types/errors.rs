@@ -8,13 +8,14 @@ pub use calls::*;
 pub use fields::*;
 pub use names::*;
 
+use indexmap::IndexMap;
 use lockstep_base::diagnostic::{Diagnostic, codes, suggest};
 use lockstep_base::source::{Name, Span};
-use lockstep_base::value::{Type, Value};
+use lockstep_base::value::{KindRef, Type, Value};
 use lockstep_syntax::ast::{BinaryOp, UnaryOp};
 
 use super::narrowing::is_path;
-use super::{Checker, Typed, holds_secret};
+use super::{Checker, Typed, free_kinds, holds_secret};
 
 /// A value whose type does not fit.
 pub fn mismatch(
@@ -164,8 +165,54 @@ fn convert(checker: &Checker<'_>, error: Diagnostic, typed: &Typed, want: &Type)
                 ))
             }
         }
+        (want, Type::Record(fields)) if is_command(fields) => of_command(error, typed, want, text),
+        (want, Type::Record(fields)) if is_path(&typed.expr) => {
+            let fit = fields.iter().filter(|(_, of)| *of == want);
+            let paths: Vec<String> = fit.map(|(name, _)| format!("{text}.{name}")).collect();
+            match paths.len() {
+                1..=3 => error.help(format!(
+                    "take one of its fields: {}",
+                    suggest::or_list(&paths)
+                )),
+                _ => error,
+            }
+        }
         _ => error,
     }
+}
+
+/// Whether these are the fields of what a command gives.
+fn is_command(fields: &IndexMap<Name, Type>) -> bool {
+    ["stdout", "stderr", "code"]
+        .iter()
+        .all(|name| fields.contains_key(*name))
+}
+
+/// What a command gives, where something is wanted that can be made of what it wrote.
+fn of_command(error: Diagnostic, typed: &Typed, want: &Type, text: &str) -> Diagnostic {
+    // The result of an effect has the name of its `let`.
+    let effect = super::is_poison(&typed.expr);
+    let output = match effect {
+        true => String::from("NAME.stdout"),
+        false => format!("{text}.stdout"),
+    };
+    let right = match want {
+        Type::String => output,
+        Type::Int | Type::Float | Type::Bool | Type::Duration | Type::Percent => {
+            format!("{want}({output})")
+        }
+        Type::Json | Type::Record(_) | Type::Map(_) => format!("from-json({output})"),
+        Type::List(of) if **of == Type::String => format!("lines({output})"),
+        _ => return error,
+    };
+    if effect {
+        return error.help(format!(
+            "leave the type out: the name has all that the command gives; then write `{right}`"
+        ));
+    }
+    error
+        .help(format!("take what the command wrote: `{right}`"))
+        .fix("take what it wrote", typed.expr.span, right)
 }
 
 /// Whether a text is what a value of this type looks like in the source.
@@ -190,6 +237,7 @@ fn a(ty: &Type) -> String {
     match ty {
         Type::Any => String::from("a value"),
         Type::List(of) if **of == Type::Any => String::from("a list"),
+        Type::Record(fields) if is_command(fields) => String::from("the result of a command"),
         ty => format!("`{ty}`"),
     }
 }
@@ -257,7 +305,14 @@ pub fn not_a_list(checker: &Checker<'_>, typed: &Typed, want: &Type, what: &str)
             typed.expr.span,
             format!("{what} must be a list, but this is {}", a(&typed.ty)),
         )
-        .help("go through its keys: `keys(…)`"),
+        .help("with two names a loop goes through a map: `KEY, VALUE in …`"),
+        Type::Record(_) => Diagnostic::error(
+            codes::MISMATCH,
+            typed.expr.span,
+            format!("{what} must be a list, but this is {}", a(&typed.ty)),
+        )
+        .here(format!("this is `{}`", typed.ty))
+        .help("with two names a loop goes through its fields: `KEY, VALUE in …`"),
         Type::Environment => {
             let text = checker.modules.sources.text(typed.expr.span);
             Diagnostic::error(
@@ -276,10 +331,32 @@ pub fn not_a_list(checker: &Checker<'_>, typed: &Typed, want: &Type, what: &str)
     }
 }
 
+/// An argument of another kind than an earlier one, where both leave one kind free.
+pub fn other_kind(
+    what: &str,
+    arg: &Typed,
+    (free, kind, first): (&Name, &KindRef, Span),
+    declared: Option<Span>,
+) -> Diagnostic {
+    let want = free_kinds::with_kind(&arg.ty, kind);
+    let error = Diagnostic::error(
+        codes::MISMATCH,
+        arg.expr.span,
+        format!("{what} must be {}, but this is {}", a(&want), a(&arg.ty)),
+    )
+    .here(format!("this is {}", a(&arg.ty)))
+    .label(first, format!("`{free}` is `{}` here", kind.name));
+    match declared {
+        Some(span) => error.label(span, "declared here"),
+        None => error,
+    }
+}
+
 /// A value that cannot stand in a text.
 pub fn cannot_interpolate(checker: &Checker<'_>, typed: &Typed) -> Diagnostic {
     let (span, ty) = (typed.expr.span, &typed.ty);
-    if holds_secret(ty) {
+    let may_be_missing = *ty == Type::optional(Type::Secret);
+    if holds_secret(ty) && !may_be_missing {
         return secret_here(span, "a list or map in a text");
     }
     if *ty == Type::Nothing {
@@ -290,7 +367,7 @@ pub fn cannot_interpolate(checker: &Checker<'_>, typed: &Typed) -> Diagnostic {
         ty => ty,
     };
     if let Type::Optional(of) = bare
-        && of.interpolates()
+        && (of.interpolates() || may_be_missing)
     {
         let error = Diagnostic::error(
             codes::MAY_BE_NONE,

@@ -1,14 +1,15 @@
 //! Types expressions: one pass that resolves names, infers types and generates core expressions.
 
+use crate::eval::builtins::OPTIONAL_SECRET;
 use crate::eval::visit::each_part;
-use crate::eval::{Expr, ExprKind, GlobalId, ListItem, RunField};
+use crate::eval::{Expr, ExprKind, Function, GlobalId, ListItem, OWNER, RunField};
 use crate::resolve::{Decl, DeclKind, NameTarget, ResolvedName};
-use lockstep_base::source::Span;
+use lockstep_base::source::{Name, Span};
 use lockstep_base::value::{EnvironmentId, SecretPart, ServiceId, Type, Value};
 use lockstep_syntax::ast::{self, ExprKind as Form};
 
 use super::locals::{Local, LocalKind, LocalScope};
-use super::{Checker, Typed, errors};
+use super::{Checker, Typed, access, errors};
 
 /// How deep expressions may stand in one another; the parser has a limit of its own.
 const MAX_EXPRESSION_DEPTH: u32 = 400;
@@ -81,7 +82,12 @@ impl Checker<'_> {
             Form::Name(name) => self.name(locals, name, want),
             Form::List(items) => self.list(locals, items, span, want),
             Form::Record(entries) => self.record(locals, entries, span, want),
+            Form::Field(..) | Form::Index(..) if access::may_skip(expr) => {
+                self.path_with_none(locals, expr, false)
+            }
             Form::Field(of, name) => self.field(locals, of, name, span),
+            // What is behind it has been reported.
+            Form::Maybe(of) => self.expr(locals, of, want),
             Form::Star(of) => self.star(locals, of, span),
             Form::Index(of, index) => self.index(locals, of, index, span),
             Form::Unary(op, of) => self.unary(locals, *op, of, span, want),
@@ -89,15 +95,7 @@ impl Checker<'_> {
             Form::If(cond, then, otherwise) => {
                 self.choice(locals, [cond, then, otherwise], span, want)
             }
-            Form::Comprehension {
-                body,
-                var,
-                list,
-                cond,
-            } => {
-                let parts = (&**body, var, &**list, cond.as_deref());
-                self.comprehension(locals, parts, span, want)
-            }
+            Form::Comprehension(of) => self.comprehension(locals, of, span, want),
             Form::Call(callee, args) => self.call(locals, callee, args, span),
             Form::Paren(inner) => {
                 let mut typed = self.expr(locals, inner, want);
@@ -122,6 +120,21 @@ impl Checker<'_> {
                 return of_local(local, name.span);
             }
             stage.get_or_insert_with(|| local.clone());
+        }
+        if let Some((ty, declared)) = locals.siblings.get(&name.name) {
+            if let Some(declared) = declared {
+                self.modules.uses.name(name.span, *declared);
+            }
+            let owner = Expr {
+                kind: ExprKind::Local(OWNER),
+                span: name.span,
+            };
+            let field = ExprKind::Field(Box::new(owner), name.name.clone());
+            return Typed::new(field, name.span, ty.clone());
+        }
+        if let Some(declared) = locals.hidden(&name.name) {
+            self.report(errors::not_of_the_axis(name, declared));
+            return Typed::unknown(name.span);
         }
         match self.modules.find(locals.file, &name.name) {
             Some(binding) => {
@@ -154,14 +167,45 @@ impl Checker<'_> {
             let error = match &*name.name {
                 "run" => errors::run_alone(name.span),
                 "failure" => errors::failure_outside(name.span),
+                "outcome" => errors::outcome_outside(name.span),
                 _ => {
                     let near = self.names_that_fit(locals, want.unwrap_or(&Type::Any));
-                    errors::unknown_name(self, locals.file, name, &near)
+                    let holders = self.holders_of(locals, &name.name);
+                    errors::unknown_name(self, locals.file, name, &near, &holders)
                 }
             };
             self.report(error);
         }
         Typed::unknown(name.span)
+    }
+
+    /// The paths to what has a field of this name: `web.version`.
+    fn holders_of(&self, locals: &LocalScope, field: &Name) -> Vec<String> {
+        let kinds = &self.tables.kinds;
+        let has = |ty: &Type| match ty {
+            Type::Service(Some(kind)) => kinds[kind.id as usize].service.contains_key(field),
+            Type::Infrastructure(Some(kind)) => {
+                kinds[kind.id as usize].infrastructure.contains_key(field)
+            }
+            Type::Record(fields) => fields.contains_key(field),
+            _ => false,
+        };
+        let locals_with = locals.visible().filter(|local| has(&local.ty));
+        let mut found: Vec<String> = locals_with.map(|local| local.name.to_string()).collect();
+        found.extend(
+            self.modules
+                .names_that(locals.file, &|decl| match decl.sort {
+                    DeclKind::Service => {
+                        let kind = self.tables.services[decl.index as usize].kind;
+                        has(&self.tables.service_of(kind))
+                    }
+                    DeclKind::Input | DeclKind::Let => has(&self.known_type_of_global(decl.index)),
+                    _ => false,
+                }),
+        );
+        found.sort_unstable();
+        found.dedup();
+        found.iter().map(|name| format!("{name}.{field}")).collect()
     }
 
     /// The names that refer to a value of the wanted type, as far as types are known.
@@ -179,7 +223,12 @@ impl Checker<'_> {
         add(&[DeclKind::Input, DeclKind::Let, DeclKind::Group], &|id| {
             want.accepts(&self.known_type_of_global(id))
         });
-        add(&[DeclKind::Secret], &|_| want.accepts(&Type::Secret));
+        add(&[DeclKind::Secret], &|id| {
+            want.accepts(&match self.modules.is_optional_secret(id) {
+                true => Type::optional(Type::Secret),
+                false => Type::Secret,
+            })
+        });
         add(&[DeclKind::Service], &|id| {
             let kind = self.tables.services[id as usize].kind;
             want.accepts(&self.tables.service_of(kind))
@@ -214,7 +263,14 @@ impl Checker<'_> {
             }
             DeclKind::Secret => {
                 let parts = vec![SecretPart::Secret(index)];
-                constant(Value::Secret(parts.into()), Type::Secret)
+                let secret = constant(Value::Secret(parts.into()), Type::Secret);
+                match self.modules.is_optional_secret(index) {
+                    true => {
+                        let call = ExprKind::Call(Function(&OPTIONAL_SECRET), vec![secret.expr]);
+                        Typed::new(call, name.span, Type::optional(Type::Secret))
+                    }
+                    false => secret,
+                }
             }
             DeclKind::Service => {
                 let ty = self
@@ -226,13 +282,24 @@ impl Checker<'_> {
             DeclKind::Environment => {
                 constant(Value::Environment(EnvironmentId(index)), Type::Environment)
             }
-            DeclKind::Kind | DeclKind::Workflow | DeclKind::Action | DeclKind::Pipeline => {
+            DeclKind::Kind
+            | DeclKind::Workflow
+            | DeclKind::Action
+            | DeclKind::Pipeline
+            | DeclKind::Function
+            | DeclKind::Type => {
                 let declared = self.modules.decls.site(decl).name.span;
                 let error = errors::not_a_value(name, sort.with_article(), declared);
                 let error = match sort {
                     DeclKind::Workflow | DeclKind::Action => {
                         error.help(format!("it is called by a statement: `{}(…)`", name.name))
                     }
+                    DeclKind::Function => error.help(format!("it is called: `{}(…)`", name.name)),
+                    DeclKind::Kind => error.help(format!(
+                        "its services are `{name}.*`, one of them is `{name}[\"NAME\"]`, and its \
+                         infrastructures are `{name}.infrastructures`",
+                        name = name.name
+                    )),
                     _ => error,
                 };
                 self.report(error);
@@ -331,44 +398,6 @@ impl Checker<'_> {
         Typed::new(kind, span, ty)
     }
 
-    /// `[body for var in list if cond]`
-    fn comprehension(
-        &mut self,
-        locals: &mut LocalScope,
-        (body, var, list, cond): (&ast::Expr, &ast::Ident, &ast::Expr, Option<&ast::Expr>),
-        span: Span,
-        want: Option<&Type>,
-    ) -> Typed {
-        let (list, of) = self.elements(locals, list, "`for … in`");
-        let mark = locals.mark();
-        let late = self.is_late(locals, &list);
-        self.modules.uses.ty(var.span, &of);
-        let slot = locals.add(&var.name, var.span, of, late);
-        self.learn_element(locals, slot, &list);
-        let cond = cond.map(|cond| {
-            let (cond, facts) = self.condition(locals, cond, "the condition");
-            locals.learn(&facts.holds);
-            Box::new(cond)
-        });
-        let element = match want {
-            Some(Type::List(of)) => Some(&**of),
-            _ => None,
-        };
-        let body = self.expr(locals, body, element);
-        locals.release(mark);
-        if body.ty == Type::Nothing {
-            self.report(errors::no_value(body.expr.span));
-            return Typed::unknown(span);
-        }
-        let kind = ExprKind::Comprehension {
-            body: Box::new(body.expr),
-            slot,
-            list: Box::new(list),
-            cond,
-        };
-        Typed::new(kind, span, Type::list(body.ty))
-    }
-
     /// A list to iterate over, and the type of its elements.
     pub fn elements(
         &mut self,
@@ -411,6 +440,7 @@ impl Checker<'_> {
                 | ExprKind::If(..)
                 | ExprKind::Comprehension { .. }
                 | ExprKind::IfSome { .. }
+                | ExprKind::Bind { .. }
                 | ExprKind::Convert(..)
                 | ExprKind::Call(..) => false,
             }
@@ -427,5 +457,9 @@ fn is_float(ty: &Type) -> bool {
 }
 
 pub(super) fn of_local(local: &Local, span: Span) -> Typed {
-    Typed::new(ExprKind::Local(local.slot), span, local.ty.clone())
+    let kind = match &local.alias {
+        Some(alias) => alias.kind.clone(),
+        None => ExprKind::Local(local.slot),
+    };
+    Typed::new(kind, span, local.ty.clone())
 }

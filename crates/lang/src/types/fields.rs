@@ -3,7 +3,7 @@
 use indexmap::IndexMap;
 
 use crate::eval::Expr;
-use lockstep_base::source::{FileId, Name, Span};
+use lockstep_base::source::{Name, Span};
 use lockstep_base::value::Type;
 use lockstep_syntax::ast;
 
@@ -15,10 +15,11 @@ pub type GivenFields = IndexMap<Name, Expr>;
 
 impl Checker<'_> {
     /// Checks fields against their declarations; without declarations (the kind is unknown) only
-    /// the values are checked. The last argument is what has them, and its kind.
+    /// the values are checked. They see the names of the scope: of what is declared for each
+    /// element of a list, the element. The last argument is what has them, and its kind.
     pub fn given(
         &mut self,
-        file: FileId,
+        locals: &mut LocalScope,
         fields: &[ast::Field],
         declared: Option<&[(Name, Type, Option<Span>)]>,
         (thing, kind): (&str, Option<u32>),
@@ -27,15 +28,14 @@ impl Checker<'_> {
         let mut first: IndexMap<&Name, Span> = IndexMap::new();
         for field in fields {
             let name = &field.name;
-            let mut locals = LocalScope::new(file);
             if let Some(other) = first.get(&name.name) {
                 self.report(errors::field_twice(name, *other));
-                self.expr(&mut locals, &field.value, None);
+                self.expr(locals, &field.value, None);
                 continue;
             }
             first.insert(&name.name, name.span);
             let Some(declared) = declared else {
-                self.expr(&mut locals, &field.value, None);
+                self.expr(locals, &field.value, None);
                 continue;
             };
             let Some((_, ty, span)) = declared.iter().find(|(other, ..)| *other == name.name)
@@ -43,14 +43,14 @@ impl Checker<'_> {
                 let known = declared.iter().map(|(name, ..)| &**name);
                 let kind = kind.map(|kind| &self.tables.kinds[kind as usize].decl.name);
                 self.report(errors::unknown_field(name, thing, known, kind));
-                self.expr(&mut locals, &field.value, None);
+                self.expr(locals, &field.value, None);
                 continue;
             };
             if let Some(declared) = span {
                 self.modules.uses.name(name.span, *declared);
             }
             let place = format!("field `{}`", name.name);
-            let value = self.check(&mut locals, &field.value, ty, &place, *span);
+            let value = self.check(locals, &field.value, ty, &place, *span);
             given.insert(name.name.clone(), value);
         }
         given

@@ -35,6 +35,7 @@ impl Checker<'_> {
                     let lost = GlobalProgress::Done(Box::new(Typed::unknown(span)));
                     self.environment_fields.insert((id, name), lost);
                 }
+                order::Definition::Function(id) => self.check_function(id),
                 order::Definition::Global(id) => {
                     self.global(id);
                 }
@@ -115,7 +116,10 @@ impl Checker<'_> {
                     DeclKind::Input => format!("the default of `{name}`"),
                     _ => format!("`{name}`"),
                 };
-                let expr = self.check(&mut locals, value, ty, &what, written_span);
+                let expr = match sort {
+                    DeclKind::Let => self.check_let(&mut locals, value, ty, &what, written_span),
+                    _ => self.check(&mut locals, value, ty, &what, written_span),
+                };
                 Typed::of(expr, ty.clone())
             }
             (None, DeclKind::Group) => self.group(&mut locals, value, &name),
@@ -226,11 +230,7 @@ impl Checker<'_> {
     /// The types with which the kinds of an environment's infrastructures declare a field.
     pub(super) fn wanted_by_kinds(&self, id: u32, name: &Name) -> Vec<(Type, Option<Span>)> {
         let mut wanted: Vec<(Type, Option<Span>)> = Vec::new();
-        for place in self.tables.environments[id as usize]
-            .infrastructures
-            .values()
-        {
-            let kind = self.tables.infrastructures[*place as usize].kind;
+        for kind in self.tables.kinds_of_places(id) {
             let field = kind.and_then(|kind| {
                 let fields = &self.tables.kinds[kind as usize].infrastructure;
                 fields.get(name)

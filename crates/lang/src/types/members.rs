@@ -52,7 +52,7 @@ impl Checker<'_> {
     /// The fields that every infrastructure has, whatever its kind.
     fn own_field(name: &Name) -> Option<Type> {
         match &**name {
-            "name" | "id" => Some(Type::String),
+            "name" | "id" | "kind" => Some(Type::String),
             "environment" => Some(Type::Environment),
             "connect" => Some(Type::Connection),
             "exclusive" => Some(Type::Bool),
@@ -123,7 +123,7 @@ impl Checker<'_> {
             AllHave::None => {}
         }
         let Some(kind) = kind else {
-            let own = "`.name`, `.id`, `.environment`, `.connect` and `.exclusive`";
+            let own = "`.name`, `.id`, `.kind`, `.environment`, `.connect` and `.exclusive`";
             self.report(errors::field_of_any_kind(name, "infrastructure", own));
             return None;
         };
@@ -142,7 +142,7 @@ impl Checker<'_> {
         let fields = self.tables.kinds[kind as usize].infrastructure.keys();
         fields
             .map(|name| name.to_string())
-            .chain(["name", "environment"].map(String::from))
+            .chain(["name", "kind", "environment"].map(String::from))
             .collect()
     }
 

@@ -6,10 +6,11 @@
 
 use super::locals::LocalScope;
 use super::{Checker, Typed};
+use crate::eval::builtins::OPTIONAL_SECRET;
 use crate::eval::{Expr, ExprKind, GlobalId, Slot};
 use crate::resolve::DeclKind;
 use lockstep_base::source::Name;
-use lockstep_base::value::{Type, Value};
+use lockstep_base::value::{SecretPart, Type, Value};
 use lockstep_syntax::ast::BinaryOp;
 
 /// A name, or a path of fields and keys from one: what comparisons can show something about.
@@ -23,6 +24,8 @@ pub struct ValuePath {
 enum PathRoot {
     Local(Slot),
     Global(GlobalId),
+    /// A secret that may be missing, by its place in the program's table.
+    Secret(u32),
     /// A service, an environment, an infrastructure.
     Entity(Value),
 }
@@ -138,6 +141,17 @@ fn of_path(facts: &[Fact], path: &ValuePath) -> Fact {
     all
 }
 
+/// The declared secret that an expression is, by its place in the program's table.
+fn declared_secret(expr: &Expr) -> Option<u32> {
+    let Some(Value::Secret(parts)) = expr.as_const() else {
+        return None;
+    };
+    match parts.as_slice() {
+        [SecretPart::Secret(at)] => Some(*at),
+        _ => None,
+    }
+}
+
 impl ValuePath {
     fn of_slot(slot: Slot) -> Self {
         Self {
@@ -179,6 +193,9 @@ impl ValuePath {
             // `map?[key]`
             ExprKind::Call(function, args) => match (function.0.name, args.as_slice()) {
                 ("lookup", [of, key]) => Some(Self::of(of)?.then(Self::step(key)?)),
+                (name, [secret]) if name == OPTIONAL_SECRET.name => {
+                    root(PathRoot::Secret(declared_secret(secret)?))
+                }
                 _ => None,
             },
             ExprKind::Const(_)
@@ -191,6 +208,7 @@ impl ValuePath {
             | ExprKind::Binary(..)
             | ExprKind::If(..)
             | ExprKind::Comprehension { .. }
+            | ExprKind::Bind { .. }
             | ExprKind::Convert(..) => None,
         }
     }
@@ -266,7 +284,17 @@ impl Checker<'_> {
                     let decl = &self.tables.globals[id.0 as usize];
                     (decl.name.span, self.known_type_of_global(id.0))
                 }
-                (PathRoot::Local(_) | PathRoot::Global(_) | PathRoot::Entity(_), _) => continue,
+                (PathRoot::Secret(at), []) => {
+                    let decl = &self.modules.decls.secrets[*at as usize];
+                    (decl.name.span, Type::optional(Type::Secret))
+                }
+                (
+                    PathRoot::Local(_)
+                    | PathRoot::Global(_)
+                    | PathRoot::Secret(_)
+                    | PathRoot::Entity(_),
+                    _,
+                ) => continue,
             };
             let known = locals.known(&fact.path);
             let ty = match ty {

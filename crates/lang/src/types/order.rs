@@ -2,10 +2,10 @@
 //! themselves. Only names are considered: cycles through what they do not show, such as a field of
 //! a service that only the run knows, are found when values are computed.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use crate::resolve::{Decl, DeclKind, Modules, NameTarget};
-use lockstep_base::diagnostic::Diagnostics;
+use lockstep_base::diagnostic::{Diagnostic, Diagnostics};
 use lockstep_base::source::{FileId, Name, Span};
 use lockstep_syntax::ast::{self, ExprKind as Form};
 use lockstep_syntax::visit::{self, Visit};
@@ -22,6 +22,8 @@ pub enum Definition {
     Cycle(u32),
     /// A field of an environment that needs itself; it has been reported.
     CycleField(u32, Name),
+    /// A function. There is no value for one that needs itself.
+    Function(u32),
 }
 
 /// Something with a value that a name can lead to.
@@ -33,6 +35,7 @@ enum DefinitionNode {
     Service(u32, Name),
     ServiceDefault(u32, Name),
     InfrastructureDefault(u32, Name),
+    Function(u32),
 }
 
 /// Orders all definitions and reports those that need themselves.
@@ -45,6 +48,7 @@ pub fn order(
         modules,
         tables,
         nodes: Vec::new(),
+        defaults: HashSet::new(),
         places: HashMap::new(),
     };
     graph.collect();
@@ -56,6 +60,9 @@ struct DefinitionGraph<'g, 'a> {
     modules: &'g Modules,
     tables: &'g DeclTypes<'a>,
     nodes: Vec<(DefinitionNode, FileId, &'a ast::Expr)>,
+    /// The nodes that are defaults, which see the other fields of the same service or
+    /// infrastructure; those of a kind see its other defaults.
+    defaults: HashSet<usize>,
     places: HashMap<DefinitionNode, usize>,
 }
 
@@ -69,27 +76,38 @@ impl<'a> DefinitionGraph<'_, 'a> {
         }
     }
 
+    /// A default of one service or infrastructure, which is not given the field.
+    fn add_default(&mut self, node: DefinitionNode, file: FileId, value: &'a ast::Expr) {
+        let at = self.nodes.len();
+        self.add(node, file, value);
+        if self.nodes.len() > at {
+            self.defaults.insert(at);
+        }
+    }
+
     fn collect(&mut self) {
         for (id, global) in self.tables.globals.iter().enumerate() {
             if let Some(value) = global.value {
                 self.add(DefinitionNode::Global(id as u32), global.file, value);
             }
         }
+        for (id, function) in self.tables.functions.iter().enumerate() {
+            if let Some(value) = function.value {
+                self.add(DefinitionNode::Function(id as u32), function.file, value);
+            }
+        }
         for (id, kind) in self.tables.kinds.iter().enumerate() {
             let id = id as u32;
             for (name, field) in &kind.service {
                 if let Some(default) = field.decl.and_then(|decl| decl.default.as_ref()) {
-                    self.add(
-                        DefinitionNode::ServiceDefault(id, name.clone()),
-                        kind.file,
-                        default,
-                    );
+                    let node = DefinitionNode::ServiceDefault(id, name.clone());
+                    self.add_default(node, default.span.file, default);
                 }
             }
             for (name, field) in &kind.infrastructure {
                 if let Some(default) = field.decl.and_then(|decl| decl.default.as_ref()) {
                     let node = DefinitionNode::InfrastructureDefault(id, name.clone());
-                    self.add(node, kind.file, default);
+                    self.add_default(node, default.span.file, default);
                 }
             }
         }
@@ -97,6 +115,15 @@ impl<'a> DefinitionGraph<'_, 'a> {
             for field in service.fields {
                 let node = DefinitionNode::Service(id as u32, field.name.name.clone());
                 self.add(node, service.file, &field.value);
+            }
+            let Some(kind) = service.kind.map(|kind| &self.tables.kinds[kind as usize]) else {
+                continue;
+            };
+            for (name, field) in &kind.service {
+                if let Some(default) = field.decl.and_then(|decl| decl.default.as_ref()) {
+                    let node = DefinitionNode::Service(id as u32, name.clone());
+                    self.add_default(node, kind.file, default);
+                }
             }
         }
         for (id, environment) in self.tables.environments.iter().enumerate() {
@@ -111,23 +138,100 @@ impl<'a> DefinitionGraph<'_, 'a> {
                 let node = DefinitionNode::Infrastructure(id as u32, field.name.name.clone());
                 self.add(node, file, &field.value);
             }
+            let environment = &self.tables.environments[place.environment as usize];
+            let Some(kind) = place.kind.map(|kind| &self.tables.kinds[kind as usize]) else {
+                continue;
+            };
+            for (name, field) in &kind.infrastructure {
+                let inherited = environment.fields.contains_key(name);
+                if let Some(default) = field.decl.and_then(|decl| decl.default.as_ref())
+                    && !inherited
+                {
+                    let node = DefinitionNode::Infrastructure(id as u32, name.clone());
+                    self.add_default(node, kind.file, default);
+                }
+            }
         }
     }
 
     fn edges(&self) -> DefinitionEdges {
-        let all = self.nodes.iter();
-        all.map(|(_, file, value)| self.references(*file, value))
-            .collect()
+        let all = self.nodes.iter().enumerate();
+        all.map(|(at, (node, file, value))| {
+            let DefinitionNode::Function(id) = node else {
+                let mut found = self.references(*file, value, &[], &|_| None);
+                if self.defaults.contains(&at) {
+                    let own = |name: &Name| self.sibling(node, name);
+                    found = self.references(*file, value, &[], &own);
+                }
+                return found;
+            };
+            let params = &self.tables.functions[*id as usize].params;
+            let names: Vec<&Name> = params.iter().map(|(_, param)| &param.name.name).collect();
+            let mut found = self.references(*file, value, &names, &|_| None);
+            // A default sees the parameters before its own.
+            for (at, (_, param)) in params.iter().enumerate() {
+                let default = param.default.iter();
+                let defaults =
+                    default.map(|it| self.references(*file, it, &names[..at], &|_| None));
+                found.extend(defaults.flatten());
+            }
+            found
+        })
+        .collect()
     }
 
-    /// The definitions that an expression names.
-    fn references(&self, file: FileId, value: &ast::Expr) -> Vec<(usize, Span)> {
+    /// The field of the same service or infrastructure that a name in a default stands for.
+    fn sibling(&self, node: &DefinitionNode, name: &Name) -> Option<Option<usize>> {
+        let is_name = &**name == "name";
+        match node {
+            DefinitionNode::Service(id, _) => {
+                let kind = self.tables.services[*id as usize].kind?;
+                let declared = &self.tables.kinds[kind as usize].service;
+                let found = declared.contains_key(name) || is_name;
+                found.then(|| self.field_of_service(*id, name))
+            }
+            DefinitionNode::Infrastructure(id, _) => {
+                let kind = self.tables.infrastructures[*id as usize].kind?;
+                let declared = &self.tables.kinds[kind as usize].infrastructure;
+                let found = declared.contains_key(name) || is_name;
+                found.then(|| self.field_of_place(*id, name))
+            }
+            DefinitionNode::ServiceDefault(kind, _) => {
+                let declared = &self.tables.kinds[*kind as usize].service;
+                let node = DefinitionNode::ServiceDefault(*kind, name.clone());
+                let found = declared.contains_key(name) || is_name;
+                found.then(|| self.places.get(&node).copied())
+            }
+            DefinitionNode::InfrastructureDefault(kind, _) => {
+                let declared = &self.tables.kinds[*kind as usize].infrastructure;
+                let node = DefinitionNode::InfrastructureDefault(*kind, name.clone());
+                let found = declared.contains_key(name) || is_name;
+                found.then(|| self.places.get(&node).copied())
+            }
+            DefinitionNode::Global(_)
+            | DefinitionNode::Environment(..)
+            | DefinitionNode::Function(_) => None,
+        }
+    }
+
+    /// The definitions that an expression names, in which `params` are names of its own, and `own`
+    /// says which names are fields beside it.
+    fn references(
+        &self,
+        file: FileId,
+        value: &ast::Expr,
+        params: &[&Name],
+        own: &dyn Fn(&Name) -> Option<Option<usize>>,
+    ) -> Vec<(usize, Span)> {
         let mut found = Vec::new();
         // The variables of comprehensions around: each with the one around it.
         let mut bound: Vec<(Option<usize>, &Name)> = Vec::new();
         let mut open: Vec<(&ast::Expr, Option<usize>)> = vec![(value, None)];
         while let Some((expr, scope)) = open.pop() {
             let hides = |name: &Name| {
+                if params.contains(&name) {
+                    return true;
+                }
                 let mut at = scope;
                 while let Some(here) = at {
                     if bound[here].1 == name {
@@ -137,27 +241,54 @@ impl<'a> DefinitionGraph<'_, 'a> {
                 }
                 false
             };
+            if let Form::Call(callee, _) = &expr.kind
+                && let Some(function) = self.called(file, callee)
+            {
+                found.push((function, callee.span));
+            }
+            if let Form::Name(name) = &expr.kind
+                && !hides(&name.name)
+                && let Some(field) = own(&name.name)
+            {
+                found.extend(field.into_iter().map(|node| (node, expr.span)));
+                continue;
+            }
             if let Some(node) = self.named(file, expr, &hides) {
                 found.extend(node.into_iter().map(|node| (node, expr.span)));
                 continue;
             }
-            if let Form::Comprehension {
-                body,
-                var,
-                list,
-                cond,
-            } = &expr.kind
-            {
+            if let Form::Comprehension(of) = &expr.kind {
+                let ast::Comprehension {
+                    key,
+                    body,
+                    var,
+                    second,
+                    list,
+                    cond,
+                } = &**of;
                 open.push((list, scope));
                 bound.push((scope, &var.name));
-                let inner = Some(bound.len() - 1);
+                let mut inner = Some(bound.len() - 1);
+                if let Some(second) = second {
+                    bound.push((inner, &second.name));
+                    inner = Some(bound.len() - 1);
+                }
+                open.extend(key_parts(key.as_ref()).map(|part| (part, inner)));
                 open.push((body, inner));
-                open.extend(cond.as_deref().map(|cond| (cond, inner)));
+                open.extend(cond.as_ref().map(|cond| (cond, inner)));
                 continue;
             }
             children(expr, &mut |child| open.push((child, scope)));
         }
         found
+    }
+
+    /// The function behind a callee, for which local names do not count.
+    fn called(&self, file: FileId, callee: &ast::Expr) -> Option<usize> {
+        let decl = self.decl(file, callee, &|_| false)?;
+        let function = DefinitionNode::Function(decl.index);
+        let is_function = decl.sort == DeclKind::Function;
+        self.places.get(&function).copied().filter(|_| is_function)
     }
 
     /// The definition that an expression names as a whole: `Some(None)` for a name without one.
@@ -216,11 +347,12 @@ impl<'a> DefinitionGraph<'_, 'a> {
             | Form::List(_)
             | Form::Record(_)
             | Form::Star(_)
+            | Form::Maybe(_)
             | Form::Index(..)
             | Form::Unary(..)
             | Form::Binary(..)
             | Form::If(..)
-            | Form::Comprehension { .. }
+            | Form::Comprehension(_)
             | Form::Call(..)
             | Form::Error => None,
         }
@@ -255,11 +387,12 @@ impl<'a> DefinitionGraph<'_, 'a> {
             | Form::List(_)
             | Form::Record(_)
             | Form::Star(_)
+            | Form::Maybe(_)
             | Form::Index(..)
             | Form::Unary(..)
             | Form::Binary(..)
             | Form::If(..)
-            | Form::Comprehension { .. }
+            | Form::Comprehension(_)
             | Form::Call(..)
             | Form::Error => return None,
         };
@@ -321,6 +454,9 @@ impl<'a> DefinitionGraph<'_, 'a> {
     fn sort(&self, edges: &DefinitionEdges, diagnostics: &mut Diagnostics) -> Vec<Definition> {
         let mut state = vec![VisitState::New; self.nodes.len()];
         let mut in_cycle = vec![false; self.nodes.len()];
+        // The circles that were told, by their places: that of a kind is one of all that have its
+        // defaults.
+        let mut told: HashSet<Vec<Span>> = HashSet::new();
         let mut sorted = Vec::new();
         for start in 0..self.nodes.len() {
             if state[start] != VisitState::New {
@@ -347,7 +483,12 @@ impl<'a> DefinitionGraph<'_, 'a> {
                         let from = stack.iter().position(|(node, _)| *node == target);
                         let cycle = &stack[from.unwrap_or(0)..];
                         cycle.iter().for_each(|(node, _)| in_cycle[*node] = true);
-                        diagnostics.push(self.cycle(cycle, edges));
+                        let links = self.links(cycle, edges);
+                        let mut places: Vec<Span> = links.iter().map(|(_, span)| *span).collect();
+                        places.sort_unstable();
+                        if told.insert(places) {
+                            diagnostics.push(self.cycle(&links));
+                        }
                     }
                 }
             }
@@ -355,6 +496,8 @@ impl<'a> DefinitionGraph<'_, 'a> {
         let needs = sorted.into_iter().filter_map(|at| match &self.nodes[at].0 {
             DefinitionNode::Global(id) if in_cycle[at] => Some(Definition::Cycle(*id)),
             DefinitionNode::Global(id) => Some(Definition::Global(*id)),
+            DefinitionNode::Function(_) if in_cycle[at] => None,
+            DefinitionNode::Function(id) => Some(Definition::Function(*id)),
             DefinitionNode::Environment(id, name) if in_cycle[at] => {
                 Some(Definition::CycleField(*id, name.clone()))
             }
@@ -364,12 +507,9 @@ impl<'a> DefinitionGraph<'_, 'a> {
         needs.collect()
     }
 
-    /// The error for a circle, which begins at the definition that stands first in the source.
-    fn cycle(
-        &self,
-        cycle: &[(usize, usize)],
-        edges: &DefinitionEdges,
-    ) -> lockstep_base::diagnostic::Diagnostic {
+    /// The definitions of a circle, and where each names the next; the one that stands first in the
+    /// source comes first.
+    fn links(&self, cycle: &[(usize, usize)], edges: &DefinitionEdges) -> Vec<(usize, Span)> {
         let places: Vec<(usize, Span)> = cycle
             .iter()
             .map(|(node, next)| {
@@ -383,16 +523,46 @@ impl<'a> DefinitionGraph<'_, 'a> {
         let first = (0..places.len())
             .min_by_key(|at| places[*at].1)
             .unwrap_or(0);
-        let turned = places[first..].iter().chain(&places[..first]);
-        let links: Vec<(String, Span)> = turned
+        [&places[first..], &places[..first]].concat()
+    }
+
+    fn cycle(&self, links: &[(usize, Span)]) -> Diagnostic {
+        let shown: Vec<(String, Span)> = (links.iter())
             .map(|(node, span)| (self.show(*node), *span))
             .collect();
-        errors::needs_itself(&links)
+        let meant = links.iter().find_map(|(node, _)| self.hidden_by(*node));
+        errors::needs_itself(&shown, meant)
+    }
+
+    /// What the file calls as the field is called whose default is in a circle: it may have been
+    /// meant, but in a default a field goes before it.
+    fn hidden_by(&self, node: usize) -> Option<(&'static str, &Name)> {
+        let (definition, file, _) = &self.nodes[node];
+        let (DefinitionNode::ServiceDefault(_, name)
+        | DefinitionNode::InfrastructureDefault(_, name)
+        | DefinitionNode::Service(_, name)
+        | DefinitionNode::Infrastructure(_, name)) = definition
+        else {
+            return None;
+        };
+        if !self.defaults.contains(&node) {
+            return None;
+        }
+        match self.modules.find(*file, name)?.target {
+            NameTarget::Decl(Decl {
+                sort: sort @ (DeclKind::Input | DeclKind::Let),
+                ..
+            }) => Some((sort.word(), name)),
+            _ => None,
+        }
     }
 
     fn show(&self, node: usize) -> String {
         match &self.nodes[node].0 {
             DefinitionNode::Global(id) => self.tables.globals[*id as usize].name.name.to_string(),
+            DefinitionNode::Function(id) => {
+                self.tables.functions[*id as usize].name.name.to_string()
+            }
             DefinitionNode::Environment(id, name) => {
                 let of = &self.tables.environments[*id as usize].decl.name.name;
                 format!("{of}.{name}")
@@ -417,6 +587,19 @@ enum VisitState {
     New,
     Open,
     Done,
+}
+
+/// The expressions in the text of a key; one that is a name is a variable of its comprehension,
+/// or is found where it is checked.
+fn key_parts(key: Option<&ast::RecordKey>) -> impl Iterator<Item = &ast::Expr> {
+    let parts = match key {
+        Some(ast::RecordKey::String(text)) => text.parts.as_slice(),
+        Some(ast::RecordKey::Name(_)) | None => &[],
+    };
+    parts.iter().filter_map(|part| match part {
+        ast::StringPart::Interpolation { expr, .. } => Some(expr),
+        ast::StringPart::Text { .. } => None,
+    })
 }
 
 /// Calls `see` for the expressions directly inside one that is no comprehension.

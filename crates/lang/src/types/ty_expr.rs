@@ -5,26 +5,44 @@ use indexmap::IndexMap;
 use crate::resolve::{DeclKind, Modules};
 use lockstep_base::diagnostic::Diagnostics;
 use lockstep_base::source::FileId;
-use lockstep_base::value::{KindRef, Type};
+use lockstep_base::value::Type;
 use lockstep_syntax::ast::{self, TypeKind};
 
-use super::errors;
+use super::{errors, named_types};
 
-/// The type that is written; [`Type::Any`] where there is a mistake, which is reported.
+/// The type that is written, where the declared ones are `types`; [`Type::Any`] where there is a
+/// mistake, which is reported.
 pub fn read(
     modules: &Modules,
+    types: &[Type],
     file: FileId,
     ty: &ast::TypeExpr,
     diagnostics: &mut Diagnostics,
 ) -> Type {
     match &ty.kind {
         TypeKind::Error => Type::Any,
-        TypeKind::Name(name) => named(modules, file, name, diagnostics),
+        TypeKind::Name(name) => match NAMED_TYPES.iter().find(|(word, _)| *word == &*name.name) {
+            Some((_, ty)) => ty.clone(),
+            None => {
+                let path = ast::Path {
+                    namespace: None,
+                    name: name.clone(),
+                };
+                named(modules, types, file, &path, diagnostics)
+            }
+        },
+        TypeKind::Member(space, name) => {
+            let path = ast::Path {
+                namespace: Some(space.clone()),
+                name: name.clone(),
+            };
+            named(modules, types, file, &path, diagnostics)
+        }
         TypeKind::Of(word, path) => of_kind(modules, file, word, path, diagnostics),
-        TypeKind::List(of) => Type::list(read(modules, file, of, diagnostics)),
+        TypeKind::List(of) => Type::list(read(modules, types, file, of, diagnostics)),
         TypeKind::Map(key, of) => {
-            let value = read(modules, file, of, diagnostics);
-            match read(modules, file, key, diagnostics) {
+            let value = read(modules, types, file, of, diagnostics);
+            match read(modules, types, file, key, diagnostics) {
                 Type::String | Type::Any => Type::Map(Box::new(value)),
                 other => {
                     diagnostics.push(errors::map_key(key.span, &other));
@@ -35,7 +53,7 @@ pub fn read(
         TypeKind::Record(fields) => {
             let mut found: IndexMap<_, Type> = IndexMap::new();
             for (name, ty) in fields {
-                let ty = read(modules, file, ty, diagnostics);
+                let ty = read(modules, types, file, ty, diagnostics);
                 if found.contains_key(&name.name) {
                     let first = fields.iter().find(|(other, _)| other.name == name.name);
                     let first = first.map_or(name.span, |(other, _)| other.span);
@@ -46,7 +64,7 @@ pub fn read(
             }
             Type::Record(found)
         }
-        TypeKind::Optional(of) => Type::optional(read(modules, file, of, diagnostics)),
+        TypeKind::Optional(of) => Type::optional(read(modules, types, file, of, diagnostics)),
         TypeKind::OneOf(texts) => {
             let mut words = Vec::new();
             for text in texts {
@@ -72,10 +90,7 @@ fn of_kind(
     diagnostics: &mut Diagnostics,
 ) -> Type {
     let kind = match modules.path(file, path, DeclKind::Kind) {
-        Ok(id) => {
-            let name = modules.decls.kinds[id as usize].name.name.clone();
-            Some(KindRef { id, name })
-        }
+        Ok(id) => Some(modules.decls.kind_ref(id)),
         Err(error) => {
             diagnostics.extend(error.map(|error| *error));
             None
@@ -105,29 +120,40 @@ const NAMED_TYPES: &[(&str, Type)] = &[
     ("service", Type::Service(None)),
     ("environment", Type::Environment),
     ("infrastructure", Type::Infrastructure(None)),
+    ("connection", Type::Connection),
 ];
 
+/// The type that a file declares under a name.
 fn named(
     modules: &Modules,
+    types: &[Type],
     file: FileId,
-    name: &ast::Ident,
+    path: &ast::Path,
     diagnostics: &mut Diagnostics,
 ) -> Type {
-    if let Some((_, ty)) = NAMED_TYPES.iter().find(|(word, _)| *word == &*name.name) {
-        return ty.clone();
+    if let Some(at) = named_types::place(modules, file, path) {
+        // Also an editor is to know what the name stands for.
+        let _ = modules.path(file, path, DeclKind::Type);
+        return types.get(at as usize).cloned().unwrap_or(Type::Any);
     }
-    let path = ast::Path {
-        namespace: None,
-        name: name.clone(),
-    };
+    let name = &path.name;
     if name.name.is_empty() {
         return Type::Any;
     }
-    if modules.path(file, &path, DeclKind::Kind).is_ok() {
+    if modules.path(file, path, DeclKind::Kind).is_ok() {
         diagnostics.push(errors::kind_as_type(name));
-    } else {
+    } else if path.namespace.is_some() {
+        let error = modules.path(file, path, DeclKind::Type).err().flatten();
+        diagnostics.extend(error.map(|error| *error));
+    } else if !modules.is_lost(file, &name.name) {
+        let declared = modules.names_of(file, &[DeclKind::Type]);
         let words: Vec<&str> = NAMED_TYPES.iter().map(|(word, _)| *word).collect();
-        diagnostics.push(errors::unknown_type(name, &words));
+        diagnostics.push(errors::unknown_type(name, &words, &declared));
     }
     Type::Any
+}
+
+/// Whether the language itself has a type of this name.
+pub fn is_builtin(name: &str) -> bool {
+    NAMED_TYPES.iter().any(|(word, _)| *word == name)
 }

@@ -24,7 +24,9 @@ fn check(context: &Context<'_>, found: &mut Vec<Diagnostic>) {
             BlockRole::Failure => {
                 "an empty handler changes nothing: the failure is passed on as without it"
             }
-            BlockRole::Undo | BlockRole::Always => "remove it",
+            BlockRole::Undo | BlockRole::Always | BlockRole::Watch | BlockRole::Between => {
+                "remove it"
+            }
         };
         found.push(
             Diagnostic::warning(codes::EMPTY_BLOCK, block.span, "this block does nothing")

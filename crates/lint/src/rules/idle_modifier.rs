@@ -30,7 +30,7 @@ fn word(kind: &ModifierKind) -> Option<&'static str> {
     match kind {
         ModifierKind::Retry { .. } => Some("retry"),
         ModifierKind::Max(_) => Some("max"),
-        ModifierKind::Batches(_) => Some("batches"),
+        ModifierKind::Batches { .. } => Some("batches"),
         ModifierKind::Tolerate(_) => Some("tolerate"),
         _ => None,
     }

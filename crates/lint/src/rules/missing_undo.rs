@@ -52,7 +52,7 @@ struct UndoVisitor<'a> {
 impl UndoVisitor<'_> {
     /// `after` is whether something may fail after this statement.
     fn stmt(&mut self, stmt: &Stmt, after: bool) {
-        if stmt.handlers.undo.is_some() {
+        if stmt.handlers.undo.is_some() || stmt.handlers.no_undo.is_some() {
             return;
         }
         if let StmtKind::Step { name, body } = &stmt.kind {
@@ -87,6 +87,9 @@ impl UndoVisitor<'_> {
             StmtKind::Matrix(matrix) => {
                 let after = after || self.effects.block(&matrix.body).fails;
                 self.block(&matrix.body, after);
+                if let Some(between) = &matrix.between {
+                    self.block(&between.body, true);
+                }
             }
             StmtKind::Block(_)
             | StmtKind::Stage { .. }
@@ -142,5 +145,8 @@ fn missing(name: &str, step: Span, atomic: Span) -> Diagnostic {
     Diagnostic::warning(codes::MISSING_UNDO, step, message)
         .here("it has no `undo`")
         .label(atomic, "`atomic`: all of this is rolled back together")
-        .help("write `undo { … }` after the step; an empty one says that nothing is left to undo")
+        .help(
+            "write `undo { … }` after the step, or `undo none \"…\"` with the reason why it has no \
+             way back",
+        )
 }

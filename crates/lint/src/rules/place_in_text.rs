@@ -63,7 +63,10 @@ impl TextVisitor<'_> {
     fn stmt(&mut self, stmt: &Stmt) {
         match &stmt.kind {
             StmtKind::Run(run) => self.command(run),
-            StmtKind::Lock { resource, .. } => self.whole(resource, true, "lock"),
+            StmtKind::Lock { resource, .. } => match &tree::bare(resource).kind {
+                ExprKind::List(names) => names.iter().for_each(|it| self.whole(it, true, "lock")),
+                _ => self.whole(resource, true, "lock"),
+            },
             StmtKind::Barrier { key: Some(key), .. } => self.whole(key, true, "key"),
             // The approver is not an infrastructure.
             StmtKind::Approve { question, .. } => return self.expr(question),

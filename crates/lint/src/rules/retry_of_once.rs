@@ -41,7 +41,7 @@ fn check(context: &Context<'_>, found: &mut Vec<Diagnostic>) {
 }
 
 /// The span of the retry of a statement.
-fn retried(context: &Context<'_>, stmt: &Stmt) -> Option<Span> {
+pub(super) fn retried(context: &Context<'_>, stmt: &Stmt) -> Option<Span> {
     if stmt.modifiers.retry.is_some() {
         let written = context.written(stmt)?;
         return tree::modifier_span(written, |it| matches!(it, ModifierKind::Retry { .. }));

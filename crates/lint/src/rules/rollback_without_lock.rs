@@ -77,6 +77,11 @@ impl RollbackVisitor<'_, '_> {
                 }
                 Freed::same(freed)
             }
+            // To keep the locks would be to hold them while a person thinks, which is worse.
+            StmtKind::Approve { .. } => Freed {
+                while_it_ran: freed,
+                after: None,
+            },
             StmtKind::Parallel(body) => {
                 // What goes on beside it may have ended, or not.
                 let strands = body.stmts.iter().map(|stmt| self.stmt(stmt, freed));
@@ -96,7 +101,6 @@ impl RollbackVisitor<'_, '_> {
             | StmtKind::Let(_)
             | StmtKind::Barrier { .. }
             | StmtKind::Lock { .. }
-            | StmtKind::Approve { .. }
             | StmtKind::Wait(_)
             | StmtKind::Verify { .. }
             | StmtKind::Log(_)

@@ -112,6 +112,7 @@ impl SecretVisitor<'_, '_> {
                 | ExprKind::If(..)
                 | ExprKind::Comprehension { .. }
                 | ExprKind::IfSome { .. }
+                | ExprKind::Bind { .. }
                 | ExprKind::Convert(..)
                 | ExprKind::Call(..) => false,
             };

@@ -21,8 +21,16 @@ fn check(context: &Context<'_>, found: &mut Vec<Diagnostic>) {
     };
     for item in context.items() {
         look.stack.clear();
-        if let ItemKind::Workflow { params, .. } | ItemKind::Action { params, .. } = &item.kind {
-            params.iter().for_each(|param| look.add(&param.name));
+        match &item.kind {
+            ItemKind::Workflow { params, .. } | ItemKind::Action { params, .. } => {
+                params.iter().for_each(|param| look.add(&param.name));
+            }
+            // A function is one expression, made for what is handed to it: its parameters are
+            // meant, whatever else is called so.
+            ItemKind::Function { params, .. } => {
+                look.stack.extend(params.iter().map(|param| &param.name));
+            }
+            _ => {}
         }
         tree::item_exprs(item)
             .into_iter()
@@ -63,9 +71,12 @@ impl<'a> NameVisitor<'a, '_> {
         let what = match binding.target {
             NameTarget::Decl(decl) => match decl.sort {
                 // These are not values, so they are never meant where a value stands.
-                DeclKind::Kind | DeclKind::Workflow | DeclKind::Action | DeclKind::Pipeline => {
-                    return;
-                }
+                DeclKind::Kind
+                | DeclKind::Workflow
+                | DeclKind::Action
+                | DeclKind::Pipeline
+                | DeclKind::Function
+                | DeclKind::Type => return,
                 sort => sort.with_article(),
             },
             NameTarget::Namespace(_) => "a namespace",
@@ -93,7 +104,10 @@ impl<'a> NameVisitor<'a, '_> {
             StmtKind::Matrix { axes, .. } => axes,
             _ => &[],
         };
-        axes.iter().for_each(|axis| self.add(&axis.var));
+        for axis in axes {
+            self.add(&axis.var);
+            axis.second.iter().for_each(|second| self.add(second));
+        }
         for (_, block) in tree::blocks(stmt) {
             self.block(block);
         }
@@ -105,8 +119,9 @@ impl<'a> NameVisitor<'a, '_> {
 
     fn expr(&mut self, expr: &'a Expr) {
         let mark = self.stack.len();
-        if let ExprKind::Comprehension { var, .. } = &expr.kind {
-            self.add(var);
+        if let ExprKind::Comprehension(of) = &expr.kind {
+            self.add(&of.var);
+            of.second.iter().for_each(|second| self.add(second));
         }
         tree::parts(expr)
             .into_iter()

@@ -54,7 +54,7 @@ fn parallel_bodies<'a>(context: &Context<'a>) -> Vec<&'a Block> {
 fn ends(stmt: &Stmt) -> Option<&'static str> {
     match &stmt.kind {
         StmtKind::Return(_) => Some("it returns"),
-        StmtKind::Fail(_) => Some("it fails"),
+        StmtKind::Fail { .. } => Some("it fails"),
         StmtKind::Abort => Some("the run is stopped"),
         StmtKind::If {
             branches,

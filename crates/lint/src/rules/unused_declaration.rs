@@ -47,6 +47,23 @@ fn reach(context: &Context<'_>, mentions: &[HashSet<&Name>]) -> HashSet<usize> {
     let chosen = items
         .iter()
         .any(|item| matches!(&item.kind, ItemKind::Input { ty, .. } if names::chooses(ty)));
+    // So may who goes through the kinds' services and infrastructures.
+    let mut kinds = HashSet::new();
+    for item in items {
+        names::gone_through(item, &mut |name| {
+            let declared = by_name.get(&name.name).and_then(|at| items.get(*at));
+            if declared.is_none_or(|it| matches!(it.kind, ItemKind::Kind(_))) {
+                kinds.insert(&name.name);
+            }
+        });
+    }
+    let of_a_kind = |item: &Item| match &item.kind {
+        ItemKind::Service { .. } => !kinds.is_empty(),
+        ItemKind::Environment(environment) => {
+            (environment.infrastructures.iter()).any(|it| kinds.contains(&it.kind.name.name))
+        }
+        _ => false,
+    };
     let is_root = |item: &Item| match item.kind {
         ItemKind::Pipeline { .. } | ItemKind::Test { .. } | ItemKind::Input { .. } => true,
         ItemKind::Service { .. } | ItemKind::Environment(_) | ItemKind::Group { .. } => chosen,
@@ -56,7 +73,7 @@ fn reach(context: &Context<'_>, mentions: &[HashSet<&Name>]) -> HashSet<usize> {
         let declared = declared(item);
         declared.is_some_and(|(_, name)| context.config.is_used_elsewhere(&name.name))
     };
-    let is_root = |item: &Item| is_root(item) || is_used_elsewhere(item);
+    let is_root = |item: &Item| is_root(item) || is_used_elsewhere(item) || of_a_kind(item);
     let roots = items.iter().enumerate().filter(|(_, item)| is_root(item));
     let mut open: Vec<usize> = roots.map(|(at, _)| at).collect();
     let mut reached: HashSet<usize> = HashSet::new();
@@ -88,6 +105,8 @@ fn declared(item: &Item) -> Option<(&'static str, &Ident)> {
         ItemKind::Kind(kind) => ("kind", &kind.name),
         ItemKind::Workflow { name, .. } => ("workflow", name),
         ItemKind::Action { name, .. } => ("action", name),
+        ItemKind::Function { name, .. } => ("function", name),
+        ItemKind::Type { name, .. } => ("type", name),
         _ => return None,
     })
 }

@@ -1,4 +1,4 @@
-//! `unused-parameter`: a parameter of a workflow that its body never reads.
+//! `unused-parameter`: a parameter of a workflow or a function that its body never reads.
 
 use std::collections::HashSet;
 
@@ -7,30 +7,37 @@ use super::super::names;
 use super::super::rule::{Rule, RuleInput};
 use lockstep_base::diagnostic::{Diagnostic, codes};
 use lockstep_base::source::Name;
-use lockstep_syntax::ast::{ItemKind, Param, TypeKind};
+use lockstep_syntax::ast::{Ident, ItemKind, Param, TypeKind};
 
 pub(super) const RULE: Rule =
     Rule::new(codes::UNUSED_PARAMETER, "unused-parameter", check).needs(RuleInput::Names);
 
 fn check(context: &Context<'_>, found: &mut Vec<Diagnostic>) {
     for item in context.items() {
-        let ItemKind::Workflow { params, body, .. } = &item.kind else {
-            continue;
+        let mut used: HashSet<Name> = HashSet::new();
+        let mut see = |name: &Ident| {
+            used.insert(name.name.clone());
         };
-        let mut used: HashSet<&Name> = HashSet::new();
-        names::of_block(body, &mut |name| {
-            used.insert(&name.name);
-        });
+        let (params, handed) = match &item.kind {
+            ItemKind::Workflow { params, body, .. } => {
+                names::of_block(body, &mut see);
+                // A workflow that deploys always receives these two.
+                (params, if deploys(params) { 2 } else { 0 })
+            }
+            ItemKind::Function { params, value, .. } => {
+                names::of_expr(value, &mut see);
+                (params, 0)
+            }
+            _ => continue,
+        };
         for param in params {
             let defaults = param.default.iter();
             defaults.for_each(|it| {
                 names::of_expr(it, &mut |name| {
-                    used.insert(&name.name);
+                    used.insert(name.name.clone());
                 })
             });
         }
-        // A workflow that deploys always receives these two.
-        let handed = if deploys(params) { 2 } else { 0 };
         for param in params.iter().skip(handed) {
             let name = &param.name;
             if used.contains(&name.name) || names::is_unnamed(&name.name) {

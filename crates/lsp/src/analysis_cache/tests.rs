@@ -29,6 +29,11 @@ fn outside() -> Arc<ServerEnvironment> {
             text: String::new(),
         }),
         levels: Box::new(|_| lint::Config::default()),
+        settings: crate::SettingsLanguage {
+            file: "lockstep.toml",
+            keys: Vec::new(),
+            mistakes: Box::new(|_| Vec::new()),
+        },
     })
 }
 

@@ -50,9 +50,12 @@ fn type_of(color: HighlightKind) -> &'static str {
             SymbolKind::Namespace | SymbolKind::Environment => "namespace",
             SymbolKind::Service => "class",
             SymbolKind::Infrastructure => "struct",
-            SymbolKind::Kind => "type",
+            SymbolKind::Kind | SymbolKind::Type => "type",
             SymbolKind::Field => "property",
-            SymbolKind::Workflow | SymbolKind::Action | SymbolKind::Pipeline => "function",
+            SymbolKind::Workflow
+            | SymbolKind::Action
+            | SymbolKind::Function
+            | SymbolKind::Pipeline => "function",
             SymbolKind::Stage | SymbolKind::Step => "event",
             SymbolKind::Parameter => "parameter",
             SymbolKind::Test => "string",

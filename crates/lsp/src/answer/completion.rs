@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use gen_lsp_types as lsp;
 
-use super::AnswerError;
 use super::hover::markup;
+use super::{AnswerError, settings};
 use crate::analysis_cache::AnalysisCache;
 use crate::client::Client;
 use crate::convert::Encoding;
@@ -25,6 +25,10 @@ pub(super) fn completion(
     params: lsp::CompletionParams,
 ) -> Result<Option<lsp::CompletionResponse>, AnswerError> {
     let at = params.text_document_position_params;
+    if let Some(document) = snapshot.settings.get(&at.text_document.uri.0) {
+        let found = settings::completion(&cache.outside, snapshot, document, at.position);
+        return Ok(found);
+    }
     let Some(document) = snapshot.documents.get(&at.text_document.uri.0) else {
         return Ok(None);
     };

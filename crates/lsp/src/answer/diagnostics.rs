@@ -1,17 +1,20 @@
 //! Diagnostics, published to the client or pulled by it.
 
 use std::collections::HashMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use gen_lsp_types as lsp;
 use serde_json::{Value, json};
 
-use super::AnswerError;
+use super::{AnswerError, settings};
 use crate::analysis_cache::{AnalysisCache, LocationResolver, PublishedDiagnostics};
+use crate::client::Client;
 use crate::library::Library;
 use crate::session::{Document, Snapshot};
 use crate::uri;
 use lockstep_base::diagnostic::{Diagnostic, Severity, codes};
+use lockstep_base::source::Span;
 
 /// Diagnostics by the URI of their file.
 type ByFile = HashMap<String, Vec<lsp::Diagnostic>>;
@@ -26,7 +29,7 @@ pub(crate) fn all(
     let found = by_file(cache, snapshot, past)?.into_iter();
     let found = found.map(|(uri, diagnostics)| {
         let mut params = json!({ "uri": uri, "diagnostics": diagnostics });
-        if let Some(document) = snapshot.documents.get(&uri) {
+        if let Some(document) = snapshot.opened(&uri) {
             params["version"] = json!(document.version);
         }
         (uri, params)
@@ -50,6 +53,10 @@ fn by_file(
         if past() {
             return None;
         }
+    }
+    for (uri, document) in &snapshot.settings {
+        let own = settings::mistakes(&cache.outside, snapshot, document);
+        found.insert(uri.clone(), own);
     }
     Some(found)
 }
@@ -143,6 +150,10 @@ pub(super) fn pull(
         };
         add(&mut found, by_address(&told, snapshot, &library));
     }
+    if let Some(document) = snapshot.settings.get(&uri) {
+        let own = settings::mistakes(&cache.outside, snapshot, document);
+        found.insert(uri.clone(), own);
+    }
     let items = found.remove(&uri).unwrap_or_default();
     let related_documents = snapshot
         .client
@@ -170,7 +181,7 @@ fn related(
     uri: &str,
     mut found: ByFile,
 ) -> HashMap<lsp::Uri, lsp::RelatedDocument> {
-    found.retain(|file, _| !snapshot.documents.contains_key(file));
+    found.retain(|file, _| snapshot.opened(file).is_none());
     let gone = cache.reports.relate(uri, found.keys().cloned().collect());
     // An open document has its diagnostics by itself.
     let gone = gone.into_iter();
@@ -210,7 +221,7 @@ pub(super) fn pull_all(
     let mut found: Vec<_> = found.into_iter().collect();
     found.sort_by(|a, b| a.0.cmp(&b.0));
     let reports = found.into_iter().map(|(uri, items)| {
-        let version = snapshot.documents.get(&uri).map(|it| it.version);
+        let version = snapshot.opened(&uri).map(|it| it.version);
         let id = cache.reports.record(&uri, &items);
         let same = known.get(&uri) == Some(&id);
         let uri = lsp::Uri(uri);
@@ -238,8 +249,7 @@ pub(super) fn pull_all(
 pub(crate) fn are_news(cache: &mut AnalysisCache, snapshot: &Arc<Snapshot>) -> bool {
     let found = by_file(cache, snapshot, &|| false).unwrap_or_default();
     // A client that pulls the workspace does so by itself.
-    let counts =
-        |uri: &String| snapshot.client.related_documents || snapshot.documents.contains_key(uri);
+    let counts = |uri: &String| snapshot.client.related_documents || snapshot.opened(uri).is_some();
     let reports = &cache.reports;
     let mut now = found.iter().filter(|(uri, _)| counts(uri));
     let mut before = reports.files().filter(|uri| counts(uri));
@@ -266,6 +276,23 @@ pub(super) fn convert(
     diagnostic: &Diagnostic,
 ) -> lsp::Diagnostic {
     let client = &snapshot.client;
+    let page = client
+        .code_pages
+        .then(|| library.page(diagnostic.code))
+        .flatten();
+    let range = |span| sites.range(client.encoding, span);
+    let location = |span| sites.location(snapshot, library, span);
+    shown(client, diagnostic, page, &range, &location)
+}
+
+/// The same, with the page of its code and where its spans are.
+pub(super) fn shown(
+    client: &Client,
+    diagnostic: &Diagnostic,
+    page: Option<PathBuf>,
+    range: &dyn Fn(Span) -> lsp::Range,
+    location: &dyn Fn(Span) -> Option<lsp::Location>,
+) -> lsp::Diagnostic {
     let mut labels = diagnostic.labels.iter();
     let first = labels.next();
     let mut message = diagnostic.message.clone();
@@ -277,7 +304,7 @@ pub(super) fn convert(
     }
     let further = labels.filter_map(|label| {
         Some(lsp::DiagnosticRelatedInformation {
-            location: sites.location(snapshot, library, label.span)?,
+            location: location(label.span)?,
             message: match label.text.is_empty() {
                 true => String::from("here"),
                 false => label.text.clone(),
@@ -285,15 +312,9 @@ pub(super) fn convert(
         })
     });
     let related: Vec<_> = further.filter(|_| client.related).collect();
-    let page = client
-        .code_pages
-        .then(|| library.page(diagnostic.code))
-        .flatten();
     let page = page.map(|path| lsp::Uri(uri::uri(&path)));
     lsp::Diagnostic {
-        range: first.map_or_else(Default::default, |label| {
-            sites.range(client.encoding, label.span)
-        }),
+        range: first.map_or_else(Default::default, |label| range(label.span)),
         severity: Some(match diagnostic.severity {
             Severity::Error => lsp::DiagnosticSeverity::Error,
             Severity::Warning => lsp::DiagnosticSeverity::Warning,

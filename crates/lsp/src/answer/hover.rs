@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use gen_lsp_types as lsp;
 
-use super::AnswerError;
+use super::{AnswerError, settings};
 use crate::analysis_cache::AnalysisCache;
 use crate::session::Snapshot;
 use lockstep_ide::{ROOT_FILE, hover};
@@ -16,6 +16,10 @@ pub(super) fn hover(
     params: lsp::HoverParams,
 ) -> Result<Option<lsp::Hover>, AnswerError> {
     let at = params.text_document_position_params;
+    if let Some(document) = snapshot.settings.get(&at.text_document.uri.0) {
+        let found = settings::hover(&cache.outside, snapshot, document, at.position);
+        return Ok(found);
+    }
     let Some((root, offset)) = cache.at(snapshot, &at.text_document.uri, at.position) else {
         return Ok(None);
     };

@@ -12,6 +12,7 @@ mod hints;
 mod hover;
 mod navigation;
 mod rename;
+mod settings;
 mod structure;
 mod symbols;
 

@@ -129,7 +129,10 @@ fn kind(kind: SymbolKind) -> lsp::SymbolKind {
         SymbolKind::Infrastructure => lsp::SymbolKind::Object,
         SymbolKind::Kind => lsp::SymbolKind::Interface,
         SymbolKind::Field => lsp::SymbolKind::Field,
-        SymbolKind::Workflow | SymbolKind::Action => lsp::SymbolKind::Function,
+        SymbolKind::Workflow | SymbolKind::Action | SymbolKind::Function => {
+            lsp::SymbolKind::Function
+        }
+        SymbolKind::Type => lsp::SymbolKind::TypeParameter,
         SymbolKind::Pipeline => lsp::SymbolKind::Event,
         SymbolKind::Test => lsp::SymbolKind::Method,
         SymbolKind::Parameter | SymbolKind::Local | SymbolKind::Variable => {

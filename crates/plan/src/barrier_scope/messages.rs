@@ -4,7 +4,7 @@
 use std::collections::HashSet;
 
 use indexmap::IndexMap;
-use lockstep_base::diagnostic::{Diagnostic, codes};
+use lockstep_base::diagnostic::{Diagnostic, codes, suggest};
 use lockstep_base::source::{Name, Sources, Span};
 use lockstep_lang::ir::StmtKind;
 
@@ -90,7 +90,20 @@ impl<'a> BarrierMessages<'a> {
     /// No other strand can come to a barrier.
     pub fn lone(&mut self, name: &Name, spot: &Spot) {
         if self.unclear.insert(name.clone()) {
+            // Where this is the other misspelt, the other waits for this one.
+            if let Some(meant) = self.meant_by(name) {
+                self.unclear.insert(meant.clone());
+            }
             self.tell(spot.tree, |own| own.lone_message(name, spot));
+        }
+    }
+
+    /// The one other name that a name was probably meant to be.
+    fn meant_by(&self, name: &Name) -> Option<&'a Name> {
+        let others = self.spots.keys().filter(|it| *it != name);
+        match suggest::closest(name, others.map(|it| &**it))[..] {
+            [near] => self.spots.keys().find(|it| &***it == near),
+            _ => None,
         }
     }
 
@@ -116,6 +129,13 @@ impl<'a> BarrierMessages<'a> {
             }
             return diagnostic;
         };
+        let beside = |diagnostic: Diagnostic| {
+            let other = self.meant_by(name).and_then(|other| self.spots.get(other));
+            match other.and_then(|spots| spots.first()) {
+                Some(other) => diagnostic.label(self.span(other.tree), "this has almost its name"),
+                None => diagnostic,
+            }
+        };
         let diagnostic = diagnostic
             .here("no other strand can come here")
             .label(self.span(block), "the strands of this block are meant");
@@ -130,9 +150,9 @@ impl<'a> BarrierMessages<'a> {
             SpotKey::Text(_) if self.has_other_keys(name, spot) => diagnostic.help(
                 "each key is a barrier of its own: give the same key to those who are to meet",
             ),
-            SpotKey::Bare | SpotKey::Text(_) | SpotKey::Any => meant(diagnostic.help(
+            SpotKey::Bare | SpotKey::Text(_) | SpotKey::Any => beside(meant(diagnostic.help(
                 "a barrier is where parallel strands meet: remove it, or let others come to it",
-            )),
+            ))),
         }
     }
 

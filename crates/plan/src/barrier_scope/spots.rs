@@ -9,7 +9,7 @@ use lockstep_lang::eval::visit::children;
 use lockstep_lang::eval::{Expr, ExprKind, Slot};
 use lockstep_lang::ir::{AcrossScope, Program, StmtKind, Workflow, WorkflowId, WorkflowUse};
 
-use crate::facts::display;
+use crate::display;
 use crate::tree::{PlanNode, PlanSequence, PlanTree, TreeId, deploying};
 
 /// A place at which a barrier is passed.
@@ -314,6 +314,7 @@ impl SpotFinder<'_> {
             | ExprKind::If(..)
             | ExprKind::Comprehension { .. }
             | ExprKind::IfSome { .. }
+            | ExprKind::Bind { .. }
             | ExprKind::Convert(..)
             | ExprKind::Call(..) => SpotKey::Any,
         }

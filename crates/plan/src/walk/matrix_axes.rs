@@ -7,7 +7,7 @@ use crate::locals::Locals;
 use lockstep_base::diagnostic::{Diagnostic, codes};
 use lockstep_base::value::Value;
 use lockstep_lang::eval::{Expr, Halt};
-use lockstep_lang::ir::Matrix;
+use lockstep_lang::ir::{Axis, Matrix};
 
 /// The axes of a matrix, for the walk and for the grid.
 pub struct MatrixAxes<'a> {
@@ -49,6 +49,20 @@ impl MatrixAxes<'_> {
             true => Err(too_many_cells(self.matrix, MAX_VISITED_CELLS)),
             false => Ok(()),
         }
+    }
+
+    /// A cell whose name cannot be made stops the loop, as an axis does that has no values.
+    fn check_names(&self, axis: &Axis, values: &[Value], locals: &Locals) -> Result<(), Halt> {
+        let Some(by) = &axis.by else {
+            return Ok(());
+        };
+        for value in values {
+            match self.walk.eval(by, &locals.bind(axis.slot, value.clone())) {
+                Ok(_) | Err(Halt::Unknown) => {}
+                Err(fault) => return Err(fault),
+            }
+        }
+        Ok(())
     }
 
     pub(super) fn each(
@@ -94,10 +108,15 @@ impl Axes for MatrixAxes<'_> {
         let Some(axis) = self.matrix.axes.get(axis) else {
             return Ok(Vec::new());
         };
-        let Value::List(values) = self.walk.eval(&axis.list, locals)? else {
-            return Ok(Vec::new());
-        };
-        Ok(values.to_vec())
+        match self.walk.eval(&axis.list, locals) {
+            Ok(Value::List(values)) => {
+                self.check_names(axis, &values, locals)?;
+                Ok(values.to_vec())
+            }
+            Err(Halt::Unknown) if self.walk.supposes() => Ok(self.walk.supposed_values(axis)),
+            Ok(_) => Ok(Vec::new()),
+            Err(halt) => Err(halt),
+        }
     }
 
     fn bind(&self, axis: usize, value: &Value, locals: &Locals) -> Locals {
@@ -109,13 +128,17 @@ impl Axes for MatrixAxes<'_> {
 
     fn keep(&mut self, locals: &Locals) -> Result<bool, Halt> {
         match &self.matrix.filter {
-            Some(filter) => Ok(self.walk.eval(filter, locals)? == Value::Bool(true)),
+            Some(filter) => match self.walk.eval(filter, locals) {
+                Ok(value) => Ok(value == Value::Bool(true)),
+                Err(Halt::Unknown) if self.walk.supposes() => Ok(true),
+                Err(halt) => Err(halt),
+            },
             None => Ok(true),
         }
     }
 
-    fn has_equals(&self, values: &[Value]) -> bool {
-        self.has_equal_names(values)
+    fn has_equals(&self, axis: usize, values: &[Value], locals: &Locals) -> bool {
+        self.has_equal_names(axis, values, locals)
     }
 
     fn numbers(&mut self, locals: &Locals) -> CellNumbers {
@@ -126,9 +149,19 @@ impl Axes for MatrixAxes<'_> {
     fn included(&mut self, locals: &Locals) -> Result<Vec<Vec<Value>>, Halt> {
         let values = |cell: &Vec<Expr>| {
             cell.iter()
-                .map(|value| self.walk.eval(value, locals))
+                .map(|value| match self.walk.eval(value, locals) {
+                    Err(Halt::Unknown) if self.walk.supposes() => Ok(Value::Unknown),
+                    value => value,
+                })
                 .collect()
         };
-        self.matrix.include.iter().map(values).collect()
+        let included: Vec<Vec<Value>> =
+            (self.matrix.include.iter().map(values)).collect::<Result<_, _>>()?;
+        for cell in &included {
+            for (axis, value) in self.matrix.axes.iter().zip(cell) {
+                self.check_names(axis, std::slice::from_ref(value), locals)?;
+            }
+        }
+        Ok(included)
     }
 }

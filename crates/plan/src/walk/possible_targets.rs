@@ -3,7 +3,11 @@
 use indexmap::IndexSet;
 
 use super::{BarrierKey, BarrierName, BodySummary, PlanNode, PlanWalk, TreeId};
-use lockstep_base::value::{InfrastructureId, Type};
+use crate::Locals;
+use lockstep_base::value::{InfrastructureId, Type, Value};
+use lockstep_lang::eval::ExprKind;
+use lockstep_lang::eval::builtins::BuiltinBody;
+use lockstep_lang::ir::StmtKind;
 
 impl PlanWalk<'_> {
     /// Adds what comes of a loop or deployment once it is known, for those who meet around it.
@@ -17,6 +21,7 @@ impl PlanWalk<'_> {
         sum.open_kinds.extend(any.open_kinds);
         sum.open_targets.extend(any.open_targets);
         sum.open_targets.extend(any.targets.keys().copied());
+        sum.named_targets.extend(any.named_targets);
         for barrier in any.barriers.into_keys().filter(|it| around(it.meeting)) {
             let later = BarrierName {
                 key: BarrierKey::Later,
@@ -24,6 +29,32 @@ impl PlanWalk<'_> {
             };
             sum.barriers.entry(later).or_insert(1);
         }
+    }
+
+    /// The infrastructures of which a deployment goes to one, where it names them:
+    /// `deploy web to prod[found.stdout]`.
+    pub fn named_targets(&self, node: &PlanNode, locals: &Locals) -> Option<Vec<InfrastructureId>> {
+        let StmtKind::Deploy { target, .. } = &node.stmt.kind else {
+            return None;
+        };
+        let named = match (self.eval(target, locals), &target.kind) {
+            (Ok(known), _) => Value::list([known]),
+            (Err(_), ExprKind::Call(function, args)) => match (&function.0.call, args.first()) {
+                (BuiltinBody::Named, Some(list)) => self.eval(list, locals).ok()?,
+                (_, _) => return None,
+            },
+            (Err(_), _) => return None,
+        };
+        let Value::List(named) = named else {
+            return None;
+        };
+        let mut found = Vec::new();
+        for value in named.iter() {
+            if let Value::Infrastructure(id) = value {
+                found.push(*id);
+            }
+        }
+        Some(found)
     }
 
     /// The kinds of the infrastructures that a deployment may turn out to deploy to.
@@ -43,10 +74,12 @@ impl PlanWalk<'_> {
     pub fn possible_targets(&self, sum: &BodySummary) -> IndexSet<InfrastructureId> {
         let all = self.bound.program.infrastructures.iter().enumerate();
         let open = all.filter(|(_, it)| {
-            sum.open_kinds.contains(&None) || sum.open_kinds.contains(&Some(it.kind))
+            let mut kinds = sum.open_kinds.iter();
+            kinds.any(|kind| kind.is_none_or(|kind| self.bound.program.is_of_kind(it.kind, kind)))
         });
         let open = open.map(|(at, _)| InfrastructureId(at as u32));
-        let known = sum.targets.keys().chain(&sum.open_targets);
+        let known = sum.targets.keys().chain(&sum.named_targets);
+        let known = known.chain(&sum.open_targets);
         known.copied().chain(open).collect()
     }
 }

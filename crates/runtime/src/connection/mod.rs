@@ -9,18 +9,26 @@
 //! it reports the command's exit code and outputs after a random marker, because the exit codes of
 //! clients are ambiguous: the 255 of `ssh` may be the command's or the connection's.
 
+mod image;
+mod masters;
 mod script;
 mod sessions;
 mod trailer;
+mod tries;
 
 use std::collections::hash_map::RandomState;
 use std::hash::{BuildHasher as _, Hasher as _};
 use std::path::Path;
 
+pub(super) use image::WorkingFolders;
 use lockstep_base::value::Value;
-pub(super) use script::{RemoteScript, ScriptError};
+pub(super) use masters::{Masters, Opening};
+pub(super) use script::{
+    LINE_END_SCRIPT, RemoteScript, ScriptError, add_script, enter_folder, in_line,
+};
 pub(super) use sessions::Sessions;
-pub(super) use trailer::Trailer;
+pub(super) use trailer::{RemoteReport, Trailer, not_connected};
+pub(super) use tries::Tries;
 
 /// The target of the log events of connections.
 pub(super) const TARGET: &str = "lockstep::connection";
@@ -32,19 +40,17 @@ pub enum Connection {
     #[default]
     Local,
     /// On another machine, through the system's `ssh` with its configuration.
-    Ssh {
-        /// The host name, or its alias in the configuration.
-        host: String,
-        /// The remote user.
-        user: Option<String>,
-        /// The port.
-        port: Option<u16>,
-        /// The file with the private key, relative to the source file's folder.
-        identity: Option<String>,
-    },
+    Ssh(Box<SshTarget>),
     /// In a running container.
     Container {
         /// Its name.
+        name: String,
+        /// The container engine: `podman`, `docker`.
+        engine: Option<String>,
+    },
+    /// In a fresh container of an image, on this machine, with the working folder in it.
+    Image {
+        /// The name of the image.
         name: String,
         /// The container engine: `podman`, `docker`.
         engine: Option<String>,
@@ -60,6 +66,29 @@ pub enum Connection {
         /// The container, where the pod has several.
         container: Option<String>,
     },
+}
+
+/// A machine that `ssh` connects to. Paths are relative to the source file's folder.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
+pub struct SshTarget {
+    /// The host name, or its alias in the configuration.
+    pub host: String,
+    /// The remote user.
+    pub user: Option<String>,
+    /// The port.
+    pub port: Option<u16>,
+    /// The file with the private key.
+    pub identity: Option<String>,
+    /// The machine to go through.
+    pub jump: Option<String>,
+    /// The configuration that takes the place of the user's and the system's.
+    pub config: Option<String>,
+    /// The file with the keys of machines.
+    pub known_hosts: Option<String>,
+    /// How many commands are there at once.
+    pub sessions: Option<u16>,
+    /// Further options: `Name=value`.
+    pub options: Vec<String>,
 }
 
 /// Why a value is not a connection.
@@ -79,6 +108,10 @@ pub enum ConnectionError {
     PortNotNumber,
     /// The port number is out of range.
     NoPort(i64),
+    /// `sessions` is no number that makes sense.
+    NoSessions,
+    /// `options` is not a list of texts.
+    NoOptions,
 }
 
 impl std::fmt::Display for ConnectionError {
@@ -91,6 +124,8 @@ impl std::fmt::Display for ConnectionError {
             Self::Unusable(field) => write!(f, "`{field}` of the connection is not a usable text"),
             Self::PortNotNumber => f.write_str("`port` of the connection is not a number"),
             Self::NoPort(port) => write!(f, "there is no port {port}"),
+            Self::NoSessions => f.write_str("`sessions` of the connection is not a number from 1"),
+            Self::NoOptions => f.write_str("`options` of the connection is not a list of texts"),
         }
     }
 }
@@ -98,13 +133,13 @@ impl std::fmt::Display for ConnectionError {
 impl std::error::Error for ConnectionError {}
 
 impl Connection {
-    /// Parses the value of a `connect` field: a map whose `type` is `local`, `ssh`, `container` or
-    /// `pod`.
+    /// Parses the value of a `connect` field: a map whose `type` is `local`, `ssh`, `container`,
+    /// `image` or `pod`.
     ///
     /// # Errors
     ///
     /// If it is no such map.
-    pub(crate) fn from_value(value: &Value) -> Result<Self, ConnectionError> {
+    pub fn from_value(value: &Value) -> Result<Self, ConnectionError> {
         let map = value.as_map().ok_or(ConnectionError::NotConnection)?;
         let optional = |name: &'static str| match map.get(name) {
             None | Some(Value::None) => Ok(None),
@@ -125,13 +160,34 @@ impl Connection {
         };
         match needed("type")?.as_str() {
             "local" => Ok(Self::Local),
-            "ssh" => Ok(Self::Ssh {
+            "ssh" => Ok(Self::Ssh(Box::new(SshTarget {
                 host: needed("host")?,
                 user: optional("user")?,
                 port,
                 identity: optional("identity")?,
-            }),
+                jump: optional("jump")?,
+                config: optional("config")?,
+                known_hosts: optional("known-hosts")?,
+                sessions: match map.get("sessions") {
+                    None | Some(Value::None) => None,
+                    Some(Value::Int(count @ 1..=1_000)) => u16::try_from(*count).ok(),
+                    Some(_) => return Err(ConnectionError::NoSessions),
+                },
+                options: match map.get("options") {
+                    None | Some(Value::None) => Vec::new(),
+                    Some(Value::List(options)) => {
+                        let texts = options.iter().map(|it| it.as_str().map(String::from));
+                        let texts: Option<Vec<String>> = texts.collect();
+                        texts.ok_or(ConnectionError::NoOptions)?
+                    }
+                    Some(_) => return Err(ConnectionError::NoOptions),
+                },
+            }))),
             "container" => Ok(Self::Container {
+                name: needed("name")?,
+                engine: optional("engine")?,
+            }),
+            "image" => Ok(Self::Image {
                 name: needed("name")?,
                 engine: optional("engine")?,
             }),
@@ -149,58 +205,46 @@ impl Connection {
     pub(super) fn shown(&self) -> (&'static str, &str) {
         match self {
             Self::Local => ("local", ""),
-            Self::Ssh { host, .. } => ("ssh", host),
+            Self::Ssh(target) => ("ssh", &target.host),
             Self::Container { name, .. } => ("container", name),
+            Self::Image { name, .. } => ("image", name),
             Self::Pod { pod, .. } => ("pod", pod),
         }
     }
 
     /// The client's program and arguments that make it run `text` with `sh` on the remote side.
-    /// `ssh` is the program for SSH connections.
-    pub(super) fn client(&self, text: &str, ssh: &str, scratch: &Path) -> (String, Vec<String>) {
+    /// `ssh` is the program for SSH connections, `socket` that of a connection to share, and
+    /// `folders` are those of the command on this machine.
+    pub(super) fn client(
+        &self,
+        text: &str,
+        ssh: &str,
+        socket: Option<&Path>,
+        folders: &WorkingFolders,
+    ) -> (String, Vec<String>) {
         let mut arguments: Vec<String> = Vec::new();
         let mut add = |words: &[&str]| arguments.extend(words.iter().copied().map(String::from));
         match self {
             Self::Local => ("sh".into(), vec!["-c".into(), text.into()]),
-            Self::Ssh {
-                host,
-                user,
-                port,
-                identity,
-            } => {
-                add(&["-T", "-o", "BatchMode=yes", "-o", "ConnectTimeout=15"]);
-                add(&[
-                    "-o",
-                    "ServerAliveInterval=15",
-                    "-o",
-                    "ServerAliveCountMax=4",
-                ]);
-                let control = scratch.join("ssh-%C").display().to_string();
-                // A socket's path is limited in length: `%C` becomes 40 characters, with 17 more
-                // while it is being created. Without a socket each command has a connection of its
-                // own.
-                if control.len() - "%C".len() + 40 + 17 < 104 {
-                    add(&["-o", "ControlMaster=auto", "-o", "ControlPersist=60"]);
-                    add(&[
-                        "-o",
-                        &format!("ControlPath={}", control.replace(' ', "\\ ")),
-                    ]);
-                }
-                if let Some(user) = user {
-                    add(&["-l", user]);
-                }
-                if let Some(port) = port {
-                    add(&["-p", &port.to_string()]);
-                }
-                if let Some(identity) = identity {
-                    add(&["-i", identity]);
-                }
-                add(&["--", host, &format!("sh -c {}", quoted(text))]);
+            Self::Ssh(target) => {
+                add(&["-T", "-o", "ControlMaster=no"]);
+                let path = socket.map_or_else(|| String::from("none"), socket_path);
+                add(&["-o", &format!("ControlPath={path}")]);
+                self.add_ssh(&mut arguments);
+                let command = format!("sh -c {}", quoted(text));
+                arguments.extend([String::from("--"), target.host.clone(), command]);
                 (ssh.into(), arguments)
             }
             Self::Container { name, engine } => {
                 add(&["exec", "-i", "--", name, "sh", "-c", text]);
                 let engine = engine.clone().unwrap_or_else(default_engine);
+                (engine, arguments)
+            }
+            Self::Image { name, engine } => {
+                let engine = engine.clone().unwrap_or_else(default_engine);
+                arguments = image::arguments(&engine, folders);
+                let command = ["--", name, "sh", "-c", text].map(String::from);
+                arguments.extend(command);
                 (engine, arguments)
             }
             Self::Pod {
@@ -226,6 +270,79 @@ impl Connection {
             }
         }
     }
+
+    /// The arguments of the client that opens a connection for others to share.
+    fn master(&self, socket: &Path) -> Vec<String> {
+        let mut arguments: Vec<String> = ["-N", "-T", "-o", "ControlMaster=yes"]
+            .map(String::from)
+            .to_vec();
+        // It lasts as long as its process, which is the run's.
+        arguments.extend(["-o", "ControlPersist=no", "-o"].map(String::from));
+        arguments.push(format!("ControlPath={}", socket_path(socket)));
+        self.add_ssh(&mut arguments);
+        if let Self::Ssh(target) = self {
+            arguments.extend([String::from("--"), target.host.clone()]);
+        }
+        arguments
+    }
+
+    /// What every client of an SSH connection is told.
+    fn add_ssh(&self, arguments: &mut Vec<String>) {
+        let Self::Ssh(target) = self else {
+            return;
+        };
+        let SshTarget {
+            host: _,
+            user,
+            port,
+            identity,
+            jump,
+            config,
+            known_hosts,
+            sessions: _,
+            options,
+        } = &**target;
+        let mut option = |text: String| arguments.extend([String::from("-o"), text]);
+        option(String::from("BatchMode=yes"));
+        option(String::from("ConnectTimeout=15"));
+        // A machine that is silent is asked; the third time that it does not answer it is lost.
+        option(format!("ServerAliveInterval={ALIVE_INTERVAL_SECONDS}"));
+        option(String::from("ServerAliveCountMax=2"));
+        if let Some(path) = known_hosts {
+            option(format!(
+                "UserKnownHostsFile=\"{}\"",
+                path.replace('%', "%%")
+            ));
+        }
+        // Of an option that is given twice the first counts: these cannot undo what is above.
+        options.iter().cloned().for_each(option);
+        let mut add = |name: &str, text: String| arguments.extend([String::from(name), text]);
+        if let Some(user) = user {
+            add("-l", user.clone());
+        }
+        if let Some(port) = port {
+            add("-p", port.to_string());
+        }
+        if let Some(identity) = identity {
+            add("-i", identity.clone());
+        }
+        if let Some(jump) = jump {
+            add("-J", jump.clone());
+        }
+        if let Some(config) = config {
+            add("-F", config.clone());
+        }
+    }
+}
+
+/// How long a machine may be silent before it is asked whether it is there. It is lost after three
+/// times that.
+const ALIVE_INTERVAL_SECONDS: u32 = 4;
+
+/// The path of a socket for `ssh`, which replaces what begins with `%`, and splits at blanks.
+fn socket_path(socket: &Path) -> String {
+    let path = socket.display().to_string();
+    path.replace('%', "%%").replace(' ', "\\ ")
 }
 
 /// `podman` if it is installed, else `docker`.

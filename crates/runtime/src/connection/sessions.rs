@@ -22,12 +22,13 @@ impl Sessions {
     /// Waits in line for a session. It ends when what is returned is dropped. Only machines that
     /// are reached by `ssh` have a limit.
     pub(crate) async fn enter(&self, connection: &Connection) -> Option<OwnedSemaphorePermit> {
-        if !matches!(connection, Connection::Ssh { .. }) {
+        let Connection::Ssh(target) = connection else {
             return None;
-        }
+        };
+        let most = target.sessions.map_or(MAX_SESSIONS, usize::from);
         let sessions = {
             let mut machines = self.machines.lock().unwrap_or_else(PoisonError::into_inner);
-            let new = || Arc::new(Semaphore::new(MAX_SESSIONS));
+            let new = || Arc::new(Semaphore::new(most));
             machines
                 .entry(connection.clone())
                 .or_insert_with(new)
@@ -41,14 +42,13 @@ impl Sessions {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::connection::SshTarget;
 
     fn ssh(host: &str) -> Connection {
-        Connection::Ssh {
+        Connection::Ssh(Box::new(SshTarget {
             host: host.to_owned(),
-            user: None,
-            port: None,
-            identity: None,
-        }
+            ..SshTarget::default()
+        }))
     }
 
     #[tokio::test]

@@ -1,8 +1,12 @@
 //! Parses what the remote script writes in addition to the command's own output: the marker for its
 //! start, and the final report of how the command ended.
 
+use std::sync::Arc;
+
+use tokio::sync::Notify;
+
 use super::super::process::{
-    CommandFailure, PreparedCommand, ProcessExit, StopRequest, exit_message,
+    CommandFailure, PreparedCommand, ProcessExit, StopRequest, exit_message, signal_message,
 };
 use lockstep_lang::ir::FailureClass;
 
@@ -12,58 +16,74 @@ pub(crate) struct Trailer {
     token: Vec<u8>,
     /// Bytes that may be the beginning of a marker.
     held: Vec<u8>,
+    begun: Option<Arc<Notify>>,
     started: bool,
+    /// Whether the last line of what the other side greets with is not ended.
+    in_greeting_line: bool,
     /// What followed the command's output; `None` before that.
     report: Option<Vec<u8>>,
 }
 
 impl Trailer {
-    pub(crate) fn new(token: &str) -> Self {
+    /// `begun` is told of the start.
+    pub(crate) fn new(token: &str, begun: Option<Arc<Notify>>) -> Self {
         Self {
             token: token.as_bytes().to_vec(),
             held: Vec::new(),
+            begun,
             started: false,
+            in_greeting_line: false,
             report: None,
         }
     }
 
-    /// Consumes bytes and appends those of the command to `own`.
-    pub(crate) fn feed(&mut self, bytes: &[u8], own: &mut Vec<u8>) {
+    /// Consumes bytes and appends those of the command to `own`. What came before it is what the
+    /// other side greets with: it goes to `greeting`, whose last line is ended.
+    pub(crate) fn feed(&mut self, bytes: &[u8], greeting: &mut Vec<u8>, own: &mut Vec<u8>) {
         if let Some(report) = &mut self.report {
             report.extend_from_slice(bytes);
             return;
         }
         self.held.extend_from_slice(bytes);
-        loop {
-            let Some(at) = find(&self.held, &self.token) else {
-                let open = beginning_of(&self.token, &self.held);
-                own.extend(self.held.drain(..self.held.len() - open));
+        if !self.started {
+            let start = [self.token.as_slice(), b" start\n"].concat();
+            let Some(at) = find(&self.held, &start) else {
+                let open = beginning_of(&start, &self.held);
+                self.greet(self.held.len() - open, greeting);
                 return;
             };
-            let behind = at + self.token.len();
-            let start = b" start\n";
-            let rest = &self.held[behind..];
-            if !self.started && rest.len() < start.len() && start.starts_with(rest) {
-                own.extend(self.held.drain(..at));
-                return;
+            self.greet(at, greeting);
+            if self.in_greeting_line {
+                greeting.push(b'\n');
             }
-            if !self.started && rest.starts_with(start) {
-                self.started = true;
-                // Anything before is a greeting of the remote side.
-                own.extend_from_slice(&self.held[..at]);
-                self.held.drain(..behind + start.len());
-                continue;
+            self.held.drain(..start.len());
+            self.started = true;
+            if let Some(begun) = &self.begun {
+                begun.notify_one();
             }
-            own.extend_from_slice(&self.held[..at]);
-            self.report = Some(self.held.split_off(behind));
-            self.held.clear();
-            return;
         }
+        let Some(at) = find(&self.held, &self.token) else {
+            let open = beginning_of(&self.token, &self.held);
+            own.extend(self.held.drain(..self.held.len() - open));
+            return;
+        };
+        own.extend_from_slice(&self.held[..at]);
+        self.report = Some(self.held.split_off(at + self.token.len()));
+        self.held.clear();
+    }
+
+    /// Passes on the first so many of the bytes that are held.
+    fn greet(&mut self, bytes: usize, greeting: &mut Vec<u8>) {
+        if let Some(last) = self.held[..bytes].last() {
+            self.in_greeting_line = *last != b'\n';
+        }
+        greeting.extend(self.held.drain(..bytes));
     }
 
     /// Appends the buffered bytes at the end of the stream.
-    pub(crate) fn finish(&mut self, own: &mut Vec<u8>) {
-        own.append(&mut self.held);
+    pub(crate) fn finish(&mut self, greeting: &mut Vec<u8>, own: &mut Vec<u8>) {
+        let to = if self.started { own } else { greeting };
+        to.append(&mut self.held);
     }
 
     /// Whether the report is complete.
@@ -77,32 +97,63 @@ impl Trailer {
         let nothing = RemoteReport {
             started: self.started,
             code: None,
+            signal: None,
             no_folder: false,
+            no_stdin: false,
             outputs: String::new(),
         };
         let Some(report) = self.report.as_ref().filter(|_| self.is_complete()) else {
             return nothing;
         };
         let text = String::from_utf8_lossy(report);
-        let Some((head, outputs)) = text.split_once('\n') else {
+        let Some((head, rest)) = text.split_once('\n') else {
             return nothing;
         };
+        let mut words = head.split_whitespace();
+        let kind = words.next().unwrap_or_default();
+        let code: Option<i32> = words.next().and_then(|code| code.parse().ok());
+        let code = code.filter(|_| kind == "code");
+        let child = words.next().unwrap_or_default();
+        let token = String::from_utf8_lossy(&self.token);
+        let (jobs, outputs) = (rest.split_once(&format!("{token} outputs\n"))).unwrap_or_default();
         let end = self.token.len() + " end\n".len();
-        let (kind, code) = head.trim_start().split_once(' ').unwrap_or_default();
+        let is_signal = words.next() == Some("signal") || ended_by_signal(jobs, child);
         RemoteReport {
-            code: code.parse().ok().filter(|_| kind == "code"),
+            code,
+            signal: code.and_then(|code| match code {
+                // `ksh` counts from 256.
+                257.. => Some(code - 256),
+                129.. if is_signal => Some(code - 128),
+                _ => None,
+            }),
             no_folder: kind == "dir",
+            no_stdin: kind == "stdin",
             outputs: outputs[..outputs.len().saturating_sub(end)].to_owned(),
             ..nothing
         }
     }
 }
 
+/// Whether a shell's list of its jobs (`jobs -l`) says that a process was ended by a signal: it
+/// calls others done, with their code.
+fn ended_by_signal(jobs: &str, process: &str) -> bool {
+    let mut lines = jobs.lines();
+    let line = lines.find(|line| line.split_whitespace().any(|word| word == process));
+    line.is_some_and(|line| {
+        !["Done", "Exit", "Running", "Stopped"]
+            .iter()
+            .any(|other| line.contains(other))
+    })
+}
+
 /// The report of the remote side.
 pub(crate) struct RemoteReport {
     started: bool,
     code: Option<i32>,
+    /// The signal that ended it, where the other side knows.
+    signal: Option<i32>,
     no_folder: bool,
+    no_stdin: bool,
     outputs: String,
 }
 
@@ -112,11 +163,23 @@ impl RemoteReport {
         self.outputs.clone()
     }
 
-    /// The meaning of the command's end.
+    /// Whether the connection was lost while the command ran.
+    pub(crate) fn is_lost(&self) -> bool {
+        self.started && self.code.is_none() && !self.no_folder && !self.no_stdin
+    }
+
+    /// Whether nothing has happened on the other side.
+    pub(crate) fn is_unstarted(&self) -> bool {
+        !self.started
+    }
+
+    /// The meaning of the command's end. `written` is what it has written as errors, and
+    /// `last_words` what the connection that it shared said when it was lost.
     pub(crate) fn result(
         &self,
         ending: &ProcessExit,
-        stderr: &str,
+        written: [&str; 2],
+        last_words: Option<&str>,
         client: &PreparedCommand,
     ) -> Result<(), CommandFailure> {
         let Self { started, code, .. } = self;
@@ -135,40 +198,52 @@ impl RemoteReport {
             );
             return Err((FailureClass::Failed, message, None));
         }
+        if self.no_stdin {
+            let message = String::from("its standard input cannot be stored on the other side");
+            return Err((FailureClass::Failed, message, None));
+        }
+        if let Some(signal) = self.signal {
+            return Err((FailureClass::Signal, signal_message(signal, false), None));
+        }
         match self.code {
             Some(0) => Ok(()),
-            Some(code) => Err((FailureClass::Exit, exit_message(code, true), Some(code))),
-            None => Err(self.connection_lost(stderr, &client.program)),
+            Some(code) => {
+                let message = exit_message(code, true, written);
+                Err((FailureClass::Exit, message, Some(code)))
+            }
+            None if self.started => {
+                let said = last_line(last_words.unwrap_or(written[1]));
+                let message = format!("the connection was lost while it ran{said}");
+                Err((FailureClass::Connection, message, None))
+            }
+            None => Err(not_connected(written[1], &client.program)),
         }
     }
+}
 
-    /// Why there is no report.
-    fn connection_lost(&self, stderr: &str, program: &str) -> CommandFailure {
-        tracing::debug!(target: super::TARGET, started = self.started, "there is no report");
-        let last = stderr.lines().rfind(|line| !line.trim().is_empty());
-        let said = last
-            .map(|line| format!(": {}", line.trim()))
-            .unwrap_or_default();
-        if self.started {
-            let message = format!("the connection was lost while it ran{said}");
-            return (FailureClass::Connection, message, None);
-        }
-        const REFUSAL_MESSAGES: [&str; 5] = [
-            "Permission denied",
-            "Host key verification failed",
-            "Too many authentication failures",
-            "must be logged in to the server",
-            "Unauthorized",
-        ];
-        let refused = REFUSAL_MESSAGES
-            .iter()
-            .any(|refusal| stderr.contains(refusal));
-        let class = match refused {
-            true => FailureClass::Authentication,
-            false => FailureClass::Connection,
-        };
-        (class, format!("`{program}` could not connect{said}"), None)
-    }
+/// Why a command never began, by what its client has said.
+pub(crate) fn not_connected(stderr: &str, program: &str) -> CommandFailure {
+    const REFUSAL_MESSAGES: [&str; 5] = [
+        "Permission denied",
+        "Host key verification failed",
+        "Too many authentication failures",
+        "must be logged in to the server",
+        "Unauthorized",
+    ];
+    tracing::debug!(target: super::TARGET, "there is no report");
+    let refused = (REFUSAL_MESSAGES.iter()).any(|refusal| stderr.contains(refusal));
+    let class = match refused {
+        true => FailureClass::Authentication,
+        false => FailureClass::Connection,
+    };
+    let said = last_line(stderr);
+    (class, format!("`{program}` could not connect{said}"), None)
+}
+
+/// The last line of what was said, behind a message.
+fn last_line(said: &str) -> String {
+    let last = said.lines().rfind(|line| !line.trim().is_empty());
+    last.map_or_else(String::new, |line| format!(": {}", line.trim()))
 }
 
 fn find(text: &[u8], wanted: &[u8]) -> Option<usize> {

@@ -7,10 +7,47 @@ use tokio::time::Interval;
 use super::{AnswerSender, ControlRequest, Driver, TARGET};
 use crate::inbox::{InboxRequest, InboxRequestKind, Responder};
 use lockstep_base::node_path::NodePath;
-use lockstep_engine::{Answer, ApprovalAnswer, EffectId, Event, Question};
+use lockstep_engine::{Answer, ApprovalAnswer, EffectId, Event, Objection, Question, Respondent};
+
+/// Why an answer of a person does not count.
+fn objection(question: &Question, answer: &Answer, person: &Responder) -> Option<&'static str> {
+    let (Question::Approve(request), Answer::Approval(ApprovalAnswer::Yes), Some(who)) =
+        (question, answer, &person.name)
+    else {
+        return None;
+    };
+    Some(match request.objection(who)? {
+        Objection::Excepted => "the yes of this person does not count",
+        Objection::Counted => "this person has said yes already",
+    })
+}
+
+/// Takes a yes in, and says whether more are needed.
+fn leaves_open(question: &mut Question, answer: &Answer, from: Option<&Respondent>) -> bool {
+    let (Question::Approve(request), Answer::Approval(ApprovalAnswer::Yes)) = (question, answer)
+    else {
+        return false;
+    };
+    let missing = request.missing();
+    request.yeses.extend(from.cloned());
+    missing > 1
+}
 
 impl Driver<'_> {
     pub(super) fn ask(&mut self, id: EffectId, node: NodePath, question: Question) {
+        // The machine asks again after each yes that is not enough. Meanwhile others may have
+        // answered.
+        if self.settled.contains(&id) {
+            return;
+        }
+        let question = match (self.questions.remove(&id), question) {
+            (Some((_, Question::Approve(known))), Question::Approve(asked))
+                if known.yeses.len() > asked.yeses.len() =>
+            {
+                Question::Approve(known)
+            }
+            (_, question) => question,
+        };
         if let Some(run_inbox) = &self.run_inbox {
             let asked = run_inbox.ask(id, &node, &question);
             self.note(asked);
@@ -22,6 +59,7 @@ impl Driver<'_> {
     }
 
     pub(super) fn withdraw_question(&mut self, id: EffectId) {
+        self.settled.insert(id);
         if self.questions.remove(&id).is_some()
             && let Some(run_inbox) = &self.run_inbox
         {
@@ -64,15 +102,37 @@ impl Driver<'_> {
             }
             None => return false,
         }
-        let Some((node, question)) = self.questions.remove(&id) else {
+        let person = self.masked_person(person);
+        if let Some((node, question)) = self.questions.get(&id)
+            && let Some(objection) = objection(question, &answer, &person)
+        {
+            tracing::warn!(target: TARGET, %node, objection, "the answer does not count");
+            return false;
+        }
+        let Some((node, mut question)) = self.questions.remove(&id) else {
             return false;
         };
+        let from = person.name.as_ref().map(|name| {
+            Box::new(Respondent {
+                by: name.as_str().into(),
+                at: format!("{:.3}", self.time()),
+                comment: person.comment.clone(),
+            })
+        });
+        let is_over = !leaves_open(&mut question, &answer, from.as_deref());
         if let Some(run_inbox) = &self.run_inbox {
-            let (given, person) = (self.masked_answer(&answer), self.masked_person(person));
-            let answered = run_inbox.answered(id, &node, &question, &given, &person);
+            let given = self.masked_answer(&answer);
+            let mut answered = run_inbox.answered(id, &node, &question, &given, &person);
+            if is_over {
+                answered = answered.and_then(|()| run_inbox.withdraw(id));
+            }
             self.note(answered);
         }
-        self.journal_event(Event::Answered { id, answer });
+        match is_over {
+            true => drop(self.settled.insert(id)),
+            false => drop(self.questions.insert(id, (node, question))),
+        }
+        self.journal_event(Event::Answered { id, answer, from });
         true
     }
 
@@ -120,20 +180,7 @@ impl Driver<'_> {
                     self.cancel();
                     None
                 }
-                InboxRequestKind::Answer(id, answer) => match self.questions.get(id) {
-                    Some((_, question)) if answer.fits(question) => {
-                        self.host.withdraw(*id);
-                        let given = self.masked_answer(answer);
-                        self.host.on_external_request(&person, Some(&given));
-                        self.answer(*id, answer.clone(), &person);
-                        None
-                    }
-                    Some((_, Question::Approve { .. })) => Some("the question is for yes or no"),
-                    Some((_, Question::Failed { .. })) => {
-                        Some("the question is for retry, ignore, rollback or abort")
-                    }
-                    None => Some("the question no longer needs an answer"),
-                },
+                InboxRequestKind::Answer(id, answer) => self.answer_of(*id, answer, &person).err(),
             };
             // Who asked did not know the secrets; from now on it is stored as others may know it.
             let request = InboxRequest {
@@ -152,6 +199,38 @@ impl Driver<'_> {
                 self.note(settled);
             }
         }
+    }
+
+    /// Applies the answer of another process; `person` is masked.
+    ///
+    /// # Errors
+    ///
+    /// Why it changes nothing.
+    fn answer_of(
+        &mut self,
+        id: EffectId,
+        answer: &Answer,
+        person: &Responder,
+    ) -> Result<(), &'static str> {
+        let (_, question) =
+            (self.questions.get(&id)).ok_or("the question no longer needs an answer")?;
+        match question {
+            question if answer.fits(question) => {}
+            Question::Approve(_) => return Err("the question is for yes or no"),
+            Question::Failed { .. } => {
+                return Err("the question is for retry, ignore, rollback or abort");
+            }
+        }
+        if let Some(objection) = objection(question, answer, person) {
+            return Err(objection);
+        }
+        if !leaves_open(&mut question.clone(), answer, None) {
+            self.host.withdraw(id);
+        }
+        let given = self.masked_answer(answer);
+        self.host.on_external_request(person, Some(&given));
+        self.answer(id, answer.clone(), person);
+        Ok(())
     }
 
     /// Waits until the run holds its earlier locks again. Returns whether it does: it may be asked

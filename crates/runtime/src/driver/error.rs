@@ -15,6 +15,8 @@ pub enum DriveError {
     /// The system cannot start a thread for the journal; nothing has been done. The system's
     /// message.
     NoThread(String),
+    /// The folder of the run cannot be made; nothing has been done. The system's message.
+    NoScratch(String),
     /// Its journal cannot be written.
     Journal(JournalError),
     /// Its locks cannot be stored.
@@ -31,7 +33,10 @@ pub enum DriveError {
 impl DriveError {
     /// Whether it occurred before anything was done.
     pub fn is_before_start(&self) -> bool {
-        matches!(self, Self::Replay(_) | Self::NoThread(_))
+        matches!(
+            self,
+            Self::Replay(_) | Self::NoThread(_) | Self::NoScratch(_)
+        )
     }
 }
 
@@ -42,6 +47,7 @@ impl std::fmt::Display for DriveError {
             Self::NoThread(said) => {
                 write!(f, "cannot start a thread for the journal: {said}")
             }
+            Self::NoScratch(said) => write!(f, "cannot make the folder `run.scratch`: {said}"),
             Self::Journal(error) => error.fmt(f),
             Self::Locks(error) => error.fmt(f),
             Self::Logs(error) => error.fmt(f),
@@ -55,7 +61,7 @@ impl std::error::Error for DriveError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             Self::Replay(error) => Some(error),
-            Self::NoThread(_) => None,
+            Self::NoThread(_) | Self::NoScratch(_) => None,
             Self::Journal(error) => Some(error),
             Self::Locks(error) => Some(error),
             Self::Logs(error) => Some(error),

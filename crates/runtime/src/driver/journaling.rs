@@ -14,6 +14,7 @@ use super::{
 };
 use crate::journal::{JournalEntry, JournalRecord};
 use crate::journal_writer::JournalWriter;
+use crate::made_secrets::SecretMakers;
 use crate::replay::{ReplayError, replay, replayed_events};
 use crate::secret_files::SecretFiles;
 use crate::secrets::SecretVault;
@@ -25,7 +26,7 @@ use lockstep_engine::{
     PendingEffects,
 };
 use lockstep_lang::ir::FailureClass;
-use lockstep_plan::Plan;
+use lockstep_plan::{Plan, connection_text};
 
 /// With so many commands running, a record may wait a moment for others (group commit): the machine
 /// has enough to do.
@@ -75,7 +76,11 @@ impl<'h> Driver<'h> {
         let secrets = plan.bound.program.secrets.iter();
         let names = secrets.map(|secret| secret.name.clone()).collect();
         let secret_files = SecretFiles::new(&settings.run.secret_folder, names);
-        let machine = Machine::new(plan, settings.run.clone(), settings.seed);
+        let (run, seed) = (settings.run.clone(), settings.seed);
+        let machine = match persistence.way_back {
+            Some(way) => Machine::going_back(plan, run, seed, way),
+            None => Machine::new(plan, run, seed),
+        };
         let completed = vault.unsealed(persistence.log_folder).map_err(|why| {
             let unread = Some(why);
             ReplayError { record: 0, unread }
@@ -86,6 +91,11 @@ impl<'h> Driver<'h> {
             machine,
             redactor: EventRedactor::new(vault.clone()),
             secret_files: Arc::new(secret_files),
+            makers: Arc::new(SecretMakers::new(
+                vault.clone(),
+                platform.spawner.clone(),
+                platform.http.clone(),
+            )),
             vault,
             settings,
             host,
@@ -95,10 +105,12 @@ impl<'h> Driver<'h> {
             set_back: jiff::SignedDuration::ZERO,
             timers: BTreeMap::new(),
             due: HashMap::new(),
+            limits: HashMap::new(),
             locks: persistence.locks,
             commands: JoinSet::new(),
             left: JoinSet::new(),
             running: HashMap::new(),
+            quiet: HashMap::new(),
             queue: VecDeque::new(),
             backlog: Arc::default(),
             inbox: VecDeque::new(),
@@ -112,6 +124,7 @@ impl<'h> Driver<'h> {
             logs: persistence.logs,
             run_inbox: persistence.run_inbox,
             questions: HashMap::new(),
+            settled: HashSet::new(),
             lock_dependencies: LockDependencies::default(),
             lease_lost: HashSet::new(),
             cancelled: false,
@@ -192,18 +205,16 @@ impl<'h> Driver<'h> {
             self.release_effects(held);
         }
         let again = self.queue.iter();
-        let again: Vec<(NodePath, String)> = again
-            .map(|(_, node, command)| (node.clone(), self.vault.mask(&command.text)))
+        let again: Vec<RunEventKind> = again
+            .map(|(_, node, command)| RunEventKind::NodeStarted {
+                node: node.clone(),
+                kind: NodeKind::Run,
+                text: Some(self.vault.mask(&command.text)),
+                place: command.connect.as_ref().map(connection_text),
+                deployment: None,
+            })
             .collect();
-        for (node, text) in again {
-            let (kind, text) = (NodeKind::Run, Some(text));
-            let deployment = None;
-            let started = RunEventKind::NodeStarted {
-                node,
-                kind,
-                text,
-                deployment,
-            };
+        for started in again {
             let event = self.numbered(started, self.time());
             self.host.on_restart(&event);
         }
@@ -334,6 +345,7 @@ impl<'h> Driver<'h> {
                     continue;
                 }
                 DriverMessage::Event(_)
+                | DriverMessage::Begun(_)
                 | DriverMessage::Left { .. }
                 | DriverMessage::Answered(..)
                 | DriverMessage::Written(Err(_)) => continue,
@@ -415,6 +427,12 @@ impl<'h> Driver<'h> {
         self.begun_once = replayed.begun;
         (self.recorded, self.written) = (replayed.seq, replayed.seq);
         self.begun = self.elapsed();
+        for (id, (node, command)) in &replayed.makers.commands {
+            self.know_command(*id, node, command);
+        }
+        for (id, call) in &replayed.makers.actions {
+            self.know_request(*id, call);
+        }
         if self.is_machine_broken() {
             return Ok(());
         }

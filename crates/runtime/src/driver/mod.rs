@@ -7,6 +7,7 @@ mod control;
 mod effects;
 mod error;
 mod journaling;
+mod quiet;
 
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::path::PathBuf;
@@ -24,23 +25,29 @@ use super::journal::{Journal, JournalError, JournalRecord};
 use super::journal_writer::JournalWriter;
 use super::locks::{LocalLocks, Locks};
 use super::logs::RunLogs;
+use super::made_secrets::SecretMakers;
 use super::process::{LeftOutput, OutputLine, Spawner, StopRequest};
+use super::required_programs::FoundPrograms;
+use super::scratch::ScratchFolder;
 use super::secret_files::SecretFiles;
 use super::secrets::SecretVault;
 use super::shown_events::EventRedactor;
 use backlog::OutputBacklog;
+pub use effects::outcome_of;
 pub use error::DriveError;
 use journaling::HeldEffect;
 use lockstep_base::node_path::NodePath;
 use lockstep_base::source::{FileId, Name};
 use lockstep_base::value::Value;
 use lockstep_engine::run_event::{LockQueuePosition, RunEvent, RunEventKind, Status, Stream};
+use lockstep_engine::way_back::WayBack;
 use lockstep_engine::{
     Answer, CommandRequest, CompletedWork, EffectId, EffectOutcome, Event, LockDependencies,
     Machine, Question,
 };
 use lockstep_lang::ir::FailureClass;
 use lockstep_plan::{Plan, RunFacts};
+use quiet::QuietOutput;
 
 /// The settings of a run besides its plan.
 pub struct RunSettings {
@@ -52,6 +59,8 @@ pub struct RunSettings {
     pub max: usize,
     /// The folder of a source file: the working directory of its commands.
     pub folder: Box<dyn Fn(FileId) -> PathBuf>,
+    /// The programs that have been found before the run.
+    pub found_programs: FoundPrograms,
 }
 
 /// The interfaces to the outside world.
@@ -74,6 +83,8 @@ pub struct RunPersistence {
     pub past: RecordedRun,
     /// The completed work of the run that it retries.
     pub log_folder: CompletedWork,
+    /// What it takes back of another run, where it does nothing else.
+    pub way_back: Option<WayBack>,
     /// Its locks.
     pub locks: Box<dyn Locks>,
     /// Where the output of its commands is written.
@@ -88,6 +99,7 @@ impl Default for RunPersistence {
             journal: None,
             past: RecordedRun::default(),
             log_folder: CompletedWork::default(),
+            way_back: None,
             locks: Box::new(LocalLocks::default()),
             logs: None,
             run_inbox: None,
@@ -240,6 +252,8 @@ impl ActionCompleter {
 #[derive(Debug)]
 enum DriverMessage {
     Event(Event),
+    /// A command on another machine has begun.
+    Begun(EffectId),
     Answered(EffectId, Answer, Responder),
     Output {
         node: NodePath,
@@ -337,6 +351,10 @@ async fn work_off(
     mut control: mpsc::UnboundedReceiver<ControlRequest>,
 ) -> DriverExit {
     let (sender, mut messages) = mpsc::unbounded_channel();
+    let scratch = match ScratchFolder::of_run(&plan, &settings.run) {
+        Ok(scratch) => scratch,
+        Err(error) => return DriverExit::Broken(DriveError::NoScratch(error.to_string())),
+    };
     let mut driver = match Driver::new(plan, vault, platform, settings, persistence, host, sender) {
         Ok(driver) => driver,
         Err(error) => return DriverExit::Broken(error),
@@ -345,6 +363,9 @@ async fn work_off(
     // What commands have left writes to nothing from now on.
     driver.left.shutdown().await;
     driver.log_late_output(&mut messages);
+    if let (Some(scratch), DriverExit::Ended(_)) = (scratch, &exit) {
+        scratch.remove();
+    }
     exit
 }
 
@@ -437,6 +458,8 @@ struct Driver<'h> {
     vault: Arc<SecretVault>,
     /// The files of the secrets, removed with the driver.
     secret_files: Arc<SecretFiles>,
+    /// What makes secrets.
+    makers: Arc<SecretMakers>,
     /// Masks what the machine says before anybody else hears of it.
     redactor: EventRedactor,
     platform: Platform,
@@ -450,11 +473,16 @@ struct Driver<'h> {
     set_back: jiff::SignedDuration,
     timers: BTreeMap<(i64, EffectId), ()>,
     due: HashMap<EffectId, i64>,
+    /// The time limits of commands that have not begun on their machines yet, by their commands:
+    /// the timer, and after how many milliseconds it is due.
+    limits: HashMap<EffectId, (EffectId, i64)>,
     locks: Box<dyn Locks>,
     commands: JoinSet<()>,
     /// The outputs of commands that have ended, to which others still write.
     left: JoinSet<()>,
     running: HashMap<EffectId, RunningEffect>,
+    /// What the commands have written whose output is shown only where they fail.
+    quiet: HashMap<NodePath, QuietOutput>,
     /// Commands that wait for a slot.
     queue: VecDeque<(EffectId, NodePath, Box<CommandRequest>)>,
     backlog: Arc<OutputBacklog>,
@@ -473,6 +501,8 @@ struct Driver<'h> {
     run_inbox: Option<Box<dyn RunInbox>>,
     /// The questions that wait for an answer.
     questions: HashMap<EffectId, (NodePath, Question)>,
+    /// The questions that need no more answers.
+    settled: HashSet<EffectId>,
     /// What the locks wait for inside the run, as they were last told.
     lock_dependencies: LockDependencies,
     /// Locks that were held before the run was resumed, and are held by others now.
@@ -531,14 +561,20 @@ impl Driver<'_> {
     fn handle_message(&mut self, message: DriverMessage) {
         match message {
             DriverMessage::Event(event) => {
-                if let Event::Ended { id, .. } = &event
-                    && let Some(RunningEffect {
-                        node: Some(node), ..
-                    }) = self.running.remove(id)
+                let ended = match &event {
+                    Event::Ended { id, .. } => self.running.remove(id).and_then(|it| it.node),
+                    _ => None,
+                };
+                if let Some(node) = &ended
                     && let Some(logs) = &mut self.logs
                 {
-                    let closed = logs.close(&node);
+                    let closed = logs.close(node);
                     self.note(closed);
+                }
+                if let Event::Ended { outcome, .. } = &event
+                    && let Some(node) = &ended
+                {
+                    self.end_quiet(node, outcome.failure.is_some());
                 }
                 self.journal_event(event);
                 self.start_queued();
@@ -551,11 +587,13 @@ impl Driver<'_> {
                         let written = logs.line(&node, line.as_output());
                         self.note(written);
                     }
-                    let WrittenLine { stream, text, .. } = line;
-                    let node = node.clone();
-                    self.publish(RunEventKind::NodeOutput { node, stream, text }, at);
+                    match self.quiet.get_mut(&node) {
+                        Some(held) => held.add(line),
+                        None => self.publish_line(node.clone(), line, at),
+                    }
                 }
             }
+            DriverMessage::Begun(id) => self.command_has_begun(id),
             DriverMessage::Left { node, left } => self.pass_on(node, *left),
             DriverMessage::Answered(id, answer, person) => {
                 self.answer(id, answer, &person);

@@ -92,9 +92,21 @@ pub(super) fn unusable(command: &PreparedCommand) -> Option<String> {
     })
 }
 
-/// The meaning of an exit code; a shell has some of its own.
-pub(crate) fn exit_message(code: i32, shell: bool) -> String {
+/// What a shell says of a program that the system does not start because of its arguments.
+const TOO_LONG_MESSAGE: &str = "Argument list too long";
+
+/// The meaning of an exit code; a shell has some of its own. `written` is what the command has
+/// written to its two streams.
+pub(crate) fn exit_message(code: i32, shell: bool, written: [&str; 2]) -> String {
+    let is_too_long = || {
+        let mut last = written.iter().flat_map(|text| text.lines().rev().take(3));
+        last.any(|line| line.trim_end().ends_with(TOO_LONG_MESSAGE))
+    };
     match code {
+        126 | 127 if is_too_long() => format!(
+            "exit code {code}: the arguments and variables of a command in it are too long for the \
+             system: hand it some of them in a file or by `stdin`"
+        ),
         127 if shell => String::from("exit code 127: a command in it was not found"),
         126 if shell => String::from("exit code 126: a command in it is not executable"),
         129..=192 => match signal_name(code - 128) {
@@ -106,7 +118,7 @@ pub(crate) fn exit_message(code: i32, shell: bool) -> String {
 }
 
 /// The signal that ended a command.
-pub(super) fn signal_message(signal: i32, core: bool) -> String {
+pub(crate) fn signal_message(signal: i32, core: bool) -> String {
     let name = signal_name(signal).map_or_else(|| format!("signal {signal}"), String::from);
     let dumped = if core { ", core dumped" } else { "" };
     format!("killed by {name}{dumped}")

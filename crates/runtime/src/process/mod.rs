@@ -2,6 +2,7 @@
 //! request, and reports how they ended. Invariant: secrets are masked in every line and message
 //! that leaves this module; results are values, and stay what they are.
 
+mod elsewhere;
 mod explain;
 pub(crate) mod left_output;
 pub(crate) mod leftovers;
@@ -11,6 +12,7 @@ mod running;
 mod stream;
 #[cfg(test)]
 mod tests;
+pub(crate) mod transfer;
 
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
@@ -22,13 +24,13 @@ use std::time::Duration;
 
 use indexmap::IndexMap;
 use tokio::process::{Child, ChildStdout};
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 
-use super::connection::{Connection, Sessions, Trailer};
+use super::connection::{Connection, Masters, RemoteReport, Sessions, Trailer};
 use super::guardian::dead_runner::{remove_folder, remove_too, sign};
 use super::processes;
 use super::secrets::SecretVault;
-pub(super) use explain::exit_message;
+pub(super) use explain::{exit_message, signal_message};
 pub use left_output::LeftOutput;
 use leftovers::{CommandProcesses, ProcessLooks};
 use lockstep_base::node_path::NodePath;
@@ -36,8 +38,8 @@ use lockstep_base::source::Name;
 use lockstep_base::value::Value;
 use lockstep_engine::OutputText;
 use lockstep_engine::run_event::Stream;
-use lockstep_lang::ir::FailureClass;
 use lockstep_lang::ir::command::Invocation;
+use lockstep_lang::ir::{FailureClass, SIGTERM_GRACE_MS};
 use outputs::OutputsError;
 pub use prepare::PrepareError;
 pub(super) use prepare::PreparedCommand;
@@ -47,8 +49,8 @@ use running::RunningCommand;
 /// The target of the log events of commands.
 const TARGET: &str = "lockstep::process";
 
-/// The grace time between SIGTERM and SIGKILL.
-pub const SIGTERM_GRACE: Duration = Duration::from_secs(10);
+/// The grace time between SIGTERM and SIGKILL, where a command has none of its own.
+pub const SIGTERM_GRACE: Duration = Duration::from_millis(SIGTERM_GRACE_MS.unsigned_abs());
 
 /// A command to run.
 #[derive(Debug, Clone)]
@@ -59,8 +61,14 @@ pub struct SpawnRequest {
     pub env: Vec<(Name, Value)>,
     /// The folder of the source file.
     pub folder: PathBuf,
+    /// The folder that the paths of a transfer on this machine are relative to.
+    pub files: PathBuf,
     /// Its `in DIR`: relative to the folder, or to the home directory of another machine.
     pub dir: Option<String>,
+    /// What it reads from its standard input: a text or a secret. Without it there is nothing.
+    pub stdin: Option<Value>,
+    /// How long it may take to end after SIGTERM, where that is said.
+    pub grace: Option<Duration>,
     /// The path of its node.
     pub node: NodePath,
     /// The run's id.
@@ -69,12 +77,14 @@ pub struct SpawnRequest {
     pub connection: Connection,
     /// Whether its standard error goes where its standard output does.
     pub streams_joined: bool,
+    /// Told when it has begun, if it does not run here.
+    pub begun: Option<Arc<Notify>>,
 }
 
 /// How a command is asked to stop.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum StopRequest {
-    /// Gracefully, with SIGTERM; by force after [`SIGTERM_GRACE`].
+    /// Gracefully, with SIGTERM; by force after its grace.
     Term,
     /// By force, with SIGKILL.
     Kill,
@@ -120,11 +130,17 @@ pub struct EndedCommand {
     pub result: CommandResult,
     /// Its output, if others still write to it.
     pub left: Option<LeftOutput>,
+    /// Whether it was asked to end, did not in its time, and was killed.
+    pub killed: bool,
 }
 
 impl From<CommandResult> for EndedCommand {
     fn from(result: CommandResult) -> Self {
-        Self { result, left: None }
+        Self {
+            result,
+            left: None,
+            killed: false,
+        }
     }
 }
 
@@ -214,6 +230,12 @@ pub trait Spawner: Send + Sync {
         stop: StopSignal,
     ) -> Pin<Box<dyn Future<Output = EndedCommand> + Send + 'a>>;
 
+    /// Whether it tells when a command on another machine has begun ([`SpawnRequest::begun`]).
+    /// Where it does not, the time limit of such a command counts from when it is to start.
+    fn tells_begin(&self) -> bool {
+        false
+    }
+
     /// A folder that must not outlive this program: it is removed even if the program is killed,
     /// where that is possible.
     fn removes(&self, folder: &Path) {
@@ -235,6 +257,10 @@ impl Spawner for SystemSpawner {
         stop: StopSignal,
     ) -> Pin<Box<dyn Future<Output = EndedCommand> + Send + 'a>> {
         Box::pin(self.run_and_leave(command, vault, listener, stop))
+    }
+
+    fn tells_begin(&self) -> bool {
+        true
     }
 
     fn removes(&self, folder: &Path) {
@@ -260,6 +286,7 @@ pub struct SystemSpawner {
     inherited: Option<String>,
     looks: ProcessLooks,
     sessions: Sessions,
+    masters: Masters,
 }
 
 impl SystemSpawner {
@@ -281,6 +308,7 @@ impl SystemSpawner {
             inherited: std::env::var(processes::COMMAND_VARIABLE).ok(),
             looks: ProcessLooks::new(),
             sessions: Sessions::default(),
+            masters: Masters::default(),
         })
     }
 
@@ -325,42 +353,41 @@ impl SystemSpawner {
         (self.run_and_leave(spawn, vault, listener, stop).await).result
     }
 
-    /// The same, with the output of what the command has left running.
-    async fn run_and_leave(
+    /// Runs a command once. `socket` is that of a connection to share. Returns also whether the
+    /// command has never begun because of its connection, so that another try is right.
+    async fn try_once(
         &self,
-        spawn: SpawnRequest,
+        spawn: &SpawnRequest,
+        socket: Option<&Path>,
         vault: &SecretVault,
         mut listener: impl FnMut(OutputLine<'_>) + Send,
-        mut stop: watch::Receiver<Option<StopRequest>>,
-    ) -> EndedCommand {
-        let _session = tokio::select! {
-            biased;
-            session = self.sessions.enter(&spawn.connection) => session,
-            Ok(_) = stop.wait_for(Option::is_some) => {
-                return failed(FailureClass::Cancelled, String::from("it was stopped")).into();
-            }
-        };
+        stop: StopSignal,
+    ) -> (EndedCommand, bool) {
         let output = self.output_file();
-        let mut command = match prepare::prepare(&spawn, vault, &output, self) {
+        let mut command = match prepare::prepare(spawn, vault, &output, self, socket) {
             Ok(command) => command,
-            Err(error) => return not_run(vault.mask(&error.to_string())).into(),
+            Err(error) => return (not_run(vault.mask(&error.to_string())).into(), false),
         };
         // Neither arguments nor variables are logged: they may contain secrets.
         let program = || vault.mask(&command.program);
         tracing::debug!(target: TARGET, program = program(), "starts");
         if let Some(message) = explain::unusable(&command) {
-            return not_run(vault.mask(&message)).into();
+            return (not_run(vault.mask(&message)).into(), false);
         }
         let care = self.care(&mut command);
         let child = match start(&command).await {
             Ok(child) => child,
             Err(error) => {
                 let message = explain::not_started(&command, &error);
-                return not_run(vault.mask(&message)).into();
+                return (not_run(vault.mask(&message)).into(), false);
             }
         };
         tracing::debug!(target: TARGET, pid = child.id(), "started");
-        let mut running = RunningCommand::new(self, child, care, &command, vault, stop);
+        // The other end of the pipe must see when the client has ended.
+        command.pipes.input = None;
+        let work = command.work.take();
+        let grace = spawn.grace.unwrap_or(self.grace);
+        let mut running = RunningCommand::new(grace, child, care, &mut command, vault, stop);
         let ending = running.wait(&mut listener).await;
         tracing::debug!(
             target: TARGET, status = ?ending.status, stopped = ?ending.stopped,
@@ -385,9 +412,19 @@ impl SystemSpawner {
             None => classify_exit(
                 &ending,
                 matches!(spawn.invocation, Invocation::Shell { .. }),
+                [&stdout.text, &stderr.text],
             ),
-            Some(report) => report.result(&ending, &stderr.text, &command),
+            Some(report) => {
+                let last_words = match report.is_lost() && ending.stopped.is_none() {
+                    true => self.masters.last_words(&spawn.connection).await,
+                    false => None,
+                };
+                let written = [&*stdout.text, &*stderr.text];
+                report.result(&ending, written, last_words.as_deref(), &command)
+            }
         };
+        let is_unstarted = remote.as_ref().is_some_and(RemoteReport::is_unstarted)
+            && matches!(judged, Err((FailureClass::Connection, ..)));
         // Outputs that cannot be read are not silently missing, however the command ended.
         let judged = match (judged, unread) {
             (judged, None) => judged,
@@ -417,7 +454,16 @@ impl SystemSpawner {
             None => LeftOutput::of(running.out, running.err, self.groups.as_ref()),
             Some(_) => None,
         };
-        EndedCommand { result, left }
+        let result = match work {
+            Some(work) => transfer::ended(result, work, vault, &mut listener).await,
+            None => result,
+        };
+        let ended = EndedCommand {
+            result,
+            left,
+            killed: ending.forced,
+        };
+        (ended, is_unstarted)
     }
 
     /// Registers a command that is about to be started with the guardian, if there is one, and
@@ -426,7 +472,7 @@ impl SystemSpawner {
         &self,
         command: &mut PreparedCommand,
     ) -> (Option<GuardedCommand<'_>>, CommandProcesses<'_>) {
-        // A client may leave a shared connection behind.
+        // What serves others, too, may be left behind, as its configuration says.
         let lasting = command.token.is_some();
         let (care, variable) = match self.groups.as_deref() {
             None => (None, None),
@@ -459,6 +505,8 @@ impl SystemSpawner {
 
 impl Drop for SystemSpawner {
     fn drop(&mut self) {
+        // They end before their sockets are gone.
+        self.masters = Masters::default();
         // Nothing depends on it; leftovers are in a folder for temporary files.
         let _ = remove_folder(&self.scratch);
     }
@@ -565,7 +613,11 @@ async fn start(command: &PreparedCommand) -> std::io::Result<Child> {
 }
 
 /// The meaning of a local command's end.
-fn classify_exit(ending: &ProcessExit, shell: bool) -> Result<(), CommandFailure> {
+fn classify_exit(
+    ending: &ProcessExit,
+    shell: bool,
+    written: [&str; 2],
+) -> Result<(), CommandFailure> {
     use std::os::unix::process::ExitStatusExt as _;
     let status = match &ending.status {
         Ok(status) => status,
@@ -591,7 +643,7 @@ fn classify_exit(ending: &ProcessExit, shell: bool) -> Result<(), CommandFailure
     match (status.code(), status.signal()) {
         (Some(0), _) => Ok(()),
         (Some(code), _) => {
-            let message = explain::exit_message(code, shell);
+            let message = explain::exit_message(code, shell, written);
             Err((FailureClass::Exit, message, Some(code)))
         }
         (None, Some(signal)) => {
@@ -608,7 +660,7 @@ fn classify_exit(ending: &ProcessExit, shell: bool) -> Result<(), CommandFailure
 impl PreparedCommand {
     /// Starts it. Streams that are joined are one pipe, so that their order is that of the writes.
     fn spawn(&self, program: &str, arguments: &[String]) -> std::io::Result<Child> {
-        let mut command = self.tokio(program, arguments);
+        let mut command = self.tokio(program, arguments)?;
         if !self.streams_joined {
             return command.spawn();
         }
@@ -622,7 +674,11 @@ impl PreparedCommand {
         Ok(child)
     }
 
-    fn tokio(&self, program: &str, arguments: &[String]) -> tokio::process::Command {
+    fn tokio(
+        &self,
+        program: &str,
+        arguments: &[String],
+    ) -> std::io::Result<tokio::process::Command> {
         let mut command = tokio::process::Command::new(program);
         for name in &self.withheld {
             command.env_remove(&**name);
@@ -631,16 +687,17 @@ impl PreparedCommand {
             .args(arguments)
             .envs(self.env.iter().map(|(name, text)| (name, text)))
             .current_dir(&self.dir)
-            .stdin(match self.input {
-                Some(_) => Stdio::piped(),
-                None => Stdio::null(),
+            .stdin(match (&self.pipes.input, &self.input) {
+                (Some(pipe), _) => Stdio::from(pipe.try_clone()?),
+                (None, Some(_)) => Stdio::piped(),
+                (None, None) => Stdio::null(),
             })
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             // Not `pre_exec`, with which every start would fork this process the slow way.
             .process_group(0)
             .kill_on_drop(true);
-        command
+        Ok(command)
     }
 
     /// The path of the program as a script for a shell.

@@ -2,14 +2,22 @@
 //! directory.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use super::super::connection::{self, Connection, RemoteScript, ScriptError, random};
+use tokio::sync::Notify;
+
+use super::super::connection::{
+    self, Connection, RemoteScript, ScriptError, WorkingFolders, random,
+};
 use super::super::secrets::{SecretVault, TextError};
+use super::transfer::{self, TransferPipes, TransferWork};
 use super::{SpawnRequest, SystemSpawner};
+use crate::transfer::TransferError;
 use lockstep_base::source::Name;
 use lockstep_lang::ir::command::Invocation;
 
 /// A command in the form that the system takes.
+#[derive(Default)]
 pub(crate) struct PreparedCommand {
     /// The program, as written.
     pub(crate) program: String,
@@ -21,12 +29,20 @@ pub(crate) struct PreparedCommand {
     pub(crate) withheld: Vec<Name>,
     /// The working directory.
     pub(crate) dir: PathBuf,
-    /// The input for a connection; without it there is no input.
+    /// Its input, that of a connection with the script before it; without it there is no input.
     pub(crate) input: Option<Vec<u8>>,
     /// The marker at the beginning of a connection's report.
     pub(crate) token: Option<String>,
     /// Whether its standard error goes where its standard output does.
     pub(crate) streams_joined: bool,
+    /// Told when a connection has reported its start.
+    pub(crate) begun: Option<Arc<Notify>>,
+    /// Whether its input ends with those bytes. That of a connection stays open.
+    pub(crate) input_ends: bool,
+    /// The pipes of a transfer.
+    pub(crate) pipes: TransferPipes,
+    /// What is done on this side of a transfer.
+    pub(crate) work: Option<TransferWork>,
 }
 
 /// Why a command cannot be prepared.
@@ -42,6 +58,10 @@ pub enum PrepareError {
     OutputFile,
     /// It cannot be run over a connection.
     Script(ScriptError),
+    /// What it is to read from its standard input has no text.
+    StandardInput(TextError),
+    /// What is to be transferred cannot be, and why.
+    Transfer(String),
 }
 
 impl std::fmt::Display for PrepareError {
@@ -52,6 +72,8 @@ impl std::fmt::Display for PrepareError {
             Self::Empty => f.write_str("the command is empty"),
             Self::OutputFile => f.write_str("the folder for outputs has no UTF-8 name"),
             Self::Script(why) => why.fmt(f),
+            Self::StandardInput(why) => write!(f, "its standard input has no text: {why}"),
+            Self::Transfer(why) => f.write_str(why),
         }
     }
 }
@@ -64,27 +86,33 @@ impl From<TextError> for PrepareError {
     }
 }
 
+impl From<TransferError> for PrepareError {
+    fn from(error: TransferError) -> Self {
+        Self::Transfer(error.to_string())
+    }
+}
+
 impl From<ScriptError> for PrepareError {
     fn from(error: ScriptError) -> Self {
         Self::Script(error)
     }
 }
 
-/// Prepares a command.
+/// Prepares a command. `socket` is that of a connection to share.
 pub(super) fn prepare(
     spawn: &SpawnRequest,
     vault: &SecretVault,
     output: &Path,
     spawner: &SystemSpawner,
+    socket: Option<&Path>,
 ) -> Result<PreparedCommand, PrepareError> {
+    if let Invocation::Transfer(transfer) = &spawn.invocation {
+        return transfer::prepare(spawn, transfer, vault, spawner, socket);
+    }
     let (words, mut env) = spawn.words(vault)?;
-    let folder = spawn.folder.as_path();
-    // An empty path is this process's working directory.
-    let folder = if folder.as_os_str().is_empty() {
-        Path::new(".")
-    } else {
-        folder
-    };
+    let stdin = (spawn.stdin.as_ref()).map(|text| vault.text(text));
+    let stdin = stdin.transpose().map_err(PrepareError::StandardInput)?;
+    let folder = spawn.source_folder();
     if let Connection::Local = spawn.connection {
         let output = output.to_str().ok_or(PrepareError::OutputFile)?;
         env.push((String::from("LOCKSTEP_OUTPUT"), String::from(output)));
@@ -98,9 +126,10 @@ pub(super) fn prepare(
                 Some(dir) => folder.join(dir),
                 None => folder.to_path_buf(),
             },
-            input: None,
-            token: None,
+            input: stdin.map(String::into_bytes),
             streams_joined: spawn.streams_joined,
+            input_ends: true,
+            ..PreparedCommand::default()
         });
     }
     let (kind, to) = spawn.connection.shown();
@@ -114,27 +143,58 @@ pub(super) fn prepare(
         token: &token,
         words: &words,
         env: &env,
-        dir: spawn.dir.as_deref(),
+        dir: spawn.dir_there(),
+        stdin_bytes: stdin.as_ref().map(String::len),
+        grace: spawn.grace.unwrap_or(spawner.grace),
         streams_joined: spawn.streams_joined,
+        leaves_orphans: matches!(spawn.connection, Connection::Ssh(_)),
     };
-    let (program, arguments) =
-        spawn
-            .connection
-            .client(&script.bootstrap(), &spawner.ssh, &spawner.scratch);
+    let (program, arguments) = spawn.connection.client(
+        RemoteScript::BOOTSTRAP,
+        &spawner.ssh,
+        socket,
+        &spawn.folders(),
+    );
     Ok(PreparedCommand {
         program,
         arguments,
-        env: Vec::new(),
         withheld: vault.variables().to_vec(),
         dir: folder.to_path_buf(),
-        input: Some(script.input()?.into_bytes()),
+        input: Some(
+            [script.input()?, stdin.unwrap_or_default()]
+                .concat()
+                .into_bytes(),
+        ),
         token: Some(token),
-        // What the client writes as errors is about the connection.
-        streams_joined: false,
+        // What the client writes as errors is about the connection: its streams stay apart.
+        begun: spawn.begun.clone(),
+        ..PreparedCommand::default()
     })
 }
 
 impl SpawnRequest {
+    /// The folder of the source file.
+    pub(super) fn source_folder(&self) -> &Path {
+        match self.folder.as_os_str().is_empty() {
+            // An empty path is this process's working directory.
+            true => Path::new("."),
+            false => &self.folder,
+        }
+    }
+
+    /// The folders of the command on this machine.
+    pub(super) fn folders(&self) -> WorkingFolders {
+        WorkingFolders::new(self.source_folder(), self.dir.as_deref())
+    }
+
+    /// The folder to change to on the other side. A container of an image starts in its folder.
+    pub(super) fn dir_there(&self) -> Option<&str> {
+        match self.connection {
+            Connection::Image { .. } => None,
+            _ => self.dir.as_deref(),
+        }
+    }
+
     /// The words to execute and the variables beside those of the caller. There may be secrets
     /// among the variables' texts.
     ///
@@ -166,14 +226,22 @@ fn words(
     vault: &SecretVault,
 ) -> Result<(Vec<String>, Variables), TextError> {
     match invocation {
-        Invocation::Direct(words) => Ok((words.clone(), Vec::new())),
+        Invocation::Direct(words) => {
+            let words: Result<Vec<String>, TextError> =
+                words.iter().map(|word| vault.opened(word)).collect();
+            Ok((words?, Vec::new()))
+        }
+        // It has a script of its own.
+        Invocation::Transfer(_) => Ok((Vec::new(), Vec::new())),
         Invocation::Shell {
             bash,
             script,
             variables,
         } => {
             let mut words: Vec<String> = match bash {
-                true => ["bash", "-euo", "pipefail", "-c"]
+                // As a child of `sshd` it would read `.bashrc`, whatever it is given to execute,
+                // and under these options it ends with the first variable there that is not set.
+                true => ["bash", "--norc", "--noprofile", "-euo", "pipefail", "-c"]
                     .map(String::from)
                     .to_vec(),
                 false => ["sh", "-eu", "-c"].map(String::from).to_vec(),

@@ -15,7 +15,7 @@ use super::super::processes::{self, ProcessStat};
 use super::super::secrets::SecretVault;
 use super::leftovers::CommandProcesses;
 use super::stream::{LineListener, READ_CHUNK_BYTES, StreamReader};
-use super::{GuardedCommand, PreparedCommand, StopRequest, SystemSpawner, TARGET};
+use super::{GuardedCommand, PreparedCommand, StopRequest, TARGET};
 use lockstep_engine::run_event::Stream;
 
 /// How long to wait for the remote side of a connection to confirm that it has killed a command.
@@ -42,16 +42,17 @@ pub(crate) struct ProcessExit {
 
 /// A running command.
 pub(super) struct RunningCommand<'a> {
-    spawner: &'a SystemSpawner,
+    /// How long it may take to end after SIGTERM.
+    grace: Duration,
     /// Dropped before the child, which is killed by its drop: what it has started is found by
     /// descent only as long as it is there.
     group: ProcessGroup<'a>,
     child: Child,
     pub(super) out: StreamReader<ChildStdout>,
     pub(super) err: StreamReader<ChildStderr>,
-    /// The input of a connection, which is kept open after the text has been written.
+    /// Its input. That of a connection is kept open after the text has been written.
     input: Option<ChildStdin>,
-    unwritten: Vec<u8>,
+    unwritten: UnwrittenInput,
     stop: watch::Receiver<Option<StopRequest>>,
     stopped: Option<StopRequest>,
     forced: bool,
@@ -59,23 +60,25 @@ pub(super) struct RunningCommand<'a> {
 
 impl<'a> RunningCommand<'a> {
     pub(super) fn new(
-        spawner: &'a SystemSpawner,
+        grace: Duration,
         mut child: Child,
         (care, processes): (Option<GuardedCommand<'a>>, CommandProcesses<'a>),
-        command: &PreparedCommand,
+        command: &mut PreparedCommand,
         vault: &SecretVault,
         stop: watch::Receiver<Option<StopRequest>>,
     ) -> Self {
         let group = ProcessGroup::new(child.id(), care, processes);
-        let trailer = command.token.as_deref().map(Trailer::new);
+        let trailer = command.token.as_deref();
+        let trailer = trailer.map(|token| Trailer::new(token, command.begun.clone()));
         Self {
-            spawner,
+            grace,
             group,
             out: StreamReader::new(child.stdout.take(), Stream::Stdout, vault.redactor())
-                .with_trailer(trailer),
+                .with_trailer(trailer)
+                .into_pipe(command.pipes.output.take()),
             err: StreamReader::new(child.stderr.take(), Stream::Stderr, vault.redactor()),
             input: child.stdin.take(),
-            unwritten: command.input.clone().unwrap_or_default(),
+            unwritten: UnwrittenInput::new(command),
             child,
             stop,
             stopped: None,
@@ -154,7 +157,7 @@ impl<'a> RunningCommand<'a> {
         }
         tracing::debug!(target: TARGET, left = found.len(), "ends what a failed command left");
         self.group.processes.terminate(&found, true);
-        let deadline = Instant::now() + self.spawner.grace;
+        let deadline = Instant::now() + self.grace;
         let stopped = self.stopped;
         if !self.until_gone(deadline, listener).await {
             self.group.processes.kill().await;
@@ -202,7 +205,7 @@ impl<'a> RunningCommand<'a> {
             is_gone = self.terminate(&found, listener).await;
             self.forced = !is_gone && self.stopped == Some(StopRequest::Term);
         }
-        if self.out.trailer().is_some() {
+        if self.can_be_told() {
             self.kill_remote(listener).await;
         }
         self.group.signal(Signal::KILL);
@@ -215,7 +218,7 @@ impl<'a> RunningCommand<'a> {
     /// Makes the remote side of a connection kill the command, if it still responds. Otherwise the
     /// end of the connection has the same effect, a little later.
     async fn kill_remote(&mut self, listener: LineListener<'_>) {
-        self.unwritten.extend_from_slice(b"kill\n");
+        self.unwritten.add(b"kill\n");
         let deadline = Instant::now() + REMOTE_KILL_TIMEOUT;
         while !self.is_reported() && self.out.is_open() {
             tokio::select! {
@@ -227,16 +230,21 @@ impl<'a> RunningCommand<'a> {
         }
     }
 
+    /// Whether a remote side listens to its input. That of a transfer sees its end instead.
+    fn can_be_told(&self) -> bool {
+        self.out.trailer().is_some() && self.input.is_some()
+    }
+
     fn is_reported(&self) -> bool {
         self.out.trailer().is_some_and(Trailer::is_complete)
     }
 
     /// Sends SIGTERM. Returns whether nothing is left.
     async fn terminate(&mut self, found: &[ProcessStat], listener: LineListener<'_>) -> bool {
-        let mut deadline = Instant::now() + self.spawner.grace;
-        if self.out.trailer().is_some() {
+        let mut deadline = Instant::now() + self.grace;
+        if self.can_be_told() {
             // The remote side ends the command in the same time; its report needs a moment.
-            self.unwritten.extend_from_slice(b"term\n");
+            self.unwritten.add(b"term\n");
             deadline += PIPE_DRAIN_TIMEOUT;
         } else {
             self.group.signal(Signal::TERM);
@@ -337,16 +345,47 @@ pub(super) async fn read(
     }
 }
 
+/// What a command is still to be written.
+struct UnwrittenInput {
+    bytes: Vec<u8>,
+    /// How many of them have been written.
+    written: usize,
+    /// Whether the input ends with them.
+    ends: bool,
+}
+
+impl UnwrittenInput {
+    fn new(command: &PreparedCommand) -> Self {
+        Self {
+            bytes: command.input.clone().unwrap_or_default(),
+            written: 0,
+            ends: command.input_ends,
+        }
+    }
+
+    fn rest(&self) -> &[u8] {
+        self.bytes.get(self.written..).unwrap_or_default()
+    }
+
+    /// Adds a line for the other side of a connection.
+    fn add(&mut self, line: &[u8]) {
+        self.bytes.drain(..self.written);
+        self.written = 0;
+        self.bytes.extend_from_slice(line);
+    }
+}
+
 /// Writes some of the pending input; for ever where there is none.
-async fn write(input: &mut Option<ChildStdin>, unwritten: &mut Vec<u8>) {
-    let Some(open) = input.as_mut().filter(|_| !unwritten.is_empty()) else {
+async fn write(input: &mut Option<ChildStdin>, unwritten: &mut UnwrittenInput) {
+    if unwritten.ends && unwritten.rest().is_empty() {
+        *input = None;
+    }
+    let Some(open) = input.as_mut().filter(|_| !unwritten.rest().is_empty()) else {
         return std::future::pending().await;
     };
-    match open.write(unwritten).await {
-        Ok(written) => {
-            unwritten.drain(..written);
-        }
-        // The remote side is gone: its end shows why.
+    match open.write(unwritten.rest()).await {
+        Ok(written) => unwritten.written += written,
+        // A command need not read its input; why a remote side is gone, its end shows.
         Err(_) => *input = None,
     }
 }

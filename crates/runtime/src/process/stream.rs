@@ -1,6 +1,7 @@
 //! One output stream of a command: read in large pieces, its lines masked and passed on, and its
 //! last part stored as it is.
 
+use std::io::{PipeWriter, Write as _};
 use std::mem::MaybeUninit;
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -34,6 +35,8 @@ pub(super) struct StreamReader<R> {
     reader: Option<R>,
     stream: Stream,
     trailer: Option<Trailer>,
+    /// Where all goes, in place of lines and of what is kept.
+    pipe: Option<PipeWriter>,
     redactor: Redactor,
     /// The unfinished line, masked.
     line: Vec<u8>,
@@ -50,6 +53,7 @@ impl<R: AsyncRead + Unpin> StreamReader<R> {
             reader,
             stream,
             trailer: None,
+            pipe: None,
             redactor,
             line: Vec::new(),
             tail: Vec::new(),
@@ -61,6 +65,13 @@ impl<R: AsyncRead + Unpin> StreamReader<R> {
     /// The same for a stream that ends with a connection's report.
     pub(super) fn with_trailer(mut self, trailer: Option<Trailer>) -> Self {
         self.trailer = trailer;
+        self
+    }
+
+    /// The same for a stream whose bytes go elsewhere.
+    pub(super) fn into_pipe(mut self, pipe: Option<PipeWriter>) -> Self {
+        self.keeps = pipe.is_none();
+        self.pipe = pipe;
         self
     }
 
@@ -104,18 +115,33 @@ impl<R: AsyncRead + Unpin> StreamReader<R> {
     fn take(&mut self, bytes: &[u8], listener: LineListener<'_>) {
         let mut masked = Vec::with_capacity(bytes.len());
         match &mut self.trailer {
+            None if self.pipe.is_some() => self.pass_on(bytes),
             None => {
                 self.redactor.feed_into(bytes, &mut masked);
                 self.keep_tail(bytes);
             }
             Some(trailer) => {
                 let mut own = Vec::with_capacity(bytes.len());
-                trailer.feed(bytes, &mut own);
-                self.redactor.feed_into(&own, &mut masked);
-                self.keep_tail(&own);
+                let mut greeting = Vec::new();
+                trailer.feed(bytes, &mut greeting, &mut own);
+                self.redactor.feed_into(&greeting, &mut masked);
+                match self.pipe {
+                    Some(_) => self.pass_on(&own),
+                    None => {
+                        self.redactor.feed_into(&own, &mut masked);
+                        self.keep_tail(&own);
+                    }
+                }
             }
         }
         self.lines(&masked, listener);
+    }
+
+    /// Who reads the pipe writes to a disk, and says itself why it has stopped reading.
+    fn pass_on(&mut self, bytes: &[u8]) {
+        if let Some(pipe) = &mut self.pipe {
+            let _ = pipe.write_all(bytes);
+        }
     }
 
     fn lines(&mut self, masked: &[u8], listener: LineListener<'_>) {
@@ -155,13 +181,15 @@ impl<R: AsyncRead + Unpin> StreamReader<R> {
     /// open, because others write to it, it goes on; else what is left is passed on.
     pub(super) fn finish(&mut self, listener: LineListener<'_>) -> OutputText {
         let mut kept = std::mem::take(&mut self.tail);
+        self.pipe = None;
         self.keeps = false;
         // Of an open stream, what may be the beginning of a secret is held back for what follows.
         if !self.is_open() {
             let mut masked = Vec::new();
             if let Some(trailer) = &mut self.trailer {
-                let mut own = Vec::new();
-                trailer.finish(&mut own);
+                let (mut greeting, mut own) = (Vec::new(), Vec::new());
+                trailer.finish(&mut greeting, &mut own);
+                self.redactor.feed_into(&greeting, &mut masked);
                 self.redactor.feed_into(&own, &mut masked);
                 kept.append(&mut own);
             }

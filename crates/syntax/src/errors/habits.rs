@@ -104,21 +104,20 @@ pub(crate) fn typed_secret(span: Span, name: &str) -> Diagnostic {
     error(
         codes::MISPLACED,
         span,
-        format!("`{name}` has no other type than `secret`"),
+        format!("`{name}` has no other type than `secret` or `secret?`"),
     )
     .help("leave the type out")
     .fix("remove the type", span, "")
 }
 
-/// `kind a: b`, `kind a extends b`
-pub(crate) fn kind_base(span: Span) -> Diagnostic {
+/// `kind a: b`
+pub(crate) fn kind_base(span: Span, right: &str) -> Diagnostic {
     error(
         codes::SYNTAX,
         span,
-        "a kind takes nothing over from another kind",
+        "the kind that a kind is made from stands behind `extends`",
     )
-    .help("leave this out, and write all fields in the kind itself")
-    .fix("remove it", span, "")
+    .fix(change_to(right.trim_start()), span, right)
 }
 
 /// `x => x + 1`
@@ -144,16 +143,6 @@ pub(crate) fn method(span: Span, function: &str, edits: Vec<(Span, String)>) -> 
         edits,
     });
     diagnostic
-}
-
-/// `a?.b`
-pub(crate) fn optional_field(span: Span) -> Diagnostic {
-    error(
-        codes::FOREIGN_OPERATOR,
-        span,
-        "fields of what may be `none` are not read with `?.`",
-    )
-    .help("compare it before: `if a != none then a.b else …`, or `if a != none { … }` around it")
 }
 
 // ----- Expressions -----

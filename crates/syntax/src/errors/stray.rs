@@ -72,6 +72,33 @@ pub(crate) fn stray_handler(span: Span, found: &str) -> Diagnostic {
     .help("a handler follows the body of its statement: `step x { … } on failure { … }`")
 }
 
+/// A `between` that does not stand behind the sizes of batches.
+pub(crate) fn stray_between(span: Span) -> Diagnostic {
+    let message = "`between` does not follow the sizes of `batches`";
+    error(codes::MISPLACED, span, message)
+        .help("write it directly behind them: `batches [1, 10%] between { … }`")
+}
+
+/// A `requires` in a body, or for no declaration.
+pub(crate) fn stray_requires(span: Span) -> Diagnostic {
+    error(
+        codes::MISPLACED,
+        span,
+        "`requires` stands in the head of a pipeline or workflow, or in a kind",
+    )
+    .help("write it before the body: `pipeline NAME requires \"kubectl\" { … }`")
+}
+
+/// `env { … } { … }`, `in "web" { … }`
+pub(crate) fn no_with(span: Span, word: &str) -> Diagnostic {
+    error(
+        codes::SYNTAX,
+        span,
+        format!("`with` is missing before `{word}`"),
+    )
+    .help("for several commands: `with in \"DIR\" env { NAME: \"value\" } { … }`")
+}
+
 /// A modifier that is no statement's.
 pub(crate) fn stray_modifier(span: Span, found: &str) -> Diagnostic {
     error(

@@ -111,6 +111,11 @@ pub(super) struct Parts<'t> {
 }
 
 impl<'t> Parts<'t> {
+    /// The next piece, which stays there.
+    pub(super) fn peek_pair(&self) -> Option<Pair<'t>> {
+        self.clone().next()
+    }
+
     /// The pieces of `pair`.
     pub(super) fn of(pair: Pair<'t>) -> Self {
         Self {

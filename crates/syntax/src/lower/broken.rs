@@ -33,7 +33,7 @@ impl BrokenLineContext {
             Self::Test => &words::TESTS,
             Self::Environment => &["infrastructure", "override"],
             Self::Infrastructure => &["override"],
-            Self::Kind => &["service", "infrastructure", "deploy"],
+            Self::Kind => &["service", "infrastructure", "deploy", "requires"],
             Self::Service | Self::KindPart => &[],
         }
     }
@@ -98,15 +98,21 @@ impl<'t> TreeBuilder<'t> {
 
     /// Replaces `span` by `text` before the text is read again.
     pub(super) fn repair(&mut self, span: Span, text: impl Into<String>, diagnostic: Diagnostic) {
+        self.repair_all(vec![(span, text.into())], diagnostic);
+    }
+
+    /// The same at several places.
+    pub(super) fn repair_all(&mut self, edits: Vec<(Span, String)>, diagnostic: Diagnostic) {
         if self.repairs.len() >= MAX_DIAGNOSTICS {
             return;
         }
+        let edits = edits.into_iter().map(|(span, text)| RepairEdit {
+            start: span.start as usize,
+            end: span.end as usize,
+            text,
+        });
         self.repairs.push(Repair {
-            edit: RepairEdit {
-                start: span.start as usize,
-                end: span.end as usize,
-                text: text.into(),
-            },
+            edits: edits.collect(),
             diagnostic,
         });
     }
@@ -150,19 +156,16 @@ impl<'t> TreeBuilder<'t> {
                 ..self.before(start, end, trouble)
             };
         }
-        let repaired = self.foreign_line(text, span, word, around)
+        let follows = same_line && before.problems;
+        let repaired = self.foreign_line(text, span, word, (around, follows))
             || (same_line && self.forgotten_value(before, start))
-            || (!(same_line && before.problems)
-                && self.misspelt_line(text, start, around, same_line));
+            || (!follows && self.misspelt_line(text, start, around, same_line));
         // What is wrong inside of a text is reported already.
         let inside = whole_text(text).is_some_and(|quoted| quoted.contains('\u{1}'));
         let reported = inside || text.starts_with('\u{1}') || self.marked_before(start);
-        if !repaired && !reported {
-            let follows = before.broken >= MAX_REPORTED_LINES || (same_line && before.problems);
-            if !follows {
-                let all = self.span(&pair);
-                self.unknown_line(text, (start, all), around, same_line);
-            }
+        if !repaired && !reported && !follows && before.broken < MAX_REPORTED_LINES {
+            let all = self.span(&pair);
+            self.unknown_line(text, (start, all), around, same_line);
         }
         self.inner_blocks(pair);
         Before {
@@ -195,16 +198,29 @@ impl<'t> TreeBuilder<'t> {
         }
     }
 
-    /// Words that begin a line in other languages.
+    /// Words that begin a line in other languages. What `follows` something wrong on its line may
+    /// be a part of that.
     fn foreign_line(
         &mut self,
         text: &str,
         span: Span,
         word: &str,
-        around: BrokenLineContext,
+        (around, follows): (BrokenLineContext, bool),
     ) -> bool {
         if around != BrokenLineContext::Block {
-            return false;
+            let declares = matches!(
+                around,
+                BrokenLineContext::File | BrokenLineContext::Environment
+            );
+            let loops = matches!(word, "for" | "foreach" | "if");
+            let behind = text.get(word.len()..).unwrap_or("").trim_start();
+            if !declares || !loops || behind.starts_with(['=', ':']) {
+                return false;
+            }
+            if !follows {
+                self.report(errors::declared_for(span, word));
+            }
+            return true;
         }
         let rest = text.get(word.len()..).unwrap_or("").trim_start();
         match word {
@@ -237,8 +253,19 @@ impl<'t> TreeBuilder<'t> {
             "on" if first_word(rest) == "failure" => {
                 self.report(errors::stray_handler(span, "on failure"));
             }
+            "watch" if first_word(rest) == "every" => {
+                self.report(errors::stray_handler(span, word));
+            }
+            "between" => self.report(errors::stray_between(span)),
+            "atomic" | "once" | "timeout" | "max" | "batches" | "tolerate" if follows => {}
             "atomic" | "once" | "timeout" | "max" | "batches" | "tolerate" => {
                 self.report(errors::stray_modifier(span, word));
+            }
+            "requires" if rest.starts_with(['"', '\'']) => {
+                self.report(errors::stray_requires(span));
+            }
+            "env" | "in" if rest.starts_with(['{', '"', '\'']) => {
+                self.report(errors::no_with(span, word));
             }
             _ => return false,
         }
@@ -258,7 +285,7 @@ impl<'t> TreeBuilder<'t> {
         if !known || line <= sibling {
             return false;
         }
-        let names = above.get(..line).unwrap_or("").trim_end();
+        let names = self.text_of(0, self.trim(line));
         if names.ends_with(',') {
             // The declaration was read as one more name of an import.
             let comma = self.place(names.len() - 1, names.len());
@@ -274,8 +301,7 @@ impl<'t> TreeBuilder<'t> {
     /// Puts a hole before the word at `at`, where a value was forgotten.
     pub(super) fn hole_before(&mut self, at: usize) {
         let place = self.after_last_word(at);
-        let last = self.text_of(0, at).trim_end();
-        let diagnostic = errors::forgotten(place, last);
+        let diagnostic = errors::forgotten(place, self.text_of(0, self.trim(at)));
         let before = self.place(at, at);
         self.repair(before, "\u{1} ", diagnostic);
     }
@@ -358,6 +384,8 @@ impl<'t> TreeBuilder<'t> {
                 "limit",
                 "undo",
                 "always",
+                "watch",
+                "between",
                 "else",
                 "every",
                 "on failure",
@@ -398,10 +426,6 @@ impl<'t> TreeBuilder<'t> {
     ) {
         let word = first_word(text);
         let span = self.place(start, start + word.len());
-        if text.starts_with("?.") {
-            self.report(errors::optional_field(self.place(start, start + 2)));
-            return;
-        }
         if word == "?" {
             self.report(errors::ternary(span));
             return;
@@ -430,6 +454,7 @@ impl<'t> TreeBuilder<'t> {
             BrokenLineContext::File if words::HANDLERS.contains(&word) => {
                 errors::stray_handler(span, word)
             }
+            BrokenLineContext::File if word == "requires" => errors::stray_requires(span),
             BrokenLineContext::File if words::STATEMENTS.contains(&word) => {
                 errors::stray_statement(span, word)
             }
@@ -488,10 +513,19 @@ impl<'t> TreeBuilder<'t> {
     pub(super) fn bad_head(&mut self, pair: Pair<'_>, keyword: &str, known: &[&str], quiet: bool) {
         let text = pair.text();
         let start = pair.start();
-        if !quiet && keyword == "kind" && text.starts_with([':', 'e']) {
+        let base = text.strip_prefix(':').map(str::trim);
+        if let Some(base) = base.filter(|base| keyword == "kind" && words::is_name(base) && !quiet)
+        {
             let end = start + text.trim_end().len();
             let span = self.place(start, end);
-            self.report(errors::kind_base(span));
+            // The name may stand directly before the colon.
+            let right = format!(" extends {base}");
+            self.repair(span, right.as_str(), errors::kind_base(span, &right));
+            return;
+        }
+        if keyword == "kind" && text.starts_with(',') && !quiet {
+            let gone = self.place(start, start + text.trim_end().len());
+            self.repair(gone, " ", errors::one_base(gone, gone));
             return;
         }
         let word = first_word(text);
@@ -509,6 +543,8 @@ impl<'t> TreeBuilder<'t> {
         } else if word == "in" && loops {
             let place = self.after_last_word(start);
             self.report(errors::missing_part(place, "a variable before `in`"));
+        } else if word == "between" && loops {
+            self.report(errors::stray_between(span));
         } else if self.habitual_head(text, start) {
             // It has been reported.
         } else if matches!(word, "then" | "do") {
@@ -530,10 +566,15 @@ impl<'t> TreeBuilder<'t> {
                 self.inner_blocks(pair);
                 return;
             }
-            let help = format!(
-                "allowed before the body: {}",
-                lockstep_base::diagnostic::suggest::or_list(&MODIFIERS_SHOWN)
-            );
+            let help = match keyword {
+                "with" => String::from(
+                    "a place is written `on PLACE`, a folder `in \"DIR\"`, variables `env { … }`",
+                ),
+                _ => format!(
+                    "allowed before the body: {}",
+                    lockstep_base::diagnostic::suggest::or_list(&MODIFIERS_SHOWN)
+                ),
+            };
             self.report(errors::unknown(all, text, "modifier", help));
         }
         self.inner_blocks(pair);
@@ -556,6 +597,15 @@ impl<'t> TreeBuilder<'t> {
         let called = words::STATEMENTS.contains(&word);
         let rest = pair.text().get(word.len()..).unwrap_or("");
         let handler = word == "on" && first_word(rest.trim_start()) == "failure";
+        if declares(pair) {
+            self.report(errors::declared_for(span, word));
+            let mark = self.mark();
+            for inner in Parts::of(pair) {
+                self.stmt(inner, Before::default());
+            }
+            self.forget(mark);
+            return self.before(start, end, trouble);
+        }
         if before.broken == 0 && !handler {
             let shown = if called {
                 String::from(word)
@@ -587,16 +637,16 @@ impl<'t> TreeBuilder<'t> {
     }
 
     /// `deploy x` without `to`: perhaps another word stands in its place.
-    pub(super) fn no_target(&mut self, service: &Expr, at: usize) {
+    pub(super) fn no_target(&mut self, statement: &str, service: &Expr, at: usize) {
         if let ExprKind::Binary(ast::BinaryOp::In, op, _, _) = service.kind {
-            self.repair(op, "to", errors::wrong_to(op, "in"));
+            self.repair(op, "to", errors::wrong_to(statement, op, "in"));
             return;
         }
         let before = self.text_of(0, at);
         let line = before.rfind('\n').map_or(0, |at| at + 1);
         if let Some(arrow) = before.get(line..).and_then(|line| line.find("->")) {
             let span = self.place(line + arrow, line + arrow + 2);
-            self.repair(span, "to", errors::wrong_to(span, "->"));
+            self.repair(span, "to", errors::wrong_to(statement, span, "->"));
             return;
         }
         let rest = self.text.get(self.base + at..).unwrap_or("");
@@ -608,11 +658,11 @@ impl<'t> TreeBuilder<'t> {
         let found = sign.or_else(|| wrong.into_iter().find(|wrong| *wrong == word));
         if let Some(found) = found {
             let span = self.place(start, start + found.len());
-            self.repair(span, "to", errors::wrong_to(span, found));
+            self.repair(span, "to", errors::wrong_to(statement, span, found));
             return;
         }
         let place = self.after_last_word(at);
-        self.report(errors::no_target(place));
+        self.report(errors::no_target(statement, place));
     }
 
     /// `run command`, where `command` is no string.
@@ -639,8 +689,17 @@ impl<'t> TreeBuilder<'t> {
     }
 }
 
-const MODIFIERS_SHOWN: [&str; 8] = [
+/// Whether the body of an `if` at the top level begins with a declaration.
+fn declares(stray: Pair<'_>) -> bool {
+    let mut inner = Parts::of(stray).filter(|pair| pair.rule() == Rule::if_stmt);
+    let mut blocks = (inner.by_ref().flat_map(Parts::of)).filter(|pair| pair.rule() == Rule::block);
+    let first = blocks.next().and_then(|block| Parts::of(block).next());
+    first.is_some_and(|first| first.rule() == Rule::stray_item)
+}
+
+const MODIFIERS_SHOWN: [&str; 9] = [
     "timeout",
+    "grace",
     "retry",
     "max",
     "batches",
@@ -651,8 +710,8 @@ const MODIFIERS_SHOWN: [&str; 8] = [
 ];
 
 /// Further words that stand in some heads.
-const HEAD_WORDS: [&str; 8] = [
-    "where", "include", "serial", "parallel", "limit", "every", "using", "in",
+const HEAD_WORDS: [&str; 10] = [
+    "where", "include", "serial", "parallel", "limit", "every", "using", "in", "on", "env",
 ];
 
 /// The text in quotes on one line at the beginning of `line`.

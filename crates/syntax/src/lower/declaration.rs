@@ -1,7 +1,9 @@
 //! Lowers declarations from pairs to AST nodes.
 
 use super::broken::{Before, BrokenLineContext};
-use super::{TreeBuilder, add};
+use super::run::empty_string;
+use super::tail::StatementTail;
+use super::{TreeBuilder, add, behind};
 use crate::ast::*;
 use crate::errors;
 use crate::grammar::{Pair, Parts, Rule};
@@ -48,11 +50,15 @@ impl<'t> TreeBuilder<'t> {
                     result,
                 }
             }
+            Rule::function => self.function(parts, span),
+            Rule::type_item => self.type_item(parts, span),
             Rule::secret => {
                 let name = self.name_of(parts, "the secret's name");
-                self.typed_secret(parts, &name);
+                let ty = self.secret_type(parts, &name);
+                self.in_secret = true;
                 let source = self.value_part(parts, span, &name);
-                ItemKind::Secret { name, source }
+                self.in_secret = false;
+                ItemKind::Secret { name, ty, source }
             }
             Rule::group => {
                 let name = self.name_of(parts, "the group's name");
@@ -69,16 +75,23 @@ impl<'t> TreeBuilder<'t> {
         }
     }
 
-    /// `secret token: string = …`
-    fn typed_secret(&mut self, parts: &mut Parts<'_>, name: &Ident) {
-        if let Some(pair) = parts.accept(Rule::of_type) {
-            let ty = self.span(&pair);
-            let span = Span {
-                start: name.span.end,
-                ..ty
-            };
-            self.report(errors::typed_secret(span, &name.name));
+    /// `secret token: secret? = …`: no other type may stand there.
+    fn secret_type(&mut self, parts: &mut Parts<'_>, name: &Ident) -> Option<TypeExpr> {
+        let ty = self.of_type(parts)?;
+        let plain = match &ty.kind {
+            TypeKind::Error => return None,
+            TypeKind::Optional(of) => &of.kind,
+            other => other,
+        };
+        if matches!(plain, TypeKind::Name(word) if &*word.name == "secret") {
+            return Some(ty);
         }
+        let span = Span {
+            start: name.span.end,
+            ..ty.span
+        };
+        self.report(errors::typed_secret(span, &name.name));
+        None
     }
 
     fn import(&mut self, parts: &mut Parts<'_>, span: Span) -> ItemKind {
@@ -302,26 +315,172 @@ impl<'t> TreeBuilder<'t> {
     fn workflow(&mut self, parts: &mut Parts<'_>, span: Span) -> ItemKind {
         let trouble = self.report_broken();
         let (name, params, result) = self.signature(parts, "the workflow");
+        let mut requires = Vec::new();
+        while let Some(pair) = parts.accept(Rule::requires) {
+            requires.push(self.requires(pair));
+        }
         self.bad_heads(parts, trouble, "a declaration");
         let body = self.block_of(parts, "the workflow", span);
         ItemKind::Workflow {
             name,
             params,
             result,
+            requires,
             body,
         }
+    }
+
+    fn function(&mut self, parts: &mut Parts<'_>, span: Span) -> ItemKind {
+        let trouble = self.report_broken();
+        let (name, params, result) = self.signature(parts, "the function");
+        let quiet = self.report_broken() > trouble || name.name.is_empty();
+        let result = result.unwrap_or_else(|| {
+            let head = params.last().map_or(name.span, |last| last.ty.span);
+            if !quiet {
+                self.report(errors::no_result(name.span, &name.name));
+            }
+            error_type(head)
+        });
+        let value = match self.function_block(parts) {
+            Some(at) => {
+                self.report(errors::function_block(at, &name.name));
+                self.no_expr(behind(span))
+            }
+            None => match self.default(parts, &name) {
+                Some(value) => value,
+                None if quiet => self.no_expr(behind(span)),
+                None => self.no_value_part(span, &name),
+            },
+        };
+        ItemKind::Function {
+            name,
+            params,
+            result,
+            value,
+        }
+    }
+
+    /// The statements that stand where the value of a function must, also behind a `=`.
+    fn function_block(&mut self, parts: &mut Parts<'_>) -> Option<Span> {
+        if let Some(block) = parts.accept(Rule::bad_block) {
+            return Some(self.span(&block));
+        }
+        // What is missing behind the `=` has the place of the braces.
+        let pair = parts
+            .peek_pair()
+            .filter(|pair| pair.rule() == Rule::default)?;
+        let missing = Parts::of(pair).last()?;
+        let (start, end) = match missing.rule() {
+            Rule::missing => self.block_at(missing.start())?,
+            _ => return None,
+        };
+        parts.next();
+        Some(self.place(start, end))
+    }
+
+    /// `type NAME = TYPE`
+    fn type_item(&mut self, parts: &mut Parts<'_>, span: Span) -> ItemKind {
+        let name = self.name_of(parts, "the type's name");
+        let ty = match parts.accept(Rule::type_value) {
+            Some(pair) => {
+                let mut inner = Parts::of(pair);
+                self.bad_sep(&mut inner, "=", &name.name);
+                self.type_of(&mut inner)
+            }
+            None => {
+                if !name.name.is_empty() {
+                    self.report(errors::no_type_value(behind(span), &name.name));
+                }
+                error_type(span)
+            }
+        };
+        ItemKind::Type { name, ty }
     }
 
     fn pipeline(&mut self, parts: &mut Parts<'_>, span: Span) -> ItemKind {
         let trouble = self.report_broken();
         let name = self.name_of(parts, "the pipeline's name");
-        let tail = self.tail_of(parts, "the pipeline", trouble);
+        let mut tail = StatementTail::new("", trouble);
+        let mut requires = Vec::new();
+        let mut queues = Vec::new();
+        for pair in parts.by_ref() {
+            match pair.rule() {
+                Rule::requires => requires.push(self.requires(pair)),
+                Rule::queue => queues.push(self.queue(pair)),
+                _ => self.tail_part(pair, "the pipeline", &mut tail),
+            }
+        }
         let body = tail.body.unwrap_or_else(|| self.no_block(span));
         ItemKind::Pipeline {
             name,
+            requires,
+            queues,
             modifiers: tail.modifiers,
             body,
             handlers: tail.handlers,
+        }
+    }
+}
+
+impl TreeBuilder<'_> {
+    /// `queue "prod" keep latest`
+    fn queue(&mut self, pair: Pair<'_>) -> Queue {
+        let span = self.span(&pair);
+        let mut parts = Parts::of(pair);
+        let name = match parts.next() {
+            Some(text) if text.rule() == Rule::string => {
+                let text = self.string(text);
+                Expr {
+                    span: text.span,
+                    kind: ExprKind::String(text),
+                }
+            }
+            Some(missing) => {
+                self.missing(&missing, "the name of a queue in quotes");
+                self.no_expr(behind(span))
+            }
+            None => self.no_expr(behind(span)),
+        };
+        let keep = parts.accept(Rule::queue_keep).and_then(|pair| {
+            let word = Parts::of(pair).next()?;
+            if word.rule() == Rule::ident {
+                return Some(self.ident(&word));
+            }
+            self.missing(&word, "`all` or `latest` after `keep`");
+            None
+        });
+        Queue { name, keep, span }
+    }
+
+    /// `requires "kubectl" ">= 1.27" by "…"`
+    pub(super) fn requires(&mut self, pair: Pair<'_>) -> Requirement {
+        let span = self.span(&pair);
+        let mut parts = Parts::of(pair);
+        let program = match parts.next() {
+            Some(text) if text.rule() == Rule::string => self.string(text),
+            Some(missing) => {
+                self.missing(&missing, "the name of a program in quotes");
+                empty_string(span)
+            }
+            None => empty_string(span),
+        };
+        let version = parts.accept(Rule::string).map(|text| self.string(text));
+        let by = parts.accept(Rule::requires_by).map(|pair| {
+            let mut inner = Parts::of(pair);
+            match inner.next() {
+                Some(text) if text.rule() == Rule::string => self.string(text),
+                Some(missing) => {
+                    self.missing(&missing, "a command in quotes after `by`");
+                    empty_string(span)
+                }
+                None => empty_string(span),
+            }
+        });
+        Requirement {
+            program,
+            version,
+            by,
+            span,
         }
     }
 }

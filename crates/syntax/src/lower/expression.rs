@@ -207,7 +207,10 @@ impl<'t> TreeBuilder<'t> {
         };
         let span = self.span_exact(&pair);
         let inner = match pair.rule() {
-            Rule::ident => self.name_expr(&pair, span),
+            Rule::ident => match self.effect_as_value(&pair) {
+                Some(hole) => hole,
+                None => self.name_expr(&pair, span),
+            },
             Rule::string => {
                 self.height = 0;
                 let literal = self.string(pair);
@@ -219,14 +222,15 @@ impl<'t> TreeBuilder<'t> {
                 self.node(kind, span, 0)
             }
             Rule::list => self.list(pair, span),
-            Rule::record => {
-                let (entries, height) = self.record(pair);
-                self.node(ExprKind::Record(entries), span, height)
-            }
+            Rule::record => self.record_or_map(pair, span),
             Rule::paren => {
                 let mut inner = Parts::of(pair);
                 let expr = self.expr_of(&mut inner, "an expression");
-                self.junk_of(&mut inner);
+                let list = (inner.accept(Rule::junk))
+                    .filter(|junk| !self.list_in_parens(pair.start(), pair.end(), junk));
+                if let Some(junk) = list {
+                    self.junk(junk);
+                }
                 let height = self.height;
                 self.node(ExprKind::Paren(Box::new(expr)), span, height)
             }
@@ -242,6 +246,7 @@ impl<'t> TreeBuilder<'t> {
     fn no_operand(&mut self, pair: &Pair<'_>) -> Expr {
         let before = self.text_of(0, pair.start()).trim_end();
         let word = match words::last_word(before) {
+            "" | "-" if before.ends_with("??") => "??",
             "" | "-" => before.get(before.len().saturating_sub(1)..).unwrap_or(""),
             word => word,
         };
@@ -258,7 +263,7 @@ impl<'t> TreeBuilder<'t> {
         self.node(kind, span, 0)
     }
 
-    /// `.name`, `.*`, `[index]` and `(args)` behind an atom.
+    /// `.name`, `.*`, `?`, `[index]` and `(args)` behind an atom.
     fn tails(&mut self, mut inner: Expr, parts: &mut Parts<'_>) -> Expr {
         loop {
             let height = self.height;
@@ -268,6 +273,11 @@ impl<'t> TreeBuilder<'t> {
                     let span = inner.span.to(self.span(&pair));
                     let kind = self.field_of(pair, inner);
                     inner = self.node(kind, span, height);
+                }
+                Some(Rule::maybe) => {
+                    let Some(pair) = parts.next() else { break };
+                    let span = inner.span.to(self.span_exact(&pair));
+                    inner = self.node(ExprKind::Maybe(Box::new(inner)), span, height);
                 }
                 Some(Rule::index) => {
                     let Some(pair) = parts.next() else { break };
@@ -426,6 +436,7 @@ impl<'t> TreeBuilder<'t> {
                 }
                 Rule::for_in => {
                     let body = items.pop();
+                    let body = body.map(|body| (None, body));
                     let list = self.comprehension(pair, body, span, height);
                     self.junk_of(&mut parts);
                     return list;
@@ -440,29 +451,50 @@ impl<'t> TreeBuilder<'t> {
     fn comprehension(
         &mut self,
         pair: Pair<'_>,
-        body: Option<Expr>,
+        body: Option<(Option<RecordKey>, Expr)>,
         span: Span,
         height: usize,
     ) -> Expr {
         let mut parts = Parts::of(pair);
         let var = self.name_of(&mut parts, "the variable of the comprehension");
+        let second = self.second(&mut parts);
         let list = self.expr_of(&mut parts, "a list");
         let mut height = height.max(self.height);
         let cond = parts.next().map(|pair| {
             let cond = self.expr_or_missing(pair, "a condition");
             height = height.max(self.height);
-            Box::new(cond)
+            cond
         });
-        let Some(body) = body else {
+        let Some((key, body)) = body else {
             return self.no_expr(span);
         };
-        let kind = ExprKind::Comprehension {
-            body: Box::new(body),
+        let comprehension = Comprehension {
+            key,
+            body,
             var,
-            list: Box::new(list),
+            second,
+            list,
             cond,
         };
+        let kind = ExprKind::Comprehension(Box::new(comprehension));
         self.node(kind, span, height)
+    }
+
+    /// A record, or the comprehension of a map.
+    fn record_or_map(&mut self, pair: Pair<'_>, span: Span) -> Expr {
+        let mut parts = Parts::of(pair);
+        let entry = parts
+            .accept(Rule::entry)
+            .filter(|_| parts.peek() == Some(Rule::for_in));
+        let Some((entry, pair_of_for)) = entry.zip(parts.next()) else {
+            let (entries, height) = self.record(pair);
+            return self.node(ExprKind::Record(entries), span, height);
+        };
+        let body = self.entry(entry).map(|(key, body)| (Some(key), body));
+        let height = self.height;
+        let map = self.comprehension(pair_of_for, body, span, height);
+        self.junk_of(&mut parts);
+        map
     }
 
     /// The entries of a record, and how deep they are.

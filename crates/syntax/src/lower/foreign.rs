@@ -113,15 +113,16 @@ impl<'t> TreeBuilder<'t> {
         let rest = self.text.get(self.base + at..).unwrap_or("");
         let rest = words::beginning(rest);
         let word = first_word(rest);
-        let known = words::STATEMENTS.contains(&keyword) || words::MODIFIERS.contains(&keyword);
+        let lists: [&[&str]; 3] = [&words::STATEMENTS, &words::MODIFIERS, &words::CLAUSES];
+        let known = lists.iter().any(|list| list.contains(&keyword)) || keyword == "every";
         let behind = rest.get(word.len()..).unwrap_or("");
         let value = words::first_line(behind).trim();
-        if known && word == ":" && !value.is_empty() {
+        if known && (word == ":" || word == "=") && !value.is_empty() {
             let span = self.place(at, at + 1);
             if keyword == "run" && !value.starts_with('"') {
                 return false;
             }
-            self.repair(span, " ", errors::colon_behind(span, keyword));
+            self.repair(span, " ", errors::sign_behind(span, keyword, word));
             return true;
         }
         if foreign::FILLERS.contains(&(keyword, word)) {

@@ -10,17 +10,85 @@ use lockstep_base::source::Span;
 impl<'t> TreeBuilder<'t> {
     pub(super) fn service(&mut self, parts: &mut Parts<'_>) -> ItemKind {
         let trouble = self.report_broken();
-        let name = self.name_of(parts, "the service's name");
+        let (name, text) = self.name_or_text(parts, "the service's name");
         let kind = self.of_kind(parts, &name, "a service");
         let using = parts.accept(Rule::using).map(|pair| self.using(pair));
+        let each = parts.accept(Rule::for_in).map(|pair| self.each(pair));
+        let (text, each) = self.text_with_list(&name, text, each, "the service's name");
         self.bad_heads(parts, trouble, "a declaration");
         let body = self.body_of(parts, Rule::fields, "the service", "its fields");
         let fields = self.fields(body);
         ItemKind::Service {
             name,
+            text: text.map(Box::new),
             kind,
             using,
+            each: each.map(Box::new),
             fields,
+        }
+    }
+
+    /// The name that must stand next; a text in quotes gives those of one for each element.
+    fn name_or_text(&mut self, parts: &mut Parts<'_>, what: &str) -> (Ident, Option<Expr>) {
+        let Some(pair) = parts.accept(Rule::bad_name) else {
+            return (self.name_of(parts, what), None);
+        };
+        let span = self.span_exact(&pair);
+        let written = pair.text().trim_matches('"');
+        let name = Ident {
+            name: self.names.get(written),
+            span,
+        };
+        let mut inner = Parts::of(pair);
+        let text = inner.next().map(|pair| self.string(pair));
+        let text = text.map(|text| Expr {
+            kind: ExprKind::String(text),
+            span,
+        });
+        (name, text)
+    }
+
+    /// `for x in LIST if E`
+    fn each(&mut self, pair: Pair<'_>) -> Each {
+        let span = self.span(&pair);
+        let mut parts = Parts::of(pair);
+        let var = self.name_of(&mut parts, "the variable of the list");
+        let second = self.second(&mut parts);
+        let list = self.expr_of(&mut parts, "a list");
+        let cond = parts.next();
+        Each {
+            var,
+            second,
+            list,
+            cond: cond.map(|pair| self.expr_or_missing(pair, "a condition")),
+            span,
+        }
+    }
+
+    /// A text and a list belong together: what is made from data has a name for each element, and
+    /// what is declared alone is named by a word.
+    fn text_with_list(
+        &mut self,
+        name: &Ident,
+        text: Option<Expr>,
+        each: Option<Each>,
+        what: &str,
+    ) -> (Option<Expr>, Option<Each>) {
+        match (&text, &each) {
+            (Some(_), None) if name.name.contains("${") => {
+                self.report(errors::no_list_for(name));
+            }
+            (Some(_), None) => self.report(errors::quoted_name(name.span, what, &name.name)),
+            (None, Some(each)) if !name.name.is_empty() => {
+                self.report(errors::one_name_for_all(name, each.span, &each.var.name));
+                // The rest of it is checked as if the name were a text.
+                return (Some(as_text(name)), Some(each.clone()));
+            }
+            _ => {}
+        }
+        match text.is_some() && each.is_some() {
+            true => (text, each),
+            false => (None, None),
         }
     }
 
@@ -146,8 +214,10 @@ impl<'t> TreeBuilder<'t> {
         let span = self.span(&pair);
         let mut parts = Parts::of(pair);
         let parts = &mut parts;
-        let name = self.name_of(parts, "the infrastructure's name");
+        let (name, text) = self.name_or_text(parts, "the infrastructure's name");
         let kind = self.of_kind(parts, &name, "an infrastructure");
+        let each = parts.accept(Rule::for_in).map(|pair| self.each(pair));
+        let (text, each) = self.text_with_list(&name, text, each, "the infrastructure's name");
         self.bad_heads(parts, trouble, "a declaration");
         let mut fields = Vec::new();
         let mut overrides = Vec::new();
@@ -168,7 +238,9 @@ impl<'t> TreeBuilder<'t> {
         Infrastructure {
             doc,
             name,
+            text,
             kind,
+            each,
             fields,
             overrides,
             span,
@@ -180,11 +252,18 @@ impl<'t> TreeBuilder<'t> {
         let span = self.span(&pair);
         let mut parts = Parts::of(pair);
         let service = self.path_of(&mut parts, "a service after `override`");
+        let index = parts.accept(Rule::index).map(|pair| {
+            let mut inner = Parts::of(pair);
+            let index = self.expr_of(&mut inner, "the name of a service");
+            self.junk_of(&mut inner);
+            index
+        });
         self.bad_heads(&mut parts, trouble, "a declaration");
         let body = self.body_of(&mut parts, Rule::fields, "the override", "its fields");
         let fields = self.fields(body);
         Override {
             service,
+            index,
             fields,
             span,
         }
@@ -194,9 +273,14 @@ impl<'t> TreeBuilder<'t> {
         let trouble = self.report_broken();
         let mut kind = Kind {
             name: self.name_of(parts, "the kind's name"),
+            base: parts.accept(Rule::extends).map(|pair| {
+                let mut inner = Parts::of(pair);
+                self.path_of(&mut inner, "a kind after `extends`")
+            }),
             service: Vec::new(),
             infrastructure: Vec::new(),
             deploy: None,
+            requires: Vec::new(),
             parts: Vec::new(),
         };
         self.bad_heads(parts, trouble, "kind");
@@ -206,6 +290,10 @@ impl<'t> TreeBuilder<'t> {
             match pair.rule() {
                 Rule::kind_service => kind.service.extend(lower.field_decls(pair)),
                 Rule::kind_infrastructure => kind.infrastructure.extend(lower.field_decls(pair)),
+                Rule::requires => {
+                    let found = lower.requires(pair);
+                    kind.requires.push(found);
+                }
                 _ => {
                     let mut inner = Parts::of(pair);
                     match inner.next() {
@@ -235,5 +323,20 @@ impl<'t> TreeBuilder<'t> {
             });
         });
         fields
+    }
+}
+
+/// A name as a text.
+fn as_text(name: &Ident) -> Expr {
+    let Ident { name, span } = name.clone();
+    let text = StringLit {
+        parts: vec![StringPart::Text { text: name, span }],
+        multiline: false,
+        raw: false,
+        span,
+    };
+    Expr {
+        kind: ExprKind::String(text),
+        span,
     }
 }

@@ -25,11 +25,15 @@ impl<'t> TreeBuilder<'t> {
             let end = self.span(&pair);
             let mut inner = Parts::of(pair);
             let var = self.name_of(&mut inner, "a variable");
-            let list = self.expr_of(&mut inner, "a list after `in`");
+            let second = self.second(&mut inner);
+            let list = self.list_of(&mut inner, "a list after `in`");
+            let by = self.cell_name(&mut inner);
             Axis {
                 order: Some((order, keyword)),
                 var,
+                second,
                 list,
+                by,
                 span: keyword.to(end),
             }
         });
@@ -87,12 +91,50 @@ impl<'t> TreeBuilder<'t> {
             (order, self.span_exact(&pair))
         });
         let var = self.name_of(&mut parts, "a variable");
+        let second = self.second(&mut parts);
         let list = self.expr_of(&mut parts, "a list after `in`");
+        let by = self.cell_name(&mut parts);
         Axis {
             order,
             var,
+            second,
             list,
+            by,
             span,
         }
+    }
+
+    /// What the cells of an axis are called: `by h.name`.
+    fn cell_name(&mut self, parts: &mut Parts<'_>) -> Option<Expr> {
+        let mut inner = Parts::of(parts.accept(Rule::by)?);
+        Some(self.expr_of(&mut inner, "a name for each cell after `by`"))
+    }
+
+    /// `(k, v) in MAP`: the first of them; the second is read when the brackets are gone.
+    pub(super) fn pair_in_brackets(&mut self, pair: Pair<'_>) -> Ident {
+        let (start, end) = (pair.start(), pair.end());
+        let edits = vec![
+            (self.place(start, start + 1), String::from(" ")),
+            (self.place(end - 1, end), String::from(" ")),
+        ];
+        let error = errors::pair_in_brackets(self.span_exact(&pair), edits.clone());
+        self.repair_all(edits, error);
+        self.name_of(&mut Parts::of(pair), "a variable")
+    }
+
+    /// The second of two variables: `k, v in MAP`.
+    pub(super) fn second(&mut self, parts: &mut Parts<'_>) -> Option<Ident> {
+        let second = (parts.accept(Rule::second)).or_else(|| parts.accept(Rule::behind_comma));
+        let mut inner = Parts::of(second?);
+        if let Some(pair) = inner.accept(Rule::no_comma) {
+            self.no_comma(&pair);
+        }
+        if inner.peek() == Some(Rule::ident) {
+            return Some(self.name_of(&mut inner, "a second variable"));
+        }
+        // What follows is `in`, which is not meant as a name.
+        let place = self.after_last_word(inner.next()?.start());
+        self.report(errors::missing_part(place, "a second variable after `,`"));
+        Some(self.no_name(place))
     }
 }

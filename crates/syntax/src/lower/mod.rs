@@ -7,12 +7,14 @@ mod expression;
 mod foreign;
 mod infrastructure;
 mod loops;
+mod misread;
 mod number;
 mod run;
 mod statement;
 mod string;
 mod tail;
 mod test;
+mod transfer;
 mod types;
 
 pub(crate) use number::NumberProblem;
@@ -66,6 +68,8 @@ pub(super) struct TreeBuilder<'t> {
     depth: usize,
     /// Whether the depth of the current expression has been reported.
     too_deep: bool,
+    /// Whether the value of a `secret` is being lowered.
+    in_secret: bool,
     /// Declarations that stood in a block.
     hoisted: Vec<Item>,
     /// What is wrong.
@@ -95,6 +99,7 @@ impl<'t> TreeBuilder<'t> {
             before_retry: Span::start_of(file),
             depth: 0,
             too_deep: false,
+            in_secret: false,
             hoisted: Vec::new(),
             diagnostics: Vec::new(),
             repairs: Vec::new(),
@@ -265,6 +270,7 @@ impl<'t> TreeBuilder<'t> {
         match pair.rule() {
             Rule::ident => self.ident(&pair),
             Rule::bad_name => self.quoted_name(pair, what),
+            Rule::bad_pair => self.pair_in_brackets(pair),
             _ => {
                 let at = pair.start();
                 if pair.text().is_empty() {
@@ -358,12 +364,9 @@ impl<'t> TreeBuilder<'t> {
         let start = pair.start();
         let word = first_word(text);
         let span = self.place(start, start + word.len());
-        self.report(if text.starts_with("?.") {
-            errors::optional_field(self.place(start, start + 2))
-        } else if word == "?" {
-            errors::ternary(span)
-        } else {
-            errors::unexpected(span, word, word)
+        self.report(match word {
+            "?" => errors::ternary(span),
+            _ => errors::unexpected(span, word, word),
         });
     }
 

@@ -40,8 +40,10 @@ impl<'t> TreeBuilder<'t> {
         if foreign.is_some() && line.contains('{') && self.habitual_head(line, at) {
             return;
         }
-        let place = self.after_last_word(at);
-        self.report(errors::no_body(place, what, "its statements"));
+        if !self.bare_statement(at, what) {
+            let place = self.after_last_word(at);
+            self.report(errors::no_body(place, what, "its statements"));
+        }
     }
 
     pub(super) fn no_block(&self, all: Span) -> Block {
@@ -91,6 +93,9 @@ impl<'t> TreeBuilder<'t> {
                 StmtKind::Error
             }
             _ => {
+                if matches!(form, Rule::approve | Rule::fail | Rule::run | Rule::query) {
+                    self.head_first(start);
+                }
                 let place = StatementPlace {
                     all: span,
                     keyword: self.place(start, start + keyword.len()),
@@ -124,7 +129,11 @@ impl<'t> TreeBuilder<'t> {
         let parts = &mut parts;
         let span = place.all;
         match form {
-            Rule::run => StmtKind::Run(Box::new(self.run(parts, tail))),
+            Rule::run => StmtKind::Run(Box::new(self.run(parts, false, tail))),
+            Rule::query => StmtKind::Run(Box::new(self.run(parts, true, tail))),
+            Rule::send => self.transfer(parts, TransferDirection::Send, tail),
+            Rule::fetch => self.transfer(parts, TransferDirection::Fetch, tail),
+            Rule::with => self.with(parts, span, tail),
             Rule::deploy => self.deploy(parts, tail),
             Rule::call => self.call(parts, tail),
             Rule::let_stmt => self.let_stmt(parts, span, tail),
@@ -150,7 +159,7 @@ impl<'t> TreeBuilder<'t> {
                 StmtKind::On { target, body }
             }
             Rule::lock => {
-                let resource = self.expr_of(parts, "a resource to lock");
+                let resource = self.list_of(parts, "a resource to lock");
                 self.lock(resource, parts, span, tail)
             }
             _ => self.simple_stmt(form, parts, tail),
@@ -169,7 +178,11 @@ impl<'t> TreeBuilder<'t> {
             Rule::approve => self.approve(parts, tail),
             Rule::wait => StmtKind::Wait(self.expr_of(parts, "a duration")),
             Rule::log => StmtKind::Log(self.expr_of(parts, "a text")),
-            Rule::fail => StmtKind::Fail(self.expr_of(parts, "a message")),
+            Rule::fail => StmtKind::Fail {
+                message: self.expr_of(parts, "a message"),
+                class: (parts.accept(Rule::fail_as))
+                    .map(|pair| self.name_of(&mut Parts::of(pair), "a class after `as`")),
+            },
             Rule::yield_stmt => StmtKind::Yield(self.expr_of(parts, "a value")),
             Rule::return_stmt => {
                 let value = parts.accept(Rule::expr).map(|pair| self.expr(pair));
@@ -209,7 +222,7 @@ impl<'t> TreeBuilder<'t> {
             Some(pair) => self.expr_of(&mut Parts::of(pair), "an infrastructure after `to`"),
             None => {
                 if service.kind != ExprKind::Error {
-                    self.no_target(&service, end);
+                    self.no_target("deploy", &service, end);
                 }
                 self.no_expr(self.place(end, end))
             }
@@ -317,7 +330,9 @@ impl<'t> TreeBuilder<'t> {
         };
         let word_span = self.place(pair.start(), pair.start() + word.len());
         let diagnostic = match pair.rule() {
-            Rule::undo | Rule::always | Rule::on_failure => errors::stray_handler(word_span, word),
+            Rule::undo | Rule::always | Rule::on_failure | Rule::watch => {
+                errors::stray_handler(word_span, word)
+            }
             _ => errors::stray_modifier(word_span, word),
         };
         self.report(diagnostic);
@@ -448,17 +463,30 @@ impl<'t> TreeBuilder<'t> {
 
     fn approve(&mut self, parts: &mut Parts<'_>, tail: &mut StatementTail) -> StmtKind {
         let question = self.expr_of(parts, "a question");
-        let mut by = None;
+        let (mut by, mut count, mut except) = (None, None, None);
         for pair in parts.by_ref() {
-            if pair.rule() == Rule::by {
-                let span = self.span(&pair);
-                let groups = self.expr_of(&mut Parts::of(pair), "a list of groups after `by`");
-                self.once(by.replace(groups).is_some(), span, "by");
-            } else {
-                self.tail_part(pair, "`approve`", tail);
-            }
+            let (clause, word, wanted) = match pair.rule() {
+                Rule::by => (&mut by, "by", "a list of groups after `by`"),
+                Rule::count => (&mut count, "count", "a number after `count`"),
+                Rule::except => (&mut except, "except", "a list of people after `except`"),
+                _ => {
+                    self.tail_part(pair, "`approve`", tail);
+                    continue;
+                }
+            };
+            let span = self.span(&pair);
+            let value = match word {
+                "count" => self.expr_of(&mut Parts::of(pair), wanted),
+                _ => self.list_of(&mut Parts::of(pair), wanted),
+            };
+            self.once(clause.replace(value).is_some(), span, word);
         }
-        StmtKind::Approve { question, by }
+        StmtKind::Approve {
+            question,
+            by,
+            count,
+            except,
+        }
     }
 
     fn ask(&mut self, parts: &mut Parts<'_>) -> StmtKind {

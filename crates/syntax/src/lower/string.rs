@@ -1,4 +1,4 @@
-//! Lowers string literals: escapes, interpolations, and the indentation of `"""`.
+//! Lowers string literals: escapes, interpolations, and the indentation of `"""` and `'''`.
 
 use std::borrow::Cow;
 
@@ -39,7 +39,8 @@ impl<'t> TreeBuilder<'t> {
     /// A string literal.
     pub(super) fn string(&mut self, pair: Pair<'_>) -> StringLit {
         let span = self.span_exact(&pair);
-        let multiline = pair.text().starts_with("\"\"\"");
+        let raw = pair.text().starts_with('\'');
+        let multiline = pair.text().starts_with("\"\"\"") || pair.text().starts_with("'''");
         let inner = Parts::of(pair);
         let parts = if multiline {
             self.long_string(inner)
@@ -49,6 +50,7 @@ impl<'t> TreeBuilder<'t> {
         StringLit {
             parts,
             multiline,
+            raw,
             span,
         }
     }
@@ -59,7 +61,7 @@ impl<'t> TreeBuilder<'t> {
         for pair in inner {
             let span = self.span_exact(&pair);
             match pair.rule() {
-                Rule::text => text.push(pair.text(), span),
+                Rule::text | Rule::raw_text => text.push(pair.text(), span),
                 Rule::escape => self.escape(&pair, span, &mut text),
                 _ => {
                     text.flush(&mut parts);
@@ -110,21 +112,24 @@ impl<'t> TreeBuilder<'t> {
     fn long_string(&mut self, inner: Parts<'_>) -> Vec<StringPart> {
         let pieces: Vec<Pair<'_>> = inner.collect();
         let indent = closing_indent(&pieces);
+        let is_raw = pieces.iter().any(|pair| pair.rule() == Rule::raw_lines);
+        let quotes = if is_raw { "'''" } else { "\"\"\"" };
         let mut parts = Vec::new();
         let mut text = LiteralText::default();
         let mut line_start = false;
         for (place, pair) in pieces.iter().enumerate() {
             let span = self.span_exact(pair);
-            if pair.rule() == Rule::long_text {
+            if matches!(pair.rule(), Rule::long_text | Rule::raw_lines) {
                 let lines = LongStringLines {
                     indent,
                     first: place == 0,
+                    quotes,
                 };
                 self.long_text(pair, lines, &mut line_start, &mut text);
                 continue;
             }
             if line_start && indent.is_some_and(|indent| !indent.is_empty()) {
-                self.report(errors::margin(span));
+                self.report(errors::margin(span, quotes));
             }
             line_start = false;
             if pair.rule() == Rule::escape {
@@ -197,18 +202,21 @@ impl<'t> TreeBuilder<'t> {
         let blank = blanks == line.len();
         // A line of blanks needs no indentation; an empty rest may be followed by an interpolation.
         if !blank || (!ended && !line.is_empty()) {
-            self.report(errors::margin(self.place(from, from + blanks)));
+            let span = self.place(from, from + blanks);
+            self.report(errors::margin(span, lines.quotes));
         }
         blanks
     }
 }
 
-/// How the lines of a `"""` string are cut.
+/// How the lines of a string between three quotes are cut.
 struct LongStringLines<'t> {
     /// What is removed from each line.
     indent: Option<&'t str>,
     /// Whether the chunk is the string's first.
     first: bool,
+    /// What the string is written between.
+    quotes: &'static str,
 }
 
 /// Whether nothing but blanks stands before the first line break.
@@ -221,7 +229,7 @@ fn opens_empty(text: &str) -> bool {
 fn closing_indent<'t>(pieces: &[Pair<'t>]) -> Option<&'t str> {
     let last = pieces
         .last()
-        .filter(|pair| pair.rule() == Rule::long_text)?;
+        .filter(|pair| matches!(pair.rule(), Rule::long_text | Rule::raw_lines))?;
     let (_, tail) = last.text().rsplit_once('\n')?;
     tail.bytes()
         .all(|byte| byte == b' ' || byte == b'\t')

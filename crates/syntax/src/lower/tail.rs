@@ -36,31 +36,20 @@ impl StatementTail {
             "matrix" => &["where", "include", "serial", "parallel"],
             "lock" => &["limit"],
             "verify" => &["every"],
+            "with" => &["on", "in", "env"],
             _ => &[],
         }
     }
 }
 
 impl<'t> TreeBuilder<'t> {
-    /// The rest of a statement: modifiers, body, handlers.
-    pub(super) fn tail_of(
-        &mut self,
-        parts: &mut Parts<'_>,
-        what: &str,
-        trouble: usize,
-    ) -> StatementTail {
-        let mut tail = StatementTail::new("", trouble);
-        for pair in parts.by_ref() {
-            self.tail_part(pair, what, &mut tail);
-        }
-        tail
-    }
-
     /// A modifier, body or handler. `what` names the statement.
     pub(super) fn tail_part(&mut self, pair: Pair<'_>, what: &str, tail: &mut StatementTail) {
         tail.start.get_or_insert(pair.start());
         match pair.rule() {
             Rule::block => tail.body = Some(self.block(pair)),
+            // What comes before has taken the body, or is why there is none.
+            Rule::missing_body if self.report_broken() > tail.problems => {}
             Rule::missing_body => self.no_body(&pair, what),
             Rule::bad_head => {
                 let span = self.span(&pair);
@@ -69,7 +58,7 @@ impl<'t> TreeBuilder<'t> {
                 let kind = ModifierKind::Error;
                 add(&mut tail.modifiers, Modifier { kind, span });
             }
-            Rule::undo | Rule::always | Rule::on_failure => {
+            Rule::undo | Rule::always | Rule::on_failure | Rule::watch => {
                 if let Some(handler) = self.handler(pair) {
                     add(&mut tail.handlers, handler);
                 }
@@ -91,6 +80,7 @@ impl<'t> TreeBuilder<'t> {
         let parts = &mut parts;
         let kind = match form {
             Rule::timeout => ModifierKind::Timeout(self.expr_of(parts, "a duration")),
+            Rule::grace => ModifierKind::Grace(self.expr_of(parts, "a duration")),
             Rule::retry => {
                 let times = self.expr_of(parts, "a number of retries");
                 let (every, upto) = self.every_range(parts);
@@ -101,11 +91,16 @@ impl<'t> TreeBuilder<'t> {
                 }
             }
             Rule::max => ModifierKind::Max(self.expr_of(parts, "a number")),
-            Rule::batches => ModifierKind::Batches(self.expr_of(parts, "a list of sizes")),
+            Rule::batches => {
+                let sizes = self.list_of(parts, "a list of sizes");
+                let between = parts.accept(Rule::between).map(|pair| self.between(pair));
+                ModifierKind::Batches { sizes, between }
+            }
             Rule::tolerate => ModifierKind::Tolerate(self.expr_of(parts, "a number of failures")),
             Rule::fail_fast => ModifierKind::FailFast,
             Rule::atomic => ModifierKind::Atomic,
             Rule::once => ModifierKind::Once,
+            Rule::quiet => ModifierKind::Quiet,
             _ => ModifierKind::Error,
         };
         Modifier { kind, span }
@@ -128,21 +123,81 @@ impl<'t> TreeBuilder<'t> {
         let form = pair.rule();
         let mut parts = Parts::of(pair);
         let kind = match form {
-            Rule::undo => HandlerKind::Undo(self.block(parts.next()?)),
-            Rule::always => HandlerKind::Always(self.block(parts.next()?)),
+            Rule::undo => match parts.accept(Rule::no_undo) {
+                Some(pair) => {
+                    let mut reason = Parts::of(pair);
+                    HandlerKind::NoUndo(self.expr_of(&mut reason, "the reason in quotes"))
+                }
+                None => {
+                    let trouble = self.report_broken();
+                    HandlerKind::Undo(self.handler_body(&mut parts, "`undo`", span, trouble))
+                }
+            },
+            Rule::always => {
+                let trouble = self.report_broken();
+                HandlerKind::Always(self.handler_body(&mut parts, "`always`", span, trouble))
+            }
+            Rule::watch => self.watch(&mut parts, span),
             _ => {
                 let classes = match parts.accept(Rule::classes) {
                     Some(pair) => self.classes(pair),
                     None => Vec::new(),
                 };
                 let trouble = self.report_broken();
-                self.bad_heads(&mut parts, trouble, "a branch");
-                let mut body = self.block(parts.next()?);
+                // `on failure ignore`
+                let bare = parts
+                    .peek_pair()
+                    .filter(|pair| pair.rule() == Rule::bad_head);
+                if bare.is_some_and(|pair| self.bare_statement(pair.start(), "`on failure`")) {
+                    parts.next();
+                } else {
+                    self.bad_heads(&mut parts, trouble, "a branch");
+                }
+                let mut body = self.handler_body(&mut parts, "`on failure`", span, trouble);
                 retry_at_the_end(&mut body, self.before_retry);
                 HandlerKind::OnFailure { classes, body }
             }
         };
         Some(Handler { kind, span })
+    }
+
+    /// What is done between the batches of a loop.
+    fn between(&mut self, pair: Pair<'_>) -> Block {
+        let span = self.span(&pair);
+        let trouble = self.report_broken();
+        self.handler_body(&mut Parts::of(pair), "`between`", span, trouble)
+    }
+
+    /// The statements of a handler, which must stand next; in its head there were `trouble` errors.
+    fn handler_body(
+        &mut self,
+        parts: &mut Parts<'_>,
+        what: &str,
+        span: Span,
+        trouble: usize,
+    ) -> Block {
+        match parts.next() {
+            Some(inner) if inner.rule() == Rule::block => self.block(inner),
+            Some(inner) => {
+                if self.report_broken() == trouble {
+                    self.no_body(&inner, what);
+                }
+                self.no_block(span)
+            }
+            None => self.no_block(span),
+        }
+    }
+
+    /// `watch every D { … }`
+    fn watch(&mut self, parts: &mut Parts<'_>, span: Span) -> HandlerKind {
+        let trouble = self.report_broken();
+        let every = match parts.accept(Rule::every) {
+            Some(pair) => self.expr_of(&mut Parts::of(pair), "a duration after `every`"),
+            None => self.expr_of(parts, "`every` and a duration"),
+        };
+        self.bad_heads(parts, trouble, "`watch`");
+        let body = self.handler_body(parts, "`watch`", span, trouble);
+        HandlerKind::Watch { every, body }
     }
 
     fn classes(&mut self, pair: Pair<'_>) -> Vec<Ident> {
@@ -180,6 +235,7 @@ pub(super) fn keyword(form: Rule) -> &'static str {
         Rule::matrix => "matrix",
         Rule::lock => "lock",
         Rule::verify => "verify",
+        Rule::with => "with",
         _ => "",
     }
 }
@@ -194,6 +250,7 @@ fn retry_at_the_end(body: &mut Block, before: Span) {
     let takes_retry = matches!(
         last.kind,
         StmtKind::Run(_)
+            | StmtKind::Transfer(_)
             | StmtKind::Deploy { .. }
             | StmtKind::Call(_)
             | StmtKind::Barrier { .. }

@@ -3,6 +3,7 @@
 use super::TreeBuilder;
 use super::broken::{Before, BrokenLineContext};
 use crate::ast::*;
+use crate::errors;
 use crate::grammar::{Pair, Parts, Rule};
 use lockstep_base::source::Span;
 
@@ -18,6 +19,7 @@ impl<'t> TreeBuilder<'t> {
                 StringLit {
                     parts: Vec::new(),
                     multiline: false,
+                    raw: false,
                     span: Span {
                         end: span.start,
                         ..span
@@ -76,6 +78,23 @@ impl<'t> TreeBuilder<'t> {
                 let then = self.given(parts)?;
                 Some(TestKind::GivenRun { pattern, then })
             }
+            Rule::given_deployed => {
+                let service = self.expr(parts.next()?);
+                let target = self.expr(parts.next()?);
+                let given = Parts::of(parts.next()?).next()?;
+                let value = match given.rule() {
+                    Rule::missing => {
+                        self.missing(&given, "what is deployed after `=`");
+                        return None;
+                    }
+                    _ => self.expr(given),
+                };
+                Some(TestKind::GivenDeployed {
+                    service: Box::new(service),
+                    target: Box::new(target),
+                    value,
+                })
+            }
             Rule::given_node => {
                 let path = self.string(parts.next()?);
                 let then = self.given(parts)?;
@@ -85,30 +104,48 @@ impl<'t> TreeBuilder<'t> {
                 let pipeline = self.name_of(parts, "a pipeline after `start`");
                 Some(TestKind::Start { pipeline })
             }
-            Rule::expect => {
-                let first = self.test_path(parts, "a node after `expect`")?;
-                let next = parts.next()?;
-                match next.rule() {
-                    Rule::before => {
-                        let second =
-                            self.test_path(&mut Parts::of(next), "a node after `before`")?;
-                        Some(TestKind::ExpectOrder { first, second })
-                    }
-                    Rule::ident => {
-                        let status = self.ident(&next);
-                        Some(TestKind::ExpectStatus {
-                            path: first,
-                            status,
-                        })
-                    }
-                    _ => {
-                        self.missing(&next, "a status, or `before` and a node");
-                        None
-                    }
-                }
-            }
+            Rule::expect => self.expect(parts),
             _ => None,
         }
+    }
+
+    /// `expect NODE STATUS`, `expect NODE before NODE` or `expect CONDITION`.
+    fn expect(&mut self, parts: &mut Parts<'_>) -> Option<TestKind> {
+        let first = self.expr_of(parts, "a node or a condition after `expect`");
+        let next = parts.next()?;
+        let first = match first.kind {
+            ExprKind::String(text) => TestPath::Pattern(text),
+            ExprKind::Name(name) => TestPath::Name(name),
+            ExprKind::Error => return None,
+            _ => return self.condition(first, next),
+        };
+        match next.rule() {
+            Rule::before => {
+                let second = self.test_path(&mut Parts::of(next), "a node after `before`")?;
+                Some(TestKind::ExpectOrder { first, second })
+            }
+            Rule::ident => {
+                let status = self.ident(&next);
+                Some(TestKind::ExpectStatus {
+                    path: first,
+                    status,
+                })
+            }
+            _ => {
+                self.missing(&next, "a status, or `before` and a node");
+                None
+            }
+        }
+    }
+
+    /// A condition, behind which nothing may stand.
+    fn condition(&mut self, condition: Expr, next: Pair<'_>) -> Option<TestKind> {
+        if next.rule() != Rule::missing {
+            let node = self.span(&next);
+            self.report(errors::expected_node(condition.span, node));
+            return None;
+        }
+        Some(TestKind::ExpectCondition(condition))
     }
 
     fn test_path(&mut self, parts: &mut Parts<'_>, what: &str) -> Option<TestPath> {
@@ -135,8 +172,15 @@ impl<'t> TreeBuilder<'t> {
                 Some(Given::Fails(class))
             }
             Rule::refused => Some(Given::Refused),
+            Rule::approved => {
+                let mut parts = Parts::of(pair);
+                let has_people = parts.peek().is_some();
+                let by =
+                    has_people.then(|| self.expr_of(&mut parts, "a list of people after `by`"));
+                Some(Given::Approved(by))
+            }
             _ => {
-                self.missing(&pair, "`returns`, `fails` or `refused`");
+                self.missing(&pair, "`returns`, `fails`, `refused` or `approved`");
                 None
             }
         }

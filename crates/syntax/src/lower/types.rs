@@ -1,6 +1,6 @@
 //! Lowers type expressions.
 
-use super::TreeBuilder;
+use super::{TreeBuilder, behind};
 use crate::ast::{Expr, Ident, TypeExpr, TypeKind};
 use crate::errors;
 use crate::grammar::{Pair, Parts, Rule};
@@ -48,7 +48,10 @@ impl<'t> TreeBuilder<'t> {
         let plain = matches!(
             ty,
             Some(TypeExpr {
-                kind: TypeKind::Name(_) | TypeKind::Of(..) | TypeKind::Optional(_),
+                kind: TypeKind::Name(_)
+                    | TypeKind::Member(..)
+                    | TypeKind::Of(..)
+                    | TypeKind::Optional(_),
                 ..
             })
         );
@@ -91,6 +94,10 @@ impl<'t> TreeBuilder<'t> {
             Rule::type_name => {
                 let mut parts = Parts::of(pair);
                 let name = self.name_of(&mut parts, "a type");
+                if parts.peek() == Some(Rule::ident) {
+                    let member = self.name_of(&mut parts, "a type");
+                    return TypeKind::Member(name, member);
+                }
                 if parts.peek().is_some() {
                     let kind = self.path_of(&mut parts, "a kind");
                     return TypeKind::Of(name, kind);
@@ -103,7 +110,13 @@ impl<'t> TreeBuilder<'t> {
             Rule::type_list => {
                 let mut parts = Parts::of(pair);
                 let element = self.type_of(&mut parts);
-                self.junk_of(&mut parts);
+                match parts.accept(Rule::junk) {
+                    Some(junk) if junk.text().starts_with(':') => {
+                        self.record_in_brackets(pair.start(), pair.end());
+                    }
+                    Some(junk) => self.junk(junk),
+                    None => {}
+                }
                 TypeKind::List(Box::new(element))
             }
             Rule::type_braces => self.type_braces(pair),
@@ -119,6 +132,10 @@ impl<'t> TreeBuilder<'t> {
                 Rule::type_entry => {
                     let mut parts = Parts::of(pair);
                     let name = self.name_of(&mut parts, "a name");
+                    if parts.accept(Rule::no_sep).is_some() {
+                        let place = behind(name.span);
+                        self.report(errors::no_sign(place, &name.name, ":"));
+                    }
                     self.bad_sep(&mut parts, ":", &name.name);
                     let ty = self.type_of(&mut parts);
                     entries.push((name, ty));

@@ -3,13 +3,13 @@
 //! fit, and returns the brackets.
 
 mod indented;
+mod lines;
 mod shell;
 
 use super::SourceRepair;
-use crate::lexer::{self, PieceEnd, TokenKind};
+use crate::lexer::{self, PieceEnd, Quotes, TokenKind};
 use crate::{errors, words};
 use indented::IndentedBody;
-use lockstep_base::source::Span;
 
 /// A bracket, or the first word of a line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -68,6 +68,7 @@ pub(super) fn repair_tokens(repair: &mut SourceRepair<'_>) -> (Vec<Mark>, usize)
         heads: Vec::new(),
         body_ends: Vec::new(),
         depth: 0,
+        values: Vec::new(),
         line_first: 0,
         line: 0,
         line_start: 0,
@@ -94,6 +95,8 @@ struct RecoveryLexer<'m, 't> {
     body_ends: Vec<usize>,
     /// How many brackets are open.
     depth: usize,
+    /// Whether the parts of the open brackets have commas between them.
+    values: Vec<bool>,
     /// The first token of the line.
     line_first: usize,
     line: usize,
@@ -174,11 +177,12 @@ impl RecoveryLexer<'_, '_> {
     /// `run echo hi`: the rest of the line is put into quotes, before its signs are taken for
     /// those of another language.
     fn bare_command(&mut self, at: usize, first: bool) -> Option<usize> {
-        if !self.begins(first) || !self.bytes[at..].starts_with(b"run ") {
+        if !self.begins(first) {
             return None;
         }
         let line = self.source.get(at..self.line_end(at))?;
-        let command = line.get(4..)?.trim_start();
+        let command = (line.strip_prefix("run ")).or_else(|| line.strip_prefix("query "))?;
+        let command = command.trim_start();
         let start = at + line.len() - command.len();
         let sign = command.trim_start_matches(['-', '_']).chars().next()?;
         let word = words::first_word(command);
@@ -231,7 +235,7 @@ impl RecoveryLexer<'_, '_> {
     fn visible(&mut self, token: lexer::Token, first: bool) -> usize {
         let at = token.start;
         match token.kind {
-            TokenKind::Text => self.string(at, token.end, token.is_long_quotes()),
+            TokenKind::Text => self.string(at, token.end, token.quotes(self.source)),
             TokenKind::Sign | TokenKind::Strange => self.sign(at, first),
             _ => token.end,
         }
@@ -245,14 +249,10 @@ impl RecoveryLexer<'_, '_> {
             b'[' => self.open(b']', at, first),
             b'{' => self.open(b'}', at, first),
             b')' | b']' | b'}' => self.close(byte, at, first),
-            b'\'' | b'`' => self
-                .foreign_quotes(at, char::from(byte))
+            b'`' => self
+                .foreign_quotes(at, '`')
                 .unwrap_or_else(|| self.other(at)),
-            b';' => {
-                self.semicolons.push(at);
-                self.repair.edit(at, at + 1, " ");
-                at + 1
-            }
+            b';' => self.semicolon(at),
             b'/' if self.byte(at + 1) == b'/' => self.foreign_comment(at),
             b'/' if self.byte(at + 1) == b'*' => self.block_comment(at),
             b'&' if self.byte(at + 1) == b'&' => self.operator(at, 2, "and"),
@@ -268,7 +268,32 @@ impl RecoveryLexer<'_, '_> {
         }
     }
 
+    /// A semicolon, in place of a comma where the parts of the innermost bracket have commas.
+    fn semicolon(&mut self, at: usize) -> usize {
+        if self.values.last() == Some(&true) {
+            let span = self.repair.span(at, at + 1);
+            self.repair.diagnostics.push(errors::list_semicolon(span));
+            self.repair.edit(at, at + 1, ",");
+        } else {
+            self.semicolons.push(at);
+            self.repair.edit(at, at + 1, " ");
+        }
+        at + 1
+    }
+
+    /// Whether commas stand between the parts of the bracket that opens at `at`. Braces are those
+    /// of a block or of fields where no value is expected before them.
+    fn has_commas(&self, close: u8) -> bool {
+        let before = self.source.get(..self.after).unwrap_or("");
+        let word = words::last_word(before);
+        close != b'}'
+            || before.ends_with(['=', ':', '(', '[', ',', '>', '?', '|'])
+            || matches!(word, "env" | "include" | "yield" | "return")
+    }
+
     fn open(&mut self, close: u8, at: usize, first: bool) -> usize {
+        let commas = self.has_commas(close);
+        self.values.push(commas);
         if let (b'}', Some(top)) = (close, self.interpolations.last_mut()) {
             top.braces += 1;
         }
@@ -283,19 +308,21 @@ impl RecoveryLexer<'_, '_> {
                 let (string, long) = (top.string, top.long);
                 self.token(MarkKind::Close(b'$'), at, false);
                 self.interpolations.pop();
-                return self.string(string, at + 1, long);
+                return self.string(string, at + 1, Quotes::of_interpolated(long));
             }
             top.braces -= 1;
         }
         self.bracket_closes();
+        self.values.pop();
         self.depth = self.depth.saturating_sub(1);
         self.token(MarkKind::Close(byte), at, first);
         at + 1
     }
 
     /// Reads on in a string that began at `start`, to its end or its next interpolation.
-    fn string(&mut self, start: usize, at: usize, long: bool) -> usize {
-        let (end, why) = lexer::string_piece(self.source, at, long);
+    fn string(&mut self, start: usize, at: usize, quotes: Quotes) -> usize {
+        let (end, why) = lexer::string_piece(self.source, at, quotes);
+        let long = quotes == Quotes::Long;
         for (place, byte) in self.bytes[at..end].iter().enumerate() {
             if *byte == b'\n' {
                 self.line += 1;
@@ -303,11 +330,13 @@ impl RecoveryLexer<'_, '_> {
             }
         }
         match why {
-            PieceEnd::Quotes if long && self.begins_another(start, end) => self.open_long(start),
+            PieceEnd::Quotes if long && self.begins_another(start, end) => {
+                self.open_long(start, quotes)
+            }
             PieceEnd::Quotes => end,
             PieceEnd::Interpolation => {
                 if let Some(end) = self.foreign_interpolation(end) {
-                    return self.string(start, end, long);
+                    return self.string(start, end, quotes);
                 }
                 self.token(MarkKind::Open(b'$'), end, false);
                 self.interpolations.push(Interpolation {
@@ -319,14 +348,20 @@ impl RecoveryLexer<'_, '_> {
                 });
                 end + 2
             }
-            PieceEnd::TextEnd if long => self.open_long(start),
-            PieceEnd::LineEnd | PieceEnd::TextEnd => self.open_string(start, at),
+            PieceEnd::TextEnd if long || quotes == Quotes::RawLong => self.open_long(start, quotes),
+            PieceEnd::LineEnd if quotes == Quotes::RawLong => self.raw_on_a_line(start, end),
+            PieceEnd::LineEnd
+                if self.interpolations.is_empty() && self.goes_on(start, end, quotes) =>
+            {
+                self.next_line(start, end, quotes)
+            }
+            PieceEnd::LineEnd | PieceEnd::TextEnd => self.open_string(start, at, quotes),
         }
     }
 
     /// A string that does not end on its line; its last piece begins at `piece`, and what stands
     /// before that belongs to it.
-    fn open_string(&mut self, start: usize, piece: usize) -> usize {
+    fn open_string(&mut self, start: usize, piece: usize, quotes: Quotes) -> usize {
         let end = self.line_end(start);
         let outer = self.interpolations.iter().position(|outer| !outer.long);
         if let Some(outer) = outer {
@@ -335,25 +370,27 @@ impl RecoveryLexer<'_, '_> {
         }
         let close = self.before_closers(piece.saturating_sub(1), end);
         self.repair
-            .edit(close, close, self.closing_quotes(piece, close, "\""));
-        let place = self.repair.span(close, close);
-        self.report_open_string(start, close, Some(place));
+            .edit(close, close, self.closing_quotes(piece, close, quotes));
+        let (span, place) = (
+            self.repair.span(start, close),
+            self.repair.span(close, close),
+        );
+        self.repair
+            .diagnostics
+            .push(errors::open_string(span, Some(place), quotes.text()));
         close
     }
 
     /// `quotes`, behind a second backslash where the text ends in a single one.
-    fn closing_quotes(&self, start: usize, end: usize, quotes: &str) -> String {
+    fn closing_quotes(&self, start: usize, end: usize, quotes: Quotes) -> String {
         let text = self.source.get(start..end).unwrap_or("");
         let backslashes = text.len() - text.trim_end_matches('\\').len();
-        let escape = if backslashes % 2 == 1 { "\\" } else { "" };
-        format!("{escape}{quotes}")
-    }
-
-    fn report_open_string(&mut self, start: usize, end: usize, place: Option<Span>) {
-        let span = self.repair.span(start, end);
-        self.repair
-            .diagnostics
-            .push(errors::open_string(span, place));
+        let escapes = matches!(quotes, Quotes::Short | Quotes::Long);
+        let escape = match backslashes % 2 {
+            1 if escapes => "\\",
+            _ => "",
+        };
+        format!("{escape}{}", quotes.text())
     }
 
     /// Where the string from `start` probably ended: before the brackets at the end of the line
@@ -399,7 +436,11 @@ impl RecoveryLexer<'_, '_> {
         self.tokens.truncate(tokens);
         self.repair.forget(content);
         self.repair.edit(content, end, "\u{1}}\"");
-        self.report_open_string(start, end, None);
+        let span = self.repair.span(start, end);
+        let quotes = Quotes::Short.text();
+        self.repair
+            .diagnostics
+            .push(errors::open_string(span, None, quotes));
     }
 
     /// Whether the `"""` before `end`, at which a string ends that began at `start`, is more likely
@@ -450,10 +491,12 @@ impl RecoveryLexer<'_, '_> {
         self.next_declaration(start).unwrap_or(self.bytes.len())
     }
 
-    /// A `"""` without an end. In an interpolation of another it is the end of that one; else it
-    /// ends where its lines do.
-    fn open_long(&mut self, start: usize) -> usize {
-        if let Some(outer) = self.interpolations.pop_if(|outer| outer.long) {
+    /// A `"""` or `'''` without an end. In an interpolation of another, the former is the end of
+    /// that one; else it ends where its lines do.
+    fn open_long(&mut self, start: usize, quotes: Quotes) -> usize {
+        if let Some(outer) =
+            (self.interpolations).pop_if(|outer| outer.long && quotes == Quotes::Long)
+        {
             self.tokens.truncate(outer.tokens);
             self.repair.forget(outer.content);
             self.repair.edit(outer.content, start, "\u{1}}");
@@ -462,15 +505,21 @@ impl RecoveryLexer<'_, '_> {
                 .diagnostics
                 .push(errors::open_interpolation(span));
             self.rewind(start);
-            return self.string(outer.string, start, true);
+            return self.string(outer.string, start, Quotes::Long);
         }
         let end = self.end_of_long(start);
         self.tokens.retain(|token| token.at < end);
         self.repair.forget(end);
-        self.repair
-            .edit(end, end, self.closing_quotes(start + 3, end, "\"\"\"\n"));
+        let closing = self.closing_quotes(start + 3, end, quotes);
+        // The quotes of raw lines begin their line.
+        let before = match quotes {
+            Quotes::RawLong => "\n",
+            Quotes::Long | Quotes::Short | Quotes::Raw => "",
+        };
+        self.repair.edit(end, end, format!("{before}{closing}\n"));
         let span = self.repair.span(start, start + 3);
-        self.repair.diagnostics.push(errors::open_long_string(span));
+        let error = errors::open_long_string(span, quotes.text());
+        self.repair.diagnostics.push(error);
         self.rewind(end);
         self.fresh = true;
         end
@@ -501,10 +550,9 @@ impl RecoveryLexer<'_, '_> {
         None
     }
 
-    /// `'…'`, `` `…` ``, `“…”`: strings of other languages, if they end on their line.
+    /// `` `…` ``, `“…”`: strings of other languages, if they end on their line.
     fn foreign_quotes(&mut self, at: usize, quote: char) -> Option<usize> {
         let closing: &[char] = match quote {
-            '\'' => &['\''],
             '`' => &['`'],
             '\u{ab}' => &['\u{bb}'],
             '\u{2018}' | '\u{201a}' | '\u{2019}' => &['\u{2019}', '\u{2018}'],

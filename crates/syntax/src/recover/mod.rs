@@ -24,8 +24,8 @@ pub(super) struct RepairEdit {
 /// A change that repairs an error.
 #[derive(Debug, Clone)]
 pub(super) struct Repair {
-    /// The change.
-    pub(super) edit: RepairEdit,
+    /// The changes, which are made together.
+    pub(super) edits: Vec<RepairEdit>,
     /// The mistake.
     pub(super) diagnostic: Diagnostic,
 }
@@ -108,21 +108,28 @@ impl<'t> SourceRepair<'t> {
     pub(super) fn apply_repairs(&mut self, repairs: &[Repair]) -> bool {
         let mut taken = false;
         for repair in repairs {
-            let mut edit = repair.edit.clone();
-            edit.start = edit.start.saturating_sub(self.offset);
-            edit.end = edit.end.saturating_sub(self.offset);
-            let collides = self.edits.iter().any(|other| {
-                edit == *other
-                    || (edit.start < other.end && other.start < edit.end)
-                    || (edit.start == other.start && edit.end == other.end && edit.start < edit.end)
+            let moved = repair.edits.iter().map(|edit| RepairEdit {
+                start: edit.start.saturating_sub(self.offset),
+                end: edit.end.saturating_sub(self.offset),
+                text: edit.text.clone(),
             });
-            if !collides {
-                self.edits.push(edit);
+            let edits: Vec<RepairEdit> = moved.collect();
+            if !edits.iter().any(|edit| self.collides(edit)) {
+                self.edits.extend(edits);
                 self.diagnostics.push(repair.diagnostic.clone());
                 taken = true;
             }
         }
         taken
+    }
+
+    /// Whether a change overlaps an earlier one, or is one.
+    fn collides(&self, edit: &RepairEdit) -> bool {
+        self.edits.iter().any(|other| {
+            edit == other
+                || (edit.start < other.end && other.start < edit.end)
+                || (edit.start == other.start && edit.end == other.end && edit.start < edit.end)
+        })
     }
 
     /// The repaired text and the mapping back to the source.

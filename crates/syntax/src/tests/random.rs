@@ -24,7 +24,7 @@ pub(super) fn soup() -> impl Strategy<Value = String> {
         "pipeline stage step serial parallel matrix deploy run let if else for in then and or not \
          true false none log fail retry timeout max batches tolerate atomic once undo on failure \
          always barrier across lock limit approve by wait verify every yield return ask ignore rollback \
-         abort using env where include service environment infrastructure override group kind \
+         abort using env where include service environment infrastructure override group kind send fetch text replacing mode \
          workflow action test given start expect before returns fails refused import from as \
          input secret a b prod.eu x-y f( ( ) [ ] { } } { \" \"\"\" ${ \\ ' ` # ## // /* */ ; : = \
          == != < <= > >= + - * / % ?? ? . .. , | || && ! & @ $ -> => 1 2.5 10% 5m 1h30m 1_000 \

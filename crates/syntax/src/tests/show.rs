@@ -64,11 +64,18 @@ fn show_item(item: &Item, out: &mut String) {
                 &format!("input {}: {}{default}{rule}{after}", name.name, ty(of)),
             );
         }
-        ItemKind::Secret { name, source } => {
+        ItemKind::Secret {
+            name,
+            ty: of,
+            source,
+        } => {
+            let of = of
+                .as_ref()
+                .map_or(String::new(), |of| format!(": {}", ty(of)));
             line(
                 out,
                 0,
-                &format!("secret {} = {}{after}", name.name, expr(source)),
+                &format!("secret {}{of} = {}{after}", name.name, expr(source)),
             );
         }
         ItemKind::Let {
@@ -94,17 +101,21 @@ fn show_item(item: &Item, out: &mut String) {
         }
         ItemKind::Service {
             name,
+            text,
             kind,
             using: with,
+            each,
             fields,
         } => {
+            let name = declared_name(name, text.as_deref());
+            let after = format!("{}{after}", show_each(each.as_deref()));
             let with = with
                 .as_ref()
                 .map_or(String::new(), |with| format!(" {}", using(with)));
             line(
                 out,
                 0,
-                &format!("service {}: {}{with}{after}", name.name, path(kind)),
+                &format!("service {name}: {}{with}{after}", path(kind)),
             );
             show_fields(fields, 1, out);
         }
@@ -118,12 +129,10 @@ fn show_item(item: &Item, out: &mut String) {
             show_overrides(&environment.overrides, 1, out);
             for infrastructure in &environment.infrastructures {
                 let after = doc(infrastructure.doc.as_deref());
+                let after = format!("{}{after}", show_each(infrastructure.each.as_ref()));
+                let name = declared_name(&infrastructure.name, infrastructure.text.as_ref());
                 let kind = path(&infrastructure.kind);
-                line(
-                    out,
-                    1,
-                    &format!("infrastructure {}: {kind}{after}", infrastructure.name.name),
-                );
+                line(out, 1, &format!("infrastructure {name}: {kind}{after}"));
                 show_fields(&infrastructure.fields, 2, out);
                 show_overrides(&infrastructure.overrides, 2, out);
             }
@@ -154,20 +163,25 @@ fn show_item(item: &Item, out: &mut String) {
             if let Some(with) = &kind.deploy {
                 line(out, 1, &format!("deploy {}", using(with)));
             }
+            if !kind.requires.is_empty() {
+                line(out, 1, requirements(&kind.requires).trim_start());
+            }
         }
         ItemKind::Workflow {
             name,
             params,
             result,
+            requires,
             body,
         } => {
             line(
                 out,
                 0,
                 &format!(
-                    "workflow {}{}{after}",
+                    "workflow {}{}{}{after}",
                     name.name,
-                    signature(params, result.as_ref())
+                    signature(params, result.as_ref()),
+                    requirements(requires)
                 ),
             );
             show_block(body, 1, out);
@@ -185,8 +199,28 @@ fn show_item(item: &Item, out: &mut String) {
                 signature(params, result.as_ref())
             ),
         ),
+        ItemKind::Function {
+            name,
+            params,
+            result,
+            value,
+        } => line(
+            out,
+            0,
+            &format!(
+                "function {}{} = {}{after}",
+                name.name,
+                signature(params, Some(result)),
+                expr(value)
+            ),
+        ),
+        ItemKind::Type { name, ty: of } => {
+            line(out, 0, &format!("type {} = {}{after}", name.name, ty(of)));
+        }
         ItemKind::Pipeline {
             name,
+            requires,
+            queues,
             modifiers,
             body,
             handlers,
@@ -194,7 +228,13 @@ fn show_item(item: &Item, out: &mut String) {
             line(
                 out,
                 0,
-                &format!("pipeline {}{}{after}", name.name, show_modifiers(modifiers)),
+                &format!(
+                    "pipeline {}{}{}{}{after}",
+                    name.name,
+                    requirements(requires),
+                    show_queues(queues),
+                    show_modifiers(modifiers)
+                ),
             );
             show_block(body, 1, out);
             show_handlers(handlers, 0, out);
@@ -242,9 +282,27 @@ fn show_fields(fields: &[Field], depth: usize, out: &mut String) {
 
 fn show_overrides(overrides: &[Override], depth: usize, out: &mut String) {
     for over in overrides {
-        line(out, depth, &format!("override {}", path(&over.service)));
+        let index = over.index.as_ref();
+        let index = index.map_or(String::new(), |index| format!("[{}]", expr(index)));
+        line(
+            out,
+            depth,
+            &format!("override {}{index}", path(&over.service)),
+        );
         show_fields(&over.fields, depth + 1, out);
     }
+}
+
+fn declared_name(name: &Ident, text: Option<&Expr>) -> String {
+    text.map_or_else(|| name.name.to_string(), expr)
+}
+
+fn show_each(each: Option<&Each>) -> String {
+    each.map_or(String::new(), |each| {
+        let cond = each.cond.as_ref().map(|cond| format!(" if {}", expr(cond)));
+        let (var, list) = (&each.var.name, expr(&each.list));
+        format!(" for {var} in {list}{}", cond.unwrap_or_default())
+    })
 }
 
 fn path(path: &Path) -> String {
@@ -272,6 +330,7 @@ fn args(args: &[Arg]) -> String {
 fn ty(of: &TypeExpr) -> String {
     match &of.kind {
         TypeKind::Name(name) => name.name.to_string(),
+        TypeKind::Member(space, name) => format!("{}.{}", space.name, name.name),
         TypeKind::Of(name, kind) => format!("{}<{}>", name.name, path(kind)),
         TypeKind::List(inner) => format!("[{}]", ty(inner)),
         TypeKind::Map(key, value) => format!("map {{{}: {}}}", ty(key), ty(value)),
@@ -300,7 +359,12 @@ fn string(literal: &StringLit) -> String {
             }
         }
     }
-    let quotes = if literal.multiline { "\"\"\"" } else { "\"" };
+    let quotes = match (literal.multiline, literal.raw) {
+        (true, true) => "'''",
+        (true, false) => "\"\"\"",
+        (false, true) => "'",
+        (false, false) => "\"",
+    };
     format!("{quotes}{out}{quotes}")
 }
 
@@ -335,6 +399,7 @@ pub(super) fn expr(of: &Expr) -> String {
         ExprKind::Record(entries) => record(entries),
         ExprKind::Field(inner, name) => format!("{}.{}", expr(inner), name.name),
         ExprKind::Star(inner) => format!("{}.*", expr(inner)),
+        ExprKind::Maybe(inner) => format!("{}?", expr(inner)),
         ExprKind::Index(inner, index) => format!("{}[{}]", expr(inner), expr(index)),
         ExprKind::Unary(op, inner) => format!("‹{op:?} {}›", expr(inner)),
         ExprKind::Binary(op, _, left, right) => {
@@ -348,16 +413,32 @@ pub(super) fn expr(of: &Expr) -> String {
                 expr(otherwise)
             )
         }
-        ExprKind::Comprehension {
-            body,
-            var,
-            list,
-            cond,
-        } => {
+        ExprKind::Comprehension(of) => {
+            let Comprehension {
+                key,
+                body,
+                var,
+                second,
+                list,
+                cond,
+            } = &**of;
             let cond = cond
                 .as_ref()
                 .map_or(String::new(), |cond| format!(" if {}", expr(cond)));
-            format!("[{} for {} in {}{cond}]", expr(body), var.name, expr(list))
+            let second = second
+                .as_ref()
+                .map_or(String::new(), |second| format!(", {}", second.name));
+            let (open, close) = match key {
+                Some(RecordKey::Name(name)) => (format!("{{{}: ", name.name), "}"),
+                Some(RecordKey::String(text)) => (format!("{{{}: ", string(text)), "}"),
+                None => (String::from("["), "]"),
+            };
+            let body = expr(body);
+            format!(
+                "{open}{body} for {}{second} in {}{cond}{close}",
+                var.name,
+                expr(list)
+            )
         }
         ExprKind::Call(callee, list) => format!("{}({})", expr(callee), args(list)),
         ExprKind::Paren(inner) => format!("({})", expr(inner)),
@@ -369,6 +450,24 @@ fn show_block(block: &Block, depth: usize, out: &mut String) {
     for stmt in &block.stmts {
         show_stmt(stmt, depth, out);
     }
+}
+
+fn requirements(all: &[Requirement]) -> String {
+    all.iter().fold(String::new(), |out, one| {
+        let version = one.version.as_ref();
+        let version = version.map_or(String::new(), |it| format!(" {}", string(it)));
+        let by = one.by.as_ref();
+        let by = by.map_or(String::new(), |it| format!(" by {}", string(it)));
+        format!("{out} requires {}{version}{by}", string(&one.program))
+    })
+}
+
+fn show_queues(all: &[Queue]) -> String {
+    all.iter().fold(String::new(), |out, one| {
+        let keep = one.keep.as_ref();
+        let keep = keep.map_or(String::new(), |it| format!(" keep {}", it.name));
+        format!("{out} queue {}{keep}", expr(&one.name))
+    })
 }
 
 fn show_modifiers(modifiers: &[Modifier]) -> String {
@@ -385,11 +484,21 @@ fn show_modifiers(modifiers: &[Modifier]) -> String {
                 format!("retry {}{every}{upto}", expr(times))
             }
             ModifierKind::Max(e) => format!("max {}", expr(e)),
-            ModifierKind::Batches(e) => format!("batches {}", expr(e)),
+            ModifierKind::Batches { sizes, between } => match between {
+                Some(body) => {
+                    let mut inner = String::new();
+                    show_block(body, 0, &mut inner);
+                    let inner: Vec<&str> = inner.lines().map(str::trim).collect();
+                    format!("batches {} between {{ {} }}", expr(sizes), inner.join(" "))
+                }
+                None => format!("batches {}", expr(sizes)),
+            },
             ModifierKind::Tolerate(e) => format!("tolerate {}", expr(e)),
             ModifierKind::FailFast => String::from("fail fast"),
             ModifierKind::Atomic => String::from("atomic"),
             ModifierKind::Once => String::from("once"),
+            ModifierKind::Quiet => String::from("quiet"),
+            ModifierKind::Grace(e) => format!("grace {}", expr(e)),
             ModifierKind::Error => String::from("<error>"),
         };
         format!("{out} +{text}")
@@ -399,8 +508,13 @@ fn show_modifiers(modifiers: &[Modifier]) -> String {
 fn show_handlers(handlers: &[Handler], depth: usize, out: &mut String) {
     for handler in handlers {
         let (head, body) = match &handler.kind {
+            HandlerKind::NoUndo(reason) => {
+                line(out, depth, &format!("~ undo none {}", expr(reason)));
+                continue;
+            }
             HandlerKind::Undo(body) => (String::from("undo"), body),
             HandlerKind::Always(body) => (String::from("always"), body),
+            HandlerKind::Watch { every, body } => (format!("watch every {}", expr(every)), body),
             HandlerKind::OnFailure { classes, body } => {
                 let classes: Vec<&str> = classes.iter().map(|class| &*class.name).collect();
                 (format!("on failure({})", classes.join(", ")), body)
@@ -417,7 +531,16 @@ fn axis(axis: &Axis) -> String {
         Some((Order::Parallel, _)) => "parallel ",
         None => "",
     };
-    format!("{order}{} in {}", axis.var.name, expr(&axis.list))
+    let second = axis
+        .second
+        .as_ref()
+        .map_or(String::new(), |second| format!(", {}", second.name));
+    let by = axis
+        .by
+        .as_ref()
+        .map_or(String::new(), |by| format!(" by {}", expr(by)));
+    let list = expr(&axis.list);
+    format!("{order}{}{second} in {list}{by}", axis.var.name)
 }
 
 fn show_stmt(stmt: &Stmt, depth: usize, out: &mut String) {
@@ -516,6 +639,13 @@ fn head(stmt: &Stmt) -> (String, Option<&Block>) {
             Some(body),
         ),
         StmtKind::On { target, body } => (format!("on {}", expr(target)), Some(body)),
+        StmtKind::With {
+            on, dir, env, body, ..
+        } => {
+            let mut text = String::from("with");
+            clauses(&mut text, dir.as_ref(), env.as_ref(), on.as_ref());
+            (text, Some(body))
+        }
         _ => (simple_head(stmt), None),
     }
 }
@@ -523,6 +653,7 @@ fn head(stmt: &Stmt) -> (String, Option<&Block>) {
 fn simple_head(stmt: &Stmt) -> String {
     match &stmt.kind {
         StmtKind::Run(of) => run(of),
+        StmtKind::Transfer(of) => transfer(of),
         StmtKind::Call(call) => format!("call {}", expr(call)),
         StmtKind::Let {
             name,
@@ -546,15 +677,24 @@ fn simple_head(stmt: &Stmt) -> String {
             });
             format!("barrier {}{key}{across}", name.name)
         }
-        StmtKind::Approve { question, by } => {
-            let by = by
-                .as_ref()
-                .map_or(String::new(), |by| format!(" by {}", expr(by)));
-            format!("approve {}{by}", expr(question))
+        StmtKind::Approve {
+            question,
+            by,
+            count,
+            except,
+        } => {
+            let clause = |word: &str, value: &Option<Expr>| {
+                (value.as_ref()).map_or(String::new(), |value| format!(" {word} {}", expr(value)))
+            };
+            let clauses = clause("by", by) + &clause("count", count) + &clause("except", except);
+            format!("approve {}{clauses}", expr(question))
         }
         StmtKind::Wait(e) => format!("wait {}", expr(e)),
         StmtKind::Log(e) => format!("log {}", expr(e)),
-        StmtKind::Fail(e) => format!("fail {}", expr(e)),
+        StmtKind::Fail { message, class } => {
+            let class = (class.as_ref()).map_or(String::new(), |it| format!(" as {}", it.name));
+            format!("fail {}{class}", expr(message))
+        }
         StmtKind::Yield(e) => format!("yield {}", expr(e)),
         StmtKind::Return(None) => String::from("return"),
         StmtKind::Return(Some(e)) => format!("return {}", expr(e)),
@@ -576,20 +716,39 @@ fn simple_head(stmt: &Stmt) -> String {
 }
 
 fn run(run: &Run) -> String {
-    let mut text = format!("run {}", string(&run.command));
+    let mut text = format!("{} {}", run.word(), string(&run.command));
     if let Some(shell) = &run.using {
         let _ = write!(text, " using {}", shell.name);
     }
-    if let Some(dir) = &run.dir {
-        let _ = write!(text, " in {}", expr(dir));
-    }
-    if let Some(env) = &run.env {
-        let _ = write!(text, " env {}", record(&env.entries));
-    }
-    if let Some(on) = &run.on {
-        let _ = write!(text, " on {}", expr(on));
+    let (dir, env, on) = (run.dir.as_ref(), run.env.as_ref(), run.on.as_ref());
+    clauses(&mut text, dir, env, on);
+    if let Some(stdin) = &run.stdin {
+        let _ = write!(text, " stdin {}", expr(stdin));
     }
     text
+}
+
+fn transfer(of: &Transfer) -> String {
+    let mark = if of.is_text { " text" } else { "" };
+    let (source, to) = (expr(&of.source), expr(&of.to));
+    let replacing = of.replacing.map_or("", |_| " replacing");
+    let mode = (of.mode.as_ref()).map_or(String::new(), |it| format!(" mode {:04o}", it.bits));
+    let word = of.direction.word();
+    let mut text = format!("{word}{mark} {source} to {to}{replacing}{mode}");
+    clauses(&mut text, None, None, of.on.as_ref());
+    text
+}
+
+fn clauses(text: &mut String, dir: Option<&Expr>, env: Option<&Variables>, on: Option<&Expr>) {
+    if let Some(dir) = dir {
+        let _ = write!(text, " in {}", expr(dir));
+    }
+    if let Some(env) = env {
+        let _ = write!(text, " env {}", record(&env.entries));
+    }
+    if let Some(on) = on {
+        let _ = write!(text, " on {}", expr(on));
+    }
 }
 
 fn test_stmt(stmt: &TestStmt) -> String {
@@ -598,6 +757,16 @@ fn test_stmt(stmt: &TestStmt) -> String {
         TestKind::GivenRun { pattern, then } => {
             format!("given run {} {}", string(pattern), given(then))
         }
+        TestKind::GivenDeployed {
+            service,
+            target,
+            value,
+        } => format!(
+            "given deployed({}, {}) = {}",
+            expr(service),
+            expr(target),
+            expr(value)
+        ),
         TestKind::GivenNode { path, then } => {
             format!("given node {} {}", string(path), given(then))
         }
@@ -606,6 +775,7 @@ fn test_stmt(stmt: &TestStmt) -> String {
         TestKind::ExpectOrder { first, second } => {
             format!("expect {} before {}", node(first), node(second))
         }
+        TestKind::ExpectCondition(condition) => format!("expect {}", expr(condition)),
         TestKind::Error => String::from("<error>"),
     }
 }
@@ -616,6 +786,8 @@ fn given(given: &Given) -> String {
         Given::Fails(None) => String::from("fails"),
         Given::Fails(Some(class)) => format!("fails {}", class.name),
         Given::Refused => String::from("refused"),
+        Given::Approved(None) => String::from("approved"),
+        Given::Approved(Some(by)) => format!("approved by {}", expr(by)),
     }
 }
 

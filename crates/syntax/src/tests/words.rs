@@ -40,8 +40,10 @@ fn every_word_of_the_grammar_is_in_a_list_and_the_other_way_round() {
     }
     let mut listed: BTreeSet<String> = words::all().map(String::from).collect();
     // These are read as names and distinguished when they are lowered.
-    for literal in ["true", "false", "none"] {
+    for literal in ["true", "false"] {
         listed.remove(literal);
     }
+    // In `given deployed(…)` it is the name of the function.
+    found.remove("deployed");
     assert_eq!(found, listed);
 }

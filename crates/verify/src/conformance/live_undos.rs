@@ -115,7 +115,7 @@ impl LiveUndos {
                 counted.push(CountedPart { limit, part, most });
             }
             around = format!("{around}/{segment}");
-            if let Some((name, most)) = lock(plan, place.tree, segment) {
+            for (name, most) in locks(plan, place.tree, segment) {
                 let (limit, part) = (UndoLimit::Lock(name), around.clone());
                 counted.push(CountedPart { limit, part, most });
             }
@@ -135,16 +135,16 @@ fn known(plan: &Plan, count: &Expr) -> Option<usize> {
     Some(count.max(1))
 }
 
-/// The name and the limit of a `lock`.
-fn lock(plan: &Plan, tree: TreeId, segment: &str) -> Option<(String, usize)> {
+/// The names of a `lock`, each with its limit.
+fn locks(plan: &Plan, tree: TreeId, segment: &str) -> Vec<(String, usize)> {
     let StmtKind::Lock { limit, .. } = &plan.tree.get(tree).stmt.kind else {
-        return None;
+        return Vec::new();
+    };
+    let most = match limit {
+        Some(limit) => known(plan, limit),
+        None => Some(1),
     };
     let part = PathPart::read(segment);
-    let name = part.values.first()?.to_string();
-    let most = match limit {
-        Some(limit) => known(plan, limit)?,
-        None => 1,
-    };
-    Some((name, most))
+    let names = part.values.iter().map(ToString::to_string);
+    names.filter_map(|name| Some((name, most?))).collect()
 }

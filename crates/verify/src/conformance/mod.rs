@@ -167,6 +167,7 @@ impl ConformanceCheck {
             | RunEventKind::NodeStarted { .. }
             | RunEventKind::NodeWaiting { .. }
             | RunEventKind::NodeOutput { .. }
+            | RunEventKind::NoWayBack { .. }
             | RunEventKind::NodeFinished { .. }
             | RunEventKind::RunFinished { .. } => before + 1 == event.seq,
         };
@@ -199,7 +200,9 @@ impl ConformanceCheck {
                 node, kind, status, ..
             } => self.finished(node, *kind, *status),
             // The output of a command may be reported after its end.
-            RunEventKind::NodeOutput { .. } | RunEventKind::RunResumed { .. } => {}
+            RunEventKind::NodeOutput { .. }
+            | RunEventKind::NoWayBack { .. }
+            | RunEventKind::RunResumed { .. } => {}
         }
         self.violations.len() == before
     }
@@ -262,7 +265,7 @@ impl ConformanceCheck {
 
     fn waits(&mut self, node: &NodePath, kind: NodeKind, waiting: &WaitReason) {
         let phase = match waiting {
-            WaitReason::Lock { .. } => ObservedPhase::Queued,
+            WaitReason::Queue { .. } | WaitReason::Lock { .. } => ObservedPhase::Queued,
             WaitReason::Barrier { .. }
             | WaitReason::Retry { .. }
             | WaitReason::Time { .. }
@@ -282,7 +285,10 @@ impl ConformanceCheck {
                 self.broken(node, met);
             }
             WaitReason::Retry { .. } => self.gives_back(id, kind),
-            WaitReason::Lock { .. } | WaitReason::Time { .. } | WaitReason::Approval { .. } => {}
+            WaitReason::Queue { .. }
+            | WaitReason::Lock { .. }
+            | WaitReason::Time { .. }
+            | WaitReason::Approval { .. } => {}
         }
     }
 
@@ -381,31 +387,36 @@ impl ConformanceCheck {
         if self.nodes.is_holding(id) {
             return;
         }
-        let Some((name, limit)) = self.nodes.lock(id) else {
+        let Some((names, limit)) = self.nodes.lock(id) else {
             return;
         };
         self.nodes.note_hold(id, true);
-        let count = self.locks.entry(name.clone()).or_default();
-        *count += 1;
-        let count = *count;
-        if limit.is_some_and(|limit| count > limit) {
-            let others = count - 1;
-            let what = format!("holds `{name}` together with {others} others");
-            let node = self.nodes.path(id);
-            self.broken(&node, Err(what));
+        for name in names {
+            let count = self.locks.entry(name.clone()).or_default();
+            *count += 1;
+            let count = *count;
+            if limit.is_some_and(|limit| count > limit) {
+                let others = count - 1;
+                let what = format!("holds `{name}` together with {others} others");
+                let node = self.nodes.path(id);
+                self.broken(&node, Err(what));
+            }
         }
     }
 
     fn lock_given_back(&mut self, id: NodeId) {
-        let Some((name, _)) = self.nodes.lock(id) else {
+        let Some((names, _)) = self.nodes.lock(id) else {
             return;
         };
-        if self.nodes.note_hold(id, false)
-            && let Some(count) = self.locks.get_mut(&name)
-        {
-            *count = count.saturating_sub(1);
-            if *count == 0 {
-                self.locks.remove(&name);
+        if !self.nodes.note_hold(id, false) {
+            return;
+        }
+        for name in names {
+            if let Some(count) = self.locks.get_mut(&name) {
+                *count = count.saturating_sub(1);
+                if *count == 0 {
+                    self.locks.remove(&name);
+                }
             }
         }
     }
@@ -462,6 +473,7 @@ fn of(happened: &RunEventKind) -> Option<&NodePath> {
     match happened {
         RunEventKind::NodeStarted { node, .. }
         | RunEventKind::NodeWaiting { node, .. }
+        | RunEventKind::NoWayBack { node, .. }
         | RunEventKind::NodeFinished { node, .. } => Some(node),
         RunEventKind::RunStarted { .. }
         | RunEventKind::RunResumed { .. }

@@ -528,12 +528,12 @@ impl ObservedNodes {
         spot.on_failure.is_empty() && spot.always.is_none() && spot.stmt.modifiers.retry.is_none()
     }
 
-    /// The name of a lock's resource, and how many may hold it where that is known.
-    pub(super) fn lock(&mut self, id: NodeId) -> Option<(String, Option<u32>)> {
+    /// The names of a lock's resources, and how many may hold them where that is known.
+    pub(super) fn lock(&mut self, id: NodeId) -> Option<(Vec<String>, Option<u32>)> {
         let node = self.table.get(id)?;
         let (place, parent) = (node.place.clone()?, node.parent?);
         let part = PathPart::read(node.segment());
-        let name = part.values.first()?.to_string();
+        let names = part.values.iter().map(ToString::to_string).collect();
         let plan = self.plan.clone();
         let StmtKind::Lock { limit, .. } = &plan.tree.get(place.tree).stmt.kind else {
             return None;
@@ -545,7 +545,7 @@ impl ObservedNodes {
                 values::count(&plan, limit, &locals).and_then(|it| u32::try_from(it).ok())
             }
         };
-        Some((name, limit))
+        Some((names, limit))
     }
 
     /// The meeting that a barrier belongs to: its name in one activation of its block.

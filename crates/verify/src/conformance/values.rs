@@ -143,7 +143,7 @@ pub(super) fn cells(
         if cells.len() >= MAX_ORDERED_CELLS {
             return Err(Halt::Unknown);
         }
-        let mut part = walk.cell_part(tree, cell.values, 1);
+        let mut part = walk.cell_part(tree, cell.values, 1, cell.locals);
         let mut name = part.text();
         if index.contains_key(&name) {
             let before = equals.entry(name).or_insert(1);

@@ -99,9 +99,9 @@ pub enum ModelOp {
     Pause(ModelPause),
     /// Arrives at a meeting and waits for the others.
     Arrive(usize, TreeId),
-    /// Takes the lock of a request.
+    /// Takes the locks of a request.
     Acquire(usize),
-    /// Gives it back.
+    /// Gives them back.
     Release(usize),
     /// A deployment begins: its stage's locks are needed.
     Enter(usize, TreeId),
@@ -217,8 +217,8 @@ pub struct ModelBarrier {
 /// A `lock` statement that is reached.
 #[derive(Debug, Clone)]
 pub struct ModelLockRequest {
-    /// The lock that it takes.
-    pub lock: usize,
+    /// The locks that it takes, together.
+    pub locks: Vec<usize>,
     /// How many may hold it, at least.
     pub limit: u32,
     /// Whether it is certain that nobody else may hold it at the same time.

@@ -1,10 +1,14 @@
 //! The trace of a simulated run, and queries on it.
 
+use indexmap::IndexMap;
+
 use lockstep_base::node_path::NodePath;
 use lockstep_engine::path_pattern::PathPattern;
 use lockstep_engine::run_event::{RunEventKind, Status};
 use lockstep_engine::state::Transitions;
+use lockstep_engine::supposition::OpenQuestion;
 use lockstep_engine::{BrokenInvariant, Effect, Event};
+use lockstep_plan::TreeId;
 
 /// What happened in a simulated run.
 #[derive(Debug, Clone, Default)]
@@ -23,6 +27,8 @@ pub struct Trace {
     pub width: usize,
     /// Every event and the effects that the machine returned, if the script requested that.
     pub handled: Vec<HandledEvent>,
+    /// What only the run knows and was supposed, where this is a foresight.
+    pub open_questions: IndexMap<TreeId, OpenQuestion>,
     /// How much was still in flight in the machine and in the world at the end: nothing, if all is
     /// well.
     pub left_over: usize,
@@ -58,6 +64,7 @@ impl Trace {
             | RunEventKind::NodeStarted { .. }
             | RunEventKind::NodeWaiting { .. }
             | RunEventKind::NodeOutput { .. }
+            | RunEventKind::NoWayBack { .. }
             | RunEventKind::NodeFinished { .. }
             | RunEventKind::RunFinished { .. } => None,
         })
@@ -82,6 +89,7 @@ impl Trace {
             | RunEventKind::RunResumed { .. }
             | RunEventKind::NodeWaiting { .. }
             | RunEventKind::NodeOutput { .. }
+            | RunEventKind::NoWayBack { .. }
             | RunEventKind::NodeFinished { .. }
             | RunEventKind::RunFinished { .. } => false,
         };
@@ -130,6 +138,7 @@ impl Trace {
                 | RunEventKind::RunResumed { .. }
                 | RunEventKind::NodeWaiting { .. }
                 | RunEventKind::NodeOutput { .. }
+                | RunEventKind::NoWayBack { .. }
                 | RunEventKind::NodeFinished { .. }
                 | RunEventKind::RunFinished { .. } => continue,
             };
@@ -147,6 +156,7 @@ fn node_of(happened: &RunEventKind) -> Option<&NodePath> {
         RunEventKind::NodeStarted { node, .. }
         | RunEventKind::NodeWaiting { node, .. }
         | RunEventKind::NodeOutput { node, .. }
+        | RunEventKind::NoWayBack { node, .. }
         | RunEventKind::NodeFinished { node, .. } => Some(node),
         RunEventKind::RunStarted { .. }
         | RunEventKind::RunResumed { .. }

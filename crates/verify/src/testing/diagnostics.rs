@@ -6,10 +6,13 @@ use lockstep_base::diagnostic::suggest::{closest, or_list};
 use lockstep_base::diagnostic::{Diagnostic, codes};
 use lockstep_base::node_path::NodePath;
 use lockstep_base::source::Span;
+use lockstep_engine::Question;
 use lockstep_engine::path_pattern::PathPattern;
 use lockstep_engine::run_event::{Failure, RunEventKind, Status};
 use lockstep_lang::ir::Program;
+use lockstep_plan::Plan;
 
+use super::excluded::Excluded;
 use super::expectations::{Expectation, ExpectationKind, is_not_reached};
 use super::given::{GivenEffect, GivenTarget};
 use super::nodes::TestNodes;
@@ -40,13 +43,23 @@ pub(super) fn never_ends(world: &TestWorld, pipeline: Span) -> Diagnostic {
             .here("this pipeline")
             .help(help);
     }
-    let Some(UnansweredQuestion { node, approves }) = world.unanswered.first() else {
+    let Some(UnansweredQuestion { node, question }) = world.unanswered.first() else {
         return diagnostic("the run comes to a deadlock").here("this pipeline");
     };
     let asked = format!("`{node}` asks");
-    let answers = match approves {
-        true => "\"yes\"`, or \"no\"; or give the approval a `timeout`",
-        false => "\"retry\"`, or \"ignore\", \"rollback\", \"abort\"",
+    let answers = match question {
+        Question::Approve(request) if !request.yeses.is_empty() || request.missing() > 1 => {
+            let missing = match request.missing() {
+                1 => String::from("one more yes is"),
+                more => format!("{more} more yeses are"),
+            };
+            let help = format!("name enough people in `given \"{node}\" approved by [...]`");
+            return diagnostic("the run waits forever for an answer")
+                .here(format!("{asked}, and {missing} needed"))
+                .help(help);
+        }
+        Question::Approve(_) => "\"yes\"`, or \"no\"; or give the approval a `timeout`",
+        Question::Failed { .. } => "\"retry\"`, or \"ignore\", \"rollback\", \"abort\"",
     };
     diagnostic("the run waits forever for an answer")
         .here(asked)
@@ -56,9 +69,12 @@ pub(super) fn never_ends(world: &TestWorld, pipeline: Span) -> Diagnostic {
 /// The `given`s that made nothing happen.
 pub(super) fn of_givens<'p>(
     world: &TestWorld,
+    plan: &Plan,
     planned: &dyn Fn() -> &'p [NodePath],
 ) -> Vec<Diagnostic> {
     let mut found = Vec::new();
+    let excluded = std::cell::OnceCell::new();
+    let excluded = || excluded.get_or_init(|| Excluded::of(plan));
     for (rule, used) in world.rules.iter().zip(&world.uses) {
         if let Some(why) = &used.wrong
             && !used.fits
@@ -69,7 +85,11 @@ pub(super) fn of_givens<'p>(
             );
             continue;
         }
-        if used.fits {
+        let is_excluded = || match &rule.what {
+            GivenTarget::Command(glob) => excluded().has_command(glob),
+            GivenTarget::Node(pattern) => excluded().has_node(pattern),
+        };
+        if used.fits || used.node.is_none() && is_excluded() {
             continue;
         }
         let unused = |message: String| Diagnostic::error(codes::GIVEN_UNUSED, rule.span, message);
@@ -130,6 +150,9 @@ fn no_effect(then: &GivenEffect, node: &NodePath, span: Span) -> Diagnostic {
         GivenEffect::Refused => diagnostic(format!("`{node}` is not an approval"))
             .here("this changes nothing")
             .help("only an approval can be refused"),
+        GivenEffect::Approved(_) => diagnostic(format!("`{node}` is not an approval"))
+            .here("this changes nothing")
+            .help("only an approval can be approved"),
         GivenEffect::Returns(_) => {
             diagnostic(format!("`{node}` is neither a command nor an action"))
                 .here("this changes nothing")
@@ -280,6 +303,7 @@ fn why(node: &NodePath, status: Status, events: &[(i64, RunEventKind)]) -> Strin
             | RunEventKind::NodeStarted { .. }
             | RunEventKind::NodeWaiting { .. }
             | RunEventKind::NodeOutput { .. }
+            | RunEventKind::NoWayBack { .. }
             | RunEventKind::NodeFinished { .. }
             | RunEventKind::RunFinished { .. } => None,
         });

@@ -63,9 +63,11 @@ pub(super) fn expects(test: &Test, pipeline: &Name) -> Vec<Expectation> {
                 second: numbered(second),
             },
             TestKind::GivenInput { .. }
+            | TestKind::GivenDeployed { .. }
             | TestKind::GivenRun { .. }
             | TestKind::GivenNode { .. }
-            | TestKind::Start { .. } => continue,
+            | TestKind::Start { .. }
+            | TestKind::ExpectCondition(_) => continue,
         };
         let span = stmt.span;
         found.push(Expectation { span, what });

@@ -3,7 +3,7 @@
 #![deny(clippy::wildcard_enum_match_arm)]
 
 use lockstep_base::node_path::{ancestors, is_handler, last};
-use lockstep_base::source::Span;
+use lockstep_base::source::{Name, Span};
 use lockstep_base::value::Value;
 use lockstep_engine::path_pattern::PathPattern;
 use lockstep_lang::ir::{FailureClass, TestKind, TestStmt};
@@ -37,6 +37,8 @@ pub(super) enum GivenEffect {
     Fails(Option<FailureClass>),
     /// The answer is no.
     Refused,
+    /// The answer is yes, of these people, or of as many as are needed.
+    Approved(Option<Vec<Name>>),
 }
 
 impl GivenRule {
@@ -46,9 +48,11 @@ impl GivenRule {
             TestKind::GivenRun { pattern, .. } => GivenTarget::Command(Glob::new(pattern)),
             TestKind::GivenNode { path, .. } => GivenTarget::Node(PathPattern::new(path)),
             TestKind::GivenInput { .. }
+            | TestKind::GivenDeployed { .. }
             | TestKind::Start { .. }
             | TestKind::ExpectStatus { .. }
-            | TestKind::ExpectOrder { .. } => return None,
+            | TestKind::ExpectOrder { .. }
+            | TestKind::ExpectCondition(_) => return None,
         };
         let span = stmt.span;
         Some(Self { span, what, then })
@@ -116,9 +120,50 @@ impl Glob {
     }
 }
 
+impl Glob {
+    /// Whether there is a text that both this and another pattern match.
+    pub(super) fn meets(&self, other: &str) -> bool {
+        let own: Vec<char> = self.text.trim().chars().collect();
+        let other: Vec<char> = other.trim().chars().collect();
+        // Which beginnings of the other meet the beginning of this one that is looked at.
+        let mut meets = vec![false; other.len() + 1];
+        for length in 0..=own.len() {
+            let last = length.checked_sub(1).map(|at| own[at]);
+            let mut diagonal = false;
+            for at in 0..=other.len() {
+                let theirs = at.checked_sub(1).map(|at| other[at]);
+                let above = meets[at];
+                let before = at > 0 && meets[at - 1];
+                meets[at] = match (last, theirs) {
+                    (None, None) => true,
+                    (Some('*'), _) | (_, Some('*')) => above || before,
+                    (Some(mine), Some(theirs)) => mine == theirs && diagonal,
+                    (None, Some(_)) | (Some(_), None) => false,
+                };
+                diagonal = above;
+            }
+        }
+        meets[other.len()]
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn two_patterns_meet_where_a_text_fits_both() {
+        let meets = |one: &str, other: &str| Glob::new(one).meets(other);
+        assert!(meets("kubectl get *", "kubectl * pods"));
+        assert!(meets("make", "make"));
+        assert!(meets("*", "deploy * to *"));
+        assert!(meets("deploy web", "deploy *"));
+        assert!(meets("a", "*a*"));
+        assert!(!meets("make", "make test"));
+        assert!(!meets("kubectl get *", "helm *"));
+        assert!(!meets("deploy a*", "deploy b*"));
+        assert!(!meets("", "make"));
+    }
 
     #[test]
     fn a_star_stands_for_any_text() {

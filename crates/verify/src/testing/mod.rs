@@ -2,9 +2,12 @@
 //! order of concurrent events (schedule), and checks the block's expectations. Must not execute
 //! anything.
 
+mod conditions;
 mod diagnostics;
+mod excluded;
 mod expectations;
 mod given;
+mod lent;
 mod nodes;
 mod outcome;
 mod pattern_suggestions;
@@ -22,13 +25,16 @@ use crate::conformance::Violation;
 use crate::simulate::{Trace, simulate};
 use expectations::Expectation;
 use given::GivenRule;
+pub(crate) use lent::LentWorld;
+pub use lent::{LentResults, lend_inputs};
 use lockstep_base::diagnostic::{Diagnostic, codes};
 use lockstep_base::source::{Name, Span};
+use lockstep_base::value::Value;
 use lockstep_base::world::{EnvironmentVariables, Files};
 use lockstep_engine::run_event::{RunEvent, RunEventKind};
-use lockstep_lang::eval::Halt;
-use lockstep_lang::ir::{Given, Program, Test, TestKind};
-use lockstep_plan::{Locals, Plan, RunRequest, bind};
+use lockstep_lang::eval::{EmptyScope, Expr, Halt, eval};
+use lockstep_lang::ir::{Given, Program, Test, TestKind, TestStmt};
+use lockstep_plan::{DeployedVersion, Locals, Plan, RunRequest, bind, display};
 use schedules::{ScheduleExplorer, ScheduleMode};
 pub(crate) use stray_patterns::stray_patterns;
 use world::TestWorld;
@@ -117,17 +123,35 @@ pub fn run(
         findings: Vec::new(),
         unexpected: None,
     };
+    let wrong = conditions::wrong(program, test, environment, files);
+    if is_about_values(test) {
+        verdict.findings = wrong.into_iter().map(always).collect();
+        return verdict;
+    }
     match PreparedTest::new(program, test, environment, files) {
-        Ok(mut trial) => trial.explore(limits, &mut verdict),
-        Err(mistakes) => {
-            let finding = |diagnostic| TestFinding {
-                diagnostic,
-                schedule: None,
-            };
-            verdict.findings = mistakes.into_iter().map(finding).collect();
+        Ok(mut trial) => {
+            trial.explore(limits, &mut verdict);
+            verdict.findings.extend(wrong.into_iter().map(always));
+            (verdict.findings).sort_by_key(|finding| finding.diagnostic.span());
         }
+        Err(mistakes) => verdict.findings = mistakes.into_iter().map(always).collect(),
     }
     verdict
+}
+
+/// What is wrong whatever the schedule.
+fn always(diagnostic: Diagnostic) -> TestFinding {
+    TestFinding {
+        diagnostic,
+        schedule: None,
+    }
+}
+
+/// Whether a test starts nothing, and asks for values alone.
+fn is_about_values(test: &Test) -> bool {
+    let starts = |stmt: &TestStmt| matches!(stmt.kind, TestKind::Start { .. });
+    let asks = |stmt: &TestStmt| matches!(stmt.kind, TestKind::ExpectCondition(_));
+    !test.stmts.iter().any(starts) && test.stmts.iter().any(asks)
 }
 
 /// A test that is ready to run.
@@ -151,6 +175,7 @@ impl PreparedTest {
             ..RunRequest::default()
         };
         let mut start = test.span;
+        let mut deployed = Vec::new();
         for stmt in &test.stmts {
             match &stmt.kind {
                 TestKind::GivenInput { input, value } => {
@@ -161,12 +186,22 @@ impl PreparedTest {
                     asked.pipeline = pipeline.map(|it| it.name.to_string());
                     start = stmt.span;
                 }
+                TestKind::GivenDeployed {
+                    service,
+                    target,
+                    value,
+                } => match deployed_version(program, [service, target, value]) {
+                    Ok(version) => deployed.extend(version),
+                    Err(mistake) => return Err(vec![mistake]),
+                },
                 TestKind::GivenRun { .. }
                 | TestKind::GivenNode { .. }
                 | TestKind::ExpectStatus { .. }
-                | TestKind::ExpectOrder { .. } => {}
+                | TestKind::ExpectOrder { .. }
+                | TestKind::ExpectCondition(_) => {}
             }
         }
+        asked.deployed = Some(deployed);
         let plan = bind(program, &asked, environment, files).and_then(crate::proved);
         let plan = plan.map_err(|all| diagnostics::of_plan(all, program, start))?;
         let plan = Arc::new(plan);
@@ -244,7 +279,7 @@ impl PreparedTest {
                 .get_or_init(|| pattern_suggestions::paths(&self.plan))
                 .as_slice()
         };
-        for diagnostic in diagnostics::of_givens(&self.world, &paths) {
+        for diagnostic in diagnostics::of_givens(&self.world, &self.plan, &paths) {
             verdict.findings.push(TestFinding {
                 diagnostic,
                 schedule: None,
@@ -301,6 +336,69 @@ impl PreparedTest {
     }
 }
 
+/// The value of an expression in a `given`.
+fn given_value(plan: &Plan, expr: &Expr, locals: &Locals) -> Result<Value, Diagnostic> {
+    plan.walk().eval(expr, locals).map_err(|halt| match halt {
+        Halt::Fault(fault) => *fault,
+        Halt::Unknown => {
+            let message = "the value of this `given` is only known while running";
+            Diagnostic::error(codes::GIVEN_VALUE, expr.span, message)
+        }
+    })
+}
+
+/// The texts of a list.
+fn texts(list: &Value) -> Vec<Name> {
+    match list {
+        Value::List(items) => items
+            .iter()
+            .filter_map(Value::as_str)
+            .map(Name::from)
+            .collect(),
+        _ => Vec::new(),
+    }
+}
+
+/// What a `given` says is deployed somewhere; nothing where nothing is.
+fn deployed_version(
+    program: &Program,
+    parts: [&Expr; 3],
+) -> Result<Option<DeployedVersion>, Diagnostic> {
+    let mut values = Vec::new();
+    for part in parts {
+        values.push(match eval(part, &EmptyScope) {
+            Ok(value) => value,
+            Err(Halt::Fault(fault)) => return Err(*fault),
+            Err(Halt::Unknown) => {
+                let message = "what a test says is deployed must be written out";
+                return Err(Diagnostic::error(codes::GIVEN_VALUE, part.span, message));
+            }
+        });
+    }
+    let [service, target, value] = values.as_slice() else {
+        return Ok(None);
+    };
+    let Some(fields) = value.as_map() else {
+        return Ok(None);
+    };
+    let text = |name: &str| match fields.get(name) {
+        Some(Value::String(text)) => text.clone(),
+        _ => Name::default(),
+    };
+    let age_ms = match fields.get("age") {
+        Some(Value::Duration(ms)) => *ms,
+        _ => 0,
+    };
+    Ok(Some(DeployedVersion {
+        service: display(program, service).into(),
+        target: display(program, target).into(),
+        after: text("after"),
+        since: text("since"),
+        run: text("run"),
+        age_ms,
+    }))
+}
+
 /// What the `given`s say, evaluated.
 fn rules(plan: &Plan, test: &Test) -> Result<Vec<GivenRule>, Vec<Diagnostic>> {
     let mut wrong = Vec::new();
@@ -310,25 +408,30 @@ fn rules(plan: &Plan, test: &Test) -> Result<Vec<GivenRule>, Vec<Diagnostic>> {
         let then = match &stmt.kind {
             TestKind::GivenRun { then, .. } | TestKind::GivenNode { then, .. } => then,
             TestKind::GivenInput { .. }
+            | TestKind::GivenDeployed { .. }
             | TestKind::Start { .. }
             | TestKind::ExpectStatus { .. }
-            | TestKind::ExpectOrder { .. } => continue,
+            | TestKind::ExpectOrder { .. }
+            | TestKind::ExpectCondition(_) => continue,
         };
         let then = match then {
-            Given::Returns(value) => match plan.walk().eval(value, &locals) {
+            Given::Returns(value) => match given_value(plan, value, &locals) {
                 Ok(value) => given::GivenEffect::Returns(value),
-                Err(Halt::Fault(fault)) => {
-                    wrong.push(*fault);
-                    continue;
-                }
-                Err(Halt::Unknown) => {
-                    let message = "the value of this `given` is only known while running";
-                    wrong.push(Diagnostic::error(codes::GIVEN_VALUE, value.span, message));
+                Err(fault) => {
+                    wrong.push(fault);
                     continue;
                 }
             },
             Given::Fails(class) => given::GivenEffect::Fails(*class),
             Given::Refused => given::GivenEffect::Refused,
+            Given::Approved(None) => given::GivenEffect::Approved(None),
+            Given::Approved(Some(people)) => match given_value(plan, people, &locals) {
+                Ok(people) => given::GivenEffect::Approved(Some(texts(&people))),
+                Err(fault) => {
+                    wrong.push(fault);
+                    continue;
+                }
+            },
         };
         rules.extend(GivenRule::new(stmt, then));
     }

@@ -136,7 +136,7 @@ impl TestNodes {
         match happened {
             RunEventKind::NodeStarted { .. } => starts(Status::Running),
             RunEventKind::NodeWaiting { waiting, .. } => match waiting {
-                WaitReason::Lock { .. } => starts(Status::Queued),
+                WaitReason::Queue { .. } | WaitReason::Lock { .. } => starts(Status::Queued),
                 WaitReason::Barrier { .. }
                 | WaitReason::Retry { .. }
                 | WaitReason::Time { .. }
@@ -152,6 +152,7 @@ impl TestNodes {
             RunEventKind::RunStarted { .. }
             | RunEventKind::RunResumed { .. }
             | RunEventKind::NodeOutput { .. }
+            | RunEventKind::NoWayBack { .. }
             | RunEventKind::RunFinished { .. } => {}
         }
     }
@@ -189,6 +190,7 @@ pub(super) fn node_of(happened: &RunEventKind) -> Option<&NodePath> {
         RunEventKind::NodeStarted { node, .. }
         | RunEventKind::NodeWaiting { node, .. }
         | RunEventKind::NodeOutput { node, .. }
+        | RunEventKind::NoWayBack { node, .. }
         | RunEventKind::NodeFinished { node, .. } => Some(node),
         RunEventKind::RunStarted { .. }
         | RunEventKind::RunResumed { .. }

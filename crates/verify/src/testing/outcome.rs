@@ -28,6 +28,8 @@ pub(super) enum GivenError {
     Class(FailureClass),
     /// What is refused is not an approval.
     NotRefusable,
+    /// What is approved is not an approval.
+    NotApprovable,
 }
 
 impl std::fmt::Display for GivenError {
@@ -53,6 +55,7 @@ impl std::fmt::Display for GivenError {
                 class.as_str()
             ),
             Self::NotRefusable => f.write_str("only an approval can be refused"),
+            Self::NotApprovable => f.write_str("only an approval can be approved"),
         }
     }
 }
@@ -71,6 +74,7 @@ pub(super) fn command_fails(class: Option<FailureClass>) -> EffectOutcome {
         FailureClass::Exit => EffectOutcome {
             value: command_value("", 1, []),
             failure: Some((class, message(class, 1))),
+            ending: Default::default(),
         },
         // It did not end with a code, so it has no result.
         _ => EffectOutcome::failed(class, message(class, 0)),
@@ -113,7 +117,11 @@ pub(super) fn command_returns(given: &Value) -> Result<EffectOutcome, GivenError
         _ => None,
     };
     let value = Value::map(fields);
-    Ok(EffectOutcome { value, failure })
+    Ok(EffectOutcome {
+        value,
+        failure,
+        ending: Default::default(),
+    })
 }
 
 /// The outcome of an action for which none is specified: an empty value of its type.

@@ -30,10 +30,12 @@ fn in_test(nodes: &SourceNodes<'_>, test: &Test) -> Vec<Diagnostic> {
     let mut started = test.stmts.iter().filter_map(|stmt| match &stmt.kind {
         TestKind::Start { pipeline } => all.get(*pipeline as usize),
         TestKind::GivenInput { .. }
+        | TestKind::GivenDeployed { .. }
         | TestKind::GivenRun { .. }
         | TestKind::GivenNode { .. }
         | TestKind::ExpectStatus { .. }
-        | TestKind::ExpectOrder { .. } => None,
+        | TestKind::ExpectOrder { .. }
+        | TestKind::ExpectCondition(_) => None,
     });
     let Some(pipeline) = started.next() else {
         return Vec::new();
@@ -60,9 +62,11 @@ fn patterns(stmt: &TestStmt) -> (Vec<&Name>, bool) {
         TestKind::GivenNode { path, .. } => (vec![path], true),
         TestKind::ExpectStatus { path, .. } => (vec![path], false),
         TestKind::ExpectOrder { first, second } => (vec![first, second], false),
-        TestKind::GivenInput { .. } | TestKind::GivenRun { .. } | TestKind::Start { .. } => {
-            (Vec::new(), false)
-        }
+        TestKind::GivenInput { .. }
+        | TestKind::GivenRun { .. }
+        | TestKind::GivenDeployed { .. }
+        | TestKind::Start { .. }
+        | TestKind::ExpectCondition(_) => (Vec::new(), false),
     }
 }
 

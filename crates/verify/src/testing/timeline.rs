@@ -84,7 +84,7 @@ fn weight(happened: &RunEventKind) -> u8 {
         },
         RunEventKind::NodeWaiting { waiting, .. } => match waiting {
             WaitReason::Approval { .. } | WaitReason::Retry { .. } => 3,
-            WaitReason::Barrier { .. } | WaitReason::Lock { .. } => 2,
+            WaitReason::Queue { .. } | WaitReason::Barrier { .. } | WaitReason::Lock { .. } => 2,
             WaitReason::Time { .. } => 1,
         },
         RunEventKind::NodeStarted { kind, .. } => match kind {
@@ -96,6 +96,7 @@ fn weight(happened: &RunEventKind) -> u8 {
         RunEventKind::RunStarted { .. }
         | RunEventKind::RunResumed { .. }
         | RunEventKind::NodeOutput { .. }
+        | RunEventKind::NoWayBack { .. }
         | RunEventKind::RunFinished { .. } => 0,
     }
 }

@@ -7,11 +7,13 @@ use indexmap::IndexSet;
 use crate::conformance::{ConformanceCheck, Violation};
 use crate::simulate::{EffectCourse, SimulationScript, StartedEffect};
 use lockstep_base::node_path::{NodePath, PathPart, last};
+use lockstep_base::source::Name;
 use lockstep_base::value::{Type, Value};
 use lockstep_engine::path_pattern::PathPattern;
 use lockstep_engine::run_event::{RunEventKind, Status};
-use lockstep_engine::{Answer, ApprovalAnswer, Question};
+use lockstep_engine::{Answer, ApprovalAnswer, CommandRequest, EffectOutcome, Question};
 use lockstep_lang::ir::FailureClass;
+use lockstep_lang::ir::command::{Invocation, transfer_type};
 use lockstep_plan::Plan;
 
 use super::given::{GivenEffect, GivenRule, GivenTarget};
@@ -65,14 +67,14 @@ pub(super) struct TestWorld {
 pub(super) struct UnansweredQuestion {
     /// The node that asks.
     pub(super) node: NodePath,
-    /// Whether it is an approval, which takes other answers than a failure does.
-    pub(super) approves: bool,
+    /// What it asks.
+    pub(super) question: Question,
 }
 
 impl UnansweredQuestion {
-    fn new(node: &NodePath, approves: bool) -> Self {
-        let node = node.clone();
-        Self { node, approves }
+    fn new(node: &NodePath, question: &Question) -> Self {
+        let (node, question) = (node.clone(), question.clone());
+        Self { node, question }
     }
 }
 
@@ -136,8 +138,20 @@ impl TestWorld {
         found
     }
 
-    /// How a command goes, or a call of an action with this type of result.
-    fn course_of(&mut self, started: &StartedEffect, result: Option<&Type>) -> EffectCourse {
+    /// The type of the result of an action.
+    pub(super) fn result_of(&self, started: &StartedEffect) -> Type {
+        let mut actions = self.plan.bound.program.actions.iter();
+        let action = actions.find(|action| *action.name == started.text);
+        action.map_or(Type::Any, |it| it.result.clone())
+    }
+
+    /// How a command ends, or a call of an action with this type of result, where a `given` says
+    /// so.
+    pub(super) fn given_outcome(
+        &mut self,
+        started: &StartedEffect,
+        result: Option<&Type>,
+    ) -> Option<EffectOutcome> {
         let found = self.rules_for(started, result.is_none());
         let mut chosen = None;
         for at in found {
@@ -145,7 +159,7 @@ impl TestWorld {
                 continue;
             };
             let outcome = match (&rule.then, result) {
-                (GivenEffect::Refused, _) => continue,
+                (GivenEffect::Refused | GivenEffect::Approved(_), _) => continue,
                 (GivenEffect::Fails(class), None) => Ok(outcome::command_fails(*class)),
                 (GivenEffect::Fails(class), Some(_)) => Ok(outcome::action_fails(*class)),
                 (GivenEffect::Returns(value), None) => outcome::command_returns(value),
@@ -161,11 +175,26 @@ impl TestWorld {
                 Err(why) => used.wrong = Some(why),
             }
         }
-        let outcome = chosen.unwrap_or_else(|| match result {
+        chosen
+    }
+
+    /// How a command goes, or a call of an action with this type of result.
+    fn course_of(&mut self, started: &StartedEffect, result: Option<&Type>) -> EffectCourse {
+        let given = self.given_outcome(started, result);
+        let outcome = given.unwrap_or_else(|| match result {
             None => outcome::command_succeeds(),
             Some(ty) => outcome::action_succeeds(&started.text, ty),
         });
         EffectCourse::new(0, outcome)
+    }
+}
+
+/// The type of what a transfer gives. Its text is not that of a command: `given run` does not reach
+/// it.
+pub(super) fn result_of_command(command: &CommandRequest) -> Option<Type> {
+    match command.invocation {
+        Invocation::Transfer(_) => Some(transfer_type()),
+        Invocation::Direct(_) | Invocation::Shell { .. } => None,
     }
 }
 
@@ -177,17 +206,22 @@ impl SimulationScript for TestWorld {
         self.course_of(started, None)
     }
 
+    fn command(&mut self, started: &StartedEffect, command: &CommandRequest) -> EffectCourse {
+        match result_of_command(command) {
+            Some(result) => self.course_of(started, Some(&result)),
+            None => self.course(started),
+        }
+    }
+
     fn action(&mut self, started: &StartedEffect, _: &[Value]) -> EffectCourse {
-        let plan = self.plan.clone();
-        let mut actions = plan.bound.program.actions.iter();
-        let action = actions.find(|action| *action.name == started.text);
-        self.course_of(started, Some(action.map_or(&Type::Any, |it| &it.result)))
+        let result = self.result_of(started);
+        self.course_of(started, Some(&result))
     }
 
     fn answer(&mut self, node: &NodePath, question: &Question) -> Option<(i64, Answer)> {
         let id = self.nodes.id(node, &self.rules);
         let rules = self.nodes.get(id).map(|node| node.rules.clone());
-        let approves = matches!(question, Question::Approve { .. });
+        let approves = matches!(question, Question::Approve(_));
         for at in rules.unwrap_or_default().into_iter().rev() {
             let (Some(rule), Some(used)) = (self.rules.get(at), self.uses.get_mut(at)) else {
                 continue;
@@ -198,7 +232,12 @@ impl SimulationScript for TestWorld {
                     Ok(Some(ApprovalAnswer::No(String::new()).into()))
                 }
                 GivenEffect::Fails(class) if approves => outcome::unanswered(*class),
+                GivenEffect::Approved(None) if approves => Ok(Some(ApprovalAnswer::Yes.into())),
+                GivenEffect::Approved(Some(people)) if approves => {
+                    Ok(next_of(people, question).map(|_| ApprovalAnswer::Yes.into()))
+                }
                 GivenEffect::Refused => Err(GivenError::NotRefusable),
+                GivenEffect::Approved(_) => Err(GivenError::NotApprovable),
                 GivenEffect::Fails(_) => continue,
             };
             match answer {
@@ -206,7 +245,7 @@ impl SimulationScript for TestWorld {
                     used.fits = true;
                     if answer.is_none() {
                         self.unanswered
-                            .push(UnansweredQuestion::new(node, approves));
+                            .push(UnansweredQuestion::new(node, question));
                     }
                     return answer.map(|answer| (0, answer));
                 }
@@ -217,8 +256,18 @@ impl SimulationScript for TestWorld {
             return Some((0, ApprovalAnswer::Yes.into()));
         }
         self.unanswered
-            .push(UnansweredQuestion::new(node, approves));
+            .push(UnansweredQuestion::new(node, question));
         None
+    }
+
+    fn respondent(&mut self, node: &NodePath, question: &Question) -> Option<Name> {
+        let id = self.nodes.id(node, &self.rules);
+        let rules = self.nodes.get(id).map(|node| node.rules.as_slice());
+        let last = rules.unwrap_or_default().last();
+        let GivenEffect::Approved(Some(people)) = &self.rules.get(*last?)?.then else {
+            return None;
+        };
+        next_of(people, question).cloned()
     }
 
     fn grants(&mut self, node: &NodePath) -> bool {
@@ -268,7 +317,9 @@ impl SimulationScript for TestWorld {
             self.nodes.observe(id, happened);
             let rules = self.nodes.get(id).map(|node| node.rules.as_slice());
             for at in rules.unwrap_or_default() {
-                if let Some(used) = self.uses.get_mut(*at) {
+                // What is left out does not come to it.
+                let skipped = is_skipped(happened);
+                if let Some(used) = self.uses.get_mut(*at).filter(|_| !skipped) {
                     used.node.get_or_insert_with(|| node.clone());
                 }
             }
@@ -277,6 +328,24 @@ impl SimulationScript for TestWorld {
         }
         self.keeps
     }
+}
+
+fn is_skipped(happened: &RunEventKind) -> bool {
+    matches!(
+        happened,
+        RunEventKind::NodeFinished {
+            status: Status::Skipped,
+            ..
+        }
+    )
+}
+
+/// The first of these people whose yes still counts.
+fn next_of<'p>(people: &'p [Name], question: &Question) -> Option<&'p Name> {
+    let Question::Approve(request) = question else {
+        return None;
+    };
+    people.iter().find(|who| request.objection(who).is_none())
 }
 
 /// Puts whole parts of the plan ahead of others: what stands in the same part of a block has the

@@ -6,15 +6,21 @@
 
 mod outcomes;
 mod simulation;
+mod worlds;
+
+use std::sync::Arc;
 
 use serde::Serialize;
 
+use crate::testing::LentResults;
 use lockstep_base::node_path::{NodePath, below, is_in, parts};
-use lockstep_base::source::Name;
-use lockstep_engine::FailureChoice;
+use lockstep_base::source::{Name, Span};
 use lockstep_engine::path_pattern::PathPattern;
 use lockstep_engine::run_event::{Failure, NodeKind, Status};
+use lockstep_engine::supposition::{Answers, OpenQuestion, OpenQuestionKind};
+use lockstep_engine::{CommandRequest, EffectOutcome, FailureChoice};
 use lockstep_lang::ir::FailureClass;
+use lockstep_lang::ir::command::COMMAND_WORDS;
 use lockstep_plan::Plan;
 pub use outcomes::{
     DeploymentOutcome, FailurePoint, FinalState, InfrastructureOutcome, StageOutcome, WhatIfOutcome,
@@ -37,6 +43,17 @@ pub struct WhatIfRequest {
     pub class: FailureClass,
     /// What a person chooses where a failure handler asks.
     pub choice: FailureChoice,
+    /// What the `given`s of a test say of commands and actions; what they say nothing of is only
+    /// known while running.
+    pub lent: Option<LentResults>,
+    /// What queries answer that the run comes to before it changes anything.
+    pub queries: Option<Arc<dyn QueryAnswers>>,
+}
+
+/// Answers queries while planning.
+pub trait QueryAnswers: std::fmt::Debug + Send + Sync {
+    /// How this one ends now, where it can be asked. The same one is asked again and again.
+    fn answer(&self, query: &CommandRequest) -> Option<EffectOutcome>;
 }
 
 impl Default for WhatIfRequest {
@@ -45,6 +62,8 @@ impl Default for WhatIfRequest {
             path: None,
             class: FailureClass::Exit,
             choice: FailureChoice::Rollback,
+            lent: None,
+            queries: None,
         }
     }
 }
@@ -68,9 +87,30 @@ pub struct WhatIfReport {
     /// run has deployed there by then is left as it is.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub may_be_superseded: bool,
+    /// What only the run knows. Of conditions every branch was tried, of loops whose cells are not
+    /// known one stands for each of them, or all that the program has of the kind.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub unknown: Vec<UnknownPoint>,
+    /// Whether there are more combinations of what only the run knows than were tried.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub untried: bool,
     /// What a person was assumed to choose, if a failure handler asked.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub chosen: Option<&'static str>,
+}
+
+/// Something that only the run knows, and that decides what happens.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct UnknownPoint {
+    /// The path of the first node that depends on it.
+    pub node: NodePath,
+    /// What it is: `condition`, `cells` or `deployment`.
+    pub kind: &'static str,
+    /// How many alternatives there are.
+    pub alternatives: usize,
+    /// Where it stands.
+    #[serde(skip)]
+    pub span: Span,
 }
 
 /// The consequences if this fails permanently, that is in every attempt.
@@ -102,6 +142,99 @@ pub enum WhatIfError {
     NoDeployments,
 }
 
+/// The pipeline without the failure that is asked about, in every world.
+struct GoodRuns {
+    /// Those in which nothing fails.
+    good: Vec<SimulatedRun>,
+    /// Those in which something fails by itself.
+    failing: Vec<SimulatedRun>,
+    /// All that is in any of the good ones.
+    all: SimulatedRun,
+    /// Whether there are more worlds.
+    untried: bool,
+}
+
+impl GoodRuns {
+    fn of(player: &FailureScript, pipeline: &Name) -> Result<Self, WhatIfError> {
+        let play = |answers: &Answers| player.play(None, SimulationTiming::Even, answers);
+        let (runs, untried) = worlds::explore(Answers::new(), worlds::MAX_WORLDS, play);
+        let is_good = |run: &SimulatedRun| run.status == Some(Status::Succeeded);
+        let (good, failing): (Vec<_>, Vec<_>) = runs.into_iter().partition(is_good);
+        if good.is_empty() {
+            let first = failing.into_iter().next().unwrap_or_default();
+            return Err(WhatIfError::FailsAnyway(first.failure_cause(pipeline)));
+        }
+        let all = worlds::together(&good);
+        Ok(Self {
+            good,
+            failing,
+            all,
+            untried,
+        })
+    }
+
+    /// What only the run knows.
+    fn unknown(&self) -> Vec<UnknownPoint> {
+        let failing = self.failing.iter().flat_map(|run| &run.open);
+        let mut open = self.all.open.clone();
+        for (tree, question) in failing {
+            let known = open.entry(*tree);
+            known.or_insert_with(|| question.clone());
+        }
+        let point = |question: OpenQuestion| UnknownPoint {
+            node: question.node,
+            kind: match question.kind {
+                OpenQuestionKind::Condition => "condition",
+                OpenQuestionKind::Cells => "cells",
+                OpenQuestionKind::Deployment => "deployment",
+            },
+            alternatives: question.alternatives,
+            span: question.span,
+        };
+        open.into_values().map(point).collect()
+    }
+
+    /// What follows if one of the places in a node fails: several, where it depends on the place.
+    fn outcomes(
+        &self,
+        player: &FailureScript,
+        node: &NodePath,
+        paces: &[SimulationTiming],
+    ) -> (Vec<WhatIfOutcome>, bool) {
+        let mut outcomes: Vec<WhatIfOutcome> = Vec::new();
+        let mut asked = false;
+        let mut put = |place: &NodePath, played: &[SimulatedRun]| {
+            asked |= played.iter().any(|played| played.asked);
+            let outcome = outcomes::outcome(&self.all, played, node, place);
+            match outcomes.iter_mut().find(|other| other.is_like(&outcome)) {
+                Some(other) => other.at.extend(outcome.at),
+                None => outcomes.push(outcome),
+            }
+        };
+        for place in places(&self.all, node) {
+            let with_place = self.good.iter().filter(|it| it.effects.contains_key(place));
+            let played: Vec<SimulatedRun> = with_place
+                .flat_map(|good| player.at_every_pace(node, place, good, paces))
+                .collect();
+            put(place, &played);
+        }
+        // A branch that fails by itself is a place, too.
+        for failing in &self.failing {
+            let place = failing.failure.as_ref().map(|failure| &failure.node);
+            let Some(place) = place.filter(|place| is_in(place, node)) else {
+                continue;
+            };
+            let answers = worlds::answers(failing);
+            let played: Vec<SimulatedRun> = paces
+                .iter()
+                .map(|pace| player.play(None, *pace, &answers))
+                .collect();
+            put(place, &played);
+        }
+        (outcomes, asked)
+    }
+}
+
 /// Simulates what is asked.
 ///
 /// # Errors
@@ -111,38 +244,27 @@ pub fn what_if(plan: Plan, ask: &WhatIfRequest) -> Result<WhatIfReport, WhatIfEr
     let pipeline = plan.bound.pipeline().name.clone();
     let may_be_superseded = plan.tree.may_undo_what_was_given_back();
     let player = FailureScript::new(plan, ask.clone());
-    let good = player.play(None, SimulationTiming::Even);
-    if good.status != Some(Status::Succeeded) {
-        return Err(WhatIfError::FailsAnyway(good.failure_cause(&pipeline)));
-    }
+    let runs = GoodRuns::of(&player, &pipeline)?;
     let failing = match &ask.path {
-        Some(path) => named(&good, path)?,
-        None => deployments(&good)?,
+        Some(path) => named(&runs.all, path)?,
+        None => deployments(&runs.all)?,
     };
-    let paces = paces(&good, &failing);
+    let effort = runs.all.efforts() * runs.good.len();
+    let paces = paces(&runs.all, &failing, effort);
     let (mut cases, mut work, mut unlisted) = (Vec::new(), 0, 0);
     let mut chosen = false;
     for node in &failing {
-        let places = places(&good, node);
-        work += places.len() * paces.len() * good.efforts();
+        work += places(&runs.all, node).len() * paces.len() * effort;
         if work > MAX_SIMULATED_EFFECTS && !cases.is_empty() {
             unlisted += 1;
             continue;
         }
-        let mut outcomes: Vec<WhatIfOutcome> = Vec::new();
-        for place in places {
-            let played = player.at_every_pace(node, place, &good, &paces);
-            chosen |= played.iter().any(|played| played.asked);
-            let outcome = outcomes::outcome(&good, &played, node, place);
-            match outcomes.iter_mut().find(|other| other.is_like(&outcome)) {
-                Some(other) => other.at.extend(outcome.at),
-                None => outcomes.push(outcome),
-            }
-        }
-        let deployed = good.deployments.get(node);
+        let (outcomes, asked) = runs.outcomes(&player, node, &paces);
+        chosen |= asked;
+        let deployed = runs.all.deployments.get(node);
         cases.push(WhatIfCase {
             fails: node.clone(),
-            kind: good.kind(node),
+            kind: runs.all.kind(node),
             service: deployed.map(|deployed| deployed.service.clone()),
             target: deployed.map(|deployed| deployed.target.clone()),
             outcomes,
@@ -155,13 +277,19 @@ pub fn what_if(plan: Plan, ask: &WhatIfRequest) -> Result<WhatIfReport, WhatIfEr
         cases,
         unlisted,
         may_be_superseded,
+        unknown: runs.unknown(),
+        untried: runs.untried,
         chosen: chosen.then(|| ask.choice.as_str()),
     })
 }
 
-/// Every deployment, in the order of the plan.
+/// Every deployment that a run can come to, in the order of the plan.
 fn deployments(good: &SimulatedRun) -> Result<Vec<NodePath>, WhatIfError> {
-    let all: Vec<NodePath> = good.deployments.keys().cloned().collect();
+    let all = good
+        .deployments
+        .keys()
+        .filter(|it| good.nodes.contains_key(*it));
+    let all: Vec<NodePath> = all.cloned().collect();
     if all.is_empty() {
         return Err(WhatIfError::NoDeployments);
     }
@@ -201,14 +329,14 @@ fn places<'g>(good: &'g SimulatedRun, node: &str) -> Vec<&'g NodePath> {
 }
 
 /// How often each case is played: at every pace, unless that took too long.
-fn paces(good: &SimulatedRun, failing: &[NodePath]) -> Vec<SimulationTiming> {
+fn paces(good: &SimulatedRun, failing: &[NodePath], effort: usize) -> Vec<SimulationTiming> {
     let mut paces = vec![
         SimulationTiming::Even,
         SimulationTiming::Late,
         SimulationTiming::Early,
     ];
     let once: usize = failing.iter().map(|node| places(good, node).len()).sum();
-    let once = once.saturating_mul(good.efforts());
+    let once = once.saturating_mul(effort);
     for seed in 1..=5 {
         if once.saturating_mul(paces.len() + 1) > MAX_SIMULATED_EFFECTS {
             break;
@@ -226,7 +354,9 @@ fn inside(place: &str, node: &str) -> String {
     };
     let parts: Vec<&str> = parts(rest).collect();
     match parts.as_slice() {
-        [around @ .., last] if !around.is_empty() && *last == "run" => around.join("/"),
+        [around @ .., last] if !around.is_empty() && COMMAND_WORDS.contains(last) => {
+            around.join("/")
+        }
         _ => rest.to_string(),
     }
 }

@@ -25,6 +25,18 @@ pub struct WhatIfOutcome {
     pub deployments: Vec<DeploymentOutcome>,
     /// What is then on each infrastructure.
     pub infrastructures: Vec<FinalState>,
+    /// What a rollback passes over because it has no way back.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub no_way_back: Vec<NoWayBack>,
+}
+
+/// Something that has no way back.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
+pub struct NoWayBack {
+    /// Its path.
+    pub node: NodePath,
+    /// Why it has none.
+    pub reason: String,
 }
 
 /// What is then on an infrastructure.
@@ -94,6 +106,7 @@ impl WhatIfOutcome {
         };
         self.pipeline == other.pipeline
             && self.stages == other.stages
+            && self.no_way_back == other.no_way_back
             && fates(self) == fates(other)
     }
 }
@@ -115,7 +128,13 @@ pub(super) fn outcome(
         node: stage.clone(),
         ends: sorted(played.iter().map(|play| ended(play.stages.get(stage)))),
     });
+    let passed_over: IndexSet<NoWayBack> = played
+        .iter()
+        .flat_map(|play| play.no_way_back.iter().cloned())
+        .map(|(node, reason)| NoWayBack { node, reason })
+        .collect();
     WhatIfOutcome {
+        no_way_back: passed_over.into_iter().collect(),
         at: vec![FailurePoint {
             node: place.clone(),
             inside: inside(place, node),
@@ -174,7 +193,9 @@ fn infrastructures_of(
 ) -> IndexMap<Name, InfrastructureOutcome> {
     let mut ends: IndexMap<Name, InfrastructureOutcome> = IndexMap::new();
     for (node, planned) in &good.deployments {
-        let status = ended(play.deployments.get(node).map(|it| &it.status));
+        let played = play.deployments.get(node);
+        let status = ended(played.map(|it| &it.status));
+        let target = played.map_or(&planned.target, |it| &it.target);
         let end = match status {
             Status::Succeeded => InfrastructureOutcome::New,
             Status::Skipped | Status::RolledBack => InfrastructureOutcome::AsBefore,
@@ -189,7 +210,7 @@ fn infrastructures_of(
             | Status::RollingBack
             | Status::RollbackFailed => InfrastructureOutcome::Unclear,
         };
-        let known = ends.entry(planned.target.clone()).or_insert(end);
+        let known = ends.entry(target.clone()).or_insert(end);
         if *known != end {
             *known = match (*known, end) {
                 (InfrastructureOutcome::Unclear, _) | (_, InfrastructureOutcome::Unclear) => {

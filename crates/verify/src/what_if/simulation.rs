@@ -6,14 +6,18 @@ use std::sync::Arc;
 
 use indexmap::IndexMap;
 
-use super::WhatIfRequest;
+use super::{WhatIfRequest, worlds};
 use crate::simulate::{EffectCourse, SimulationScript, StartedEffect, simulate};
+use crate::testing::LentWorld;
 use lockstep_base::node_path::{NodePath, is_in};
 use lockstep_base::source::Name;
+use lockstep_base::value::Value;
 use lockstep_engine::run_event::{DeploymentRecord, Failure, NodeKind, RunEventKind, Status};
-use lockstep_engine::{Answer, ApprovalAnswer, EffectOutcome, Question};
+use lockstep_engine::supposition::{Answers, OpenQuestion};
+use lockstep_engine::{Answer, ApprovalAnswer, CommandRequest, EffectOutcome, Question};
 use lockstep_lang::ir::FailureClass;
-use lockstep_plan::Plan;
+use lockstep_lang::ir::command::Invocation;
+use lockstep_plan::{Plan, TreeId};
 
 /// How long a command usually takes, in virtual milliseconds.
 const COMMAND_DURATION_MS: i64 = 10;
@@ -44,8 +48,12 @@ pub(super) struct SimulatedRun {
     pub(super) deployments: IndexMap<NodePath, SimulatedDeployment>,
     /// The stages that were reported, as they ended.
     pub(super) stages: IndexMap<NodePath, Status>,
+    /// What only the run knows and was supposed.
+    pub(super) open: IndexMap<TreeId, OpenQuestion>,
+    /// What a rollback passed over because it has no way back, and why it has none.
+    pub(super) no_way_back: Vec<(NodePath, String)>,
     /// Why the run failed.
-    failure: Option<Failure>,
+    pub(super) failure: Option<Failure>,
     /// Whether a failure handler asked a person.
     pub(super) asked: bool,
     /// Whether what was to fail did.
@@ -84,6 +92,7 @@ impl SimulatedRun {
             message: String::from("it came to a deadlock"),
             node: pipeline.clone().into(),
             span: None,
+            command: None,
         })
     }
 }
@@ -110,8 +119,9 @@ impl FailureScript {
         }
     }
 
-    /// Lets a place fail with every timing. A simulation in which something else intervened, as a
-    /// timeout may, is dropped; but at least one is always returned.
+    /// Lets a place fail with every timing, in the world of a run without a failure and in those
+    /// that the failure leads to. A simulation in which something else intervened, as a timeout
+    /// may, is dropped; but at least one is always returned.
     pub(super) fn at_every_pace(
         &self,
         node: &str,
@@ -121,10 +131,12 @@ impl FailureScript {
     ) -> Vec<SimulatedRun> {
         let late = good.ended_at + COMMAND_DURATION_MS;
         let failing = InjectedFailure { place, node, late };
-        let mut played: Vec<SimulatedRun> = paces
-            .iter()
-            .map(|pace| self.play(Some(&failing), *pace))
-            .collect();
+        let of_pace = |pace: &SimulationTiming| {
+            let start = worlds::answers(good);
+            let play = |answers: &Answers| self.play(Some(&failing), *pace, answers);
+            worlds::explore(start, worlds::MAX_WORLDS_OF_A_FAILURE, play).0
+        };
+        let mut played: Vec<SimulatedRun> = paces.iter().flat_map(of_pace).collect();
         if played.iter().any(|played| played.came) {
             played.retain(|played| played.came);
         } else {
@@ -137,6 +149,7 @@ impl FailureScript {
         &self,
         failing: Option<&InjectedFailure<'_>>,
         pace: SimulationTiming,
+        answers: &Answers,
     ) -> SimulatedRun {
         let seed = match pace {
             SimulationTiming::Random(seed) => seed,
@@ -146,6 +159,9 @@ impl FailureScript {
             ask: &self.ask,
             failing,
             pace,
+            answers,
+            lent: self.ask.lent.as_ref().map(|lent| lent.world(&self.plan)),
+            acted: false,
             times: HashMap::new(),
             played: SimulatedRun::default(),
         };
@@ -153,6 +169,7 @@ impl FailureScript {
         SimulatedRun {
             status: trace.status,
             ended_at: trace.ended_at,
+            open: trace.open_questions,
             ..stage.played
         }
     }
@@ -162,6 +179,11 @@ struct SimulatedStage<'p> {
     ask: &'p WhatIfRequest,
     failing: Option<&'p InjectedFailure<'p>>,
     pace: SimulationTiming,
+    answers: &'p Answers,
+    /// What the `given`s of a test say.
+    lent: Option<LentWorld>,
+    /// Whether something has been changed: what a query answers after that, only the run knows.
+    acted: bool,
     /// How long commands take at a random pace.
     times: HashMap<NodePath, i64>,
     played: SimulatedRun,
@@ -191,21 +213,57 @@ impl SimulatedStage<'_> {
     }
 }
 
-impl SimulationScript for SimulatedStage<'_> {
-    fn course(&mut self, started: &StartedEffect) -> EffectCourse {
+impl SimulatedStage<'_> {
+    /// How a command goes, or a call of an action of the host.
+    fn course_of(
+        &mut self,
+        started: &StartedEffect,
+        command: Option<&CommandRequest>,
+    ) -> EffectCourse {
+        let query = command.filter(|command| command.askable && !self.acted);
+        self.acted |= !command.is_some_and(|command| command.query);
         let node = &started.node;
         self.played
             .effects
             .insert(node.clone(), FailureCandidate::Work);
         let takes = self.takes(node);
         if !self.fails(node) {
-            return EffectCourse::good(takes);
+            let lent = self.lent.as_mut();
+            let lent = lent.and_then(|lent| lent.outcome(started, command));
+            let asked = || self.ask.queries.as_ref()?.answer(query?);
+            let outcome = lent.or_else(asked);
+            let unknown = || EffectOutcome::good(Value::Unknown);
+            return EffectCourse::new(takes, outcome.unwrap_or_else(unknown));
         }
-        if self.ask.class == FailureClass::Exit {
-            return EffectCourse::exit(takes, 1);
+        let is_transfer =
+            command.is_some_and(|command| matches!(command.invocation, Invocation::Transfer(_)));
+        let mut class = self.ask.class;
+        if class == FailureClass::Exit {
+            if !is_transfer {
+                return EffectCourse::exit(takes, 1);
+            }
+            // It has no exit code.
+            class = FailureClass::Failed;
         }
-        let message = "as was asked";
-        EffectCourse::new(takes, EffectOutcome::failed(self.ask.class, message))
+        EffectCourse::new(takes, EffectOutcome::failed(class, "as was asked"))
+    }
+}
+
+impl SimulationScript for SimulatedStage<'_> {
+    fn course(&mut self, started: &StartedEffect) -> EffectCourse {
+        self.course_of(started, None)
+    }
+
+    fn command(&mut self, started: &StartedEffect, command: &CommandRequest) -> EffectCourse {
+        self.course_of(started, Some(command))
+    }
+
+    fn action(&mut self, started: &StartedEffect, _: &[Value]) -> EffectCourse {
+        self.course_of(started, None)
+    }
+
+    fn supposes(&self) -> Option<Answers> {
+        Some(self.answers.clone())
     }
 
     fn answer(&mut self, node: &NodePath, question: &Question) -> Option<(i64, Answer)> {
@@ -245,6 +303,10 @@ impl SimulationScript for SimulatedStage<'_> {
                 if let Some(deployment) = deployment {
                     self.deployed(node, deployment, *status, failure.as_ref());
                 }
+            }
+            RunEventKind::NoWayBack { node, reason } => {
+                let entry = (node.clone(), reason.clone());
+                self.played.no_way_back.push(entry);
             }
             RunEventKind::RunFinished { failure, .. } => self.played.failure.clone_from(failure),
             RunEventKind::RunStarted { .. }

@@ -158,7 +158,8 @@ fn output(
         let place = format!("  in {}", text::clean(&excerpt.node));
         lines.push(StyledLine::of(Tone::Dim, place));
     }
-    command(&excerpt.command, style, lines);
+    let text = phrases::command_line(&excerpt.node, &excerpt.command);
+    command(&text, style, lines);
     let bar = format!("  {} ", style.bar());
     let mut said = |tone, what: &str, left_out| {
         let mut line = StyledLine::of(Tone::Bad, bar.as_str());
@@ -192,8 +193,8 @@ fn command(text: &str, style: Style, lines: &mut Vec<StyledLine>) {
         lines.push(line);
     };
     for (at, line) in text.lines().take(MAX_COMMAND_LINES).enumerate() {
-        let sign = if at == 0 { "$ " } else { "  " };
-        dim(format!("  {sign}{}", text::clean(line)));
+        let indent = if at == 0 { "" } else { "  " };
+        dim(format!("  {indent}{}", text::clean(line)));
     }
     let more = text.lines().count().saturating_sub(MAX_COMMAND_LINES);
     if more > 0 {

@@ -127,6 +127,7 @@ fn word(row: &LedgerRow) -> String {
             Some(why) => format!("superseded: {}", text::clean(why)),
             None => plain_word(row.status).to_owned(),
         },
+        (Status::Succeeded, _) if row.changed == Some(false) => String::from("unchanged"),
         (status, _) => plain_word(status).to_owned(),
     }
 }

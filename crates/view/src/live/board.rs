@@ -104,6 +104,7 @@ enum UnitList {
 pub(super) enum SharedWait {
     Approval(String),
     Lock(Vec<Name>),
+    Queue(Name),
     Barrier(String),
     Retry,
     Time,
@@ -114,6 +115,7 @@ impl SharedWait {
         match waiting {
             WaitReason::Approval { question, .. } => Self::Approval(question.clone()),
             WaitReason::Lock { names, .. } => Self::Lock(names.clone()),
+            WaitReason::Queue { name, .. } => Self::Queue(name.clone()),
             WaitReason::Barrier { name, .. } => Self::Barrier(name.clone()),
             WaitReason::Retry { .. } => Self::Retry,
             WaitReason::Time { .. } => Self::Time,
@@ -167,10 +169,15 @@ impl RunBoard {
                 self.run = text::clean(run).into_owned();
                 self.stage(&pipeline.clone().into());
             }
-            RunEventKind::RunResumed { .. } => {}
+            RunEventKind::RunResumed { .. } | RunEventKind::NoWayBack { .. } => {}
             RunEventKind::NodeStarted {
-                node, kind, text, ..
+                node,
+                kind,
+                text,
+                place,
+                ..
             } => {
+                let text = phrases::command_at(text.as_deref(), place.as_deref());
                 self.started(node, *kind, text.as_deref().unwrap_or(""));
             }
             RunEventKind::NodeWaiting {
@@ -281,7 +288,12 @@ impl RunBoard {
             }
             NodeKind::Run => {
                 self.drop_recovered(node);
-                self.part(node, kind, &format!("$ {}", said.trim_start()), None);
+                self.part(
+                    node,
+                    kind,
+                    &phrases::command_line(node, said.trim_start()),
+                    None,
+                );
             }
             NodeKind::Deploy
             | NodeKind::Step

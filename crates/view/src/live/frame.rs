@@ -7,6 +7,7 @@ use crate::style::{LineSymbol, StyledLine, Tone};
 use crate::{Style, path, phrases, text};
 use lockstep_base::node_path::{self, NodePath, PathPart};
 use lockstep_engine::run_event::{NodeKind, Status, WaitReason};
+use lockstep_lang::ir::command::COMMAND_WORDS;
 
 use super::board::{BoardFailure, RunBoard, StageBoard, WorkUnit};
 
@@ -148,7 +149,10 @@ impl FrameView<'_> {
                 to_come += self.to_come(name, stage);
             }
         }
-        let (words, short) = if stages == 1 {
+        let (words, short) = if let Some((waiting, since)) = &root.waiting {
+            let words = StyledLine::of(Tone::Plain, self.waiting(waiting, *since));
+            (words, None)
+        } else if stages == 1 {
             (StyledLine::new(), None)
         } else {
             let counts = match deploys {
@@ -159,10 +163,10 @@ impl FrameView<'_> {
         };
         FrameLine {
             depth: 0,
-            mark: if root.rolling_back {
-                LineSymbol::Back
-            } else {
-                LineSymbol::Run
+            mark: match root.rolling_back {
+                true => LineSymbol::Back,
+                false if root.waiting.is_some() => LineSymbol::Wait,
+                false => LineSymbol::Run,
             },
             label,
             words,
@@ -417,14 +421,16 @@ impl FrameView<'_> {
                     WaitReason::Approval { .. } => LineSymbol::Ask,
                     WaitReason::Retry { .. } => LineSymbol::Again,
                     _ if unit.rolling_back => LineSymbol::Back,
-                    WaitReason::Barrier { .. }
+                    WaitReason::Queue { .. }
+                    | WaitReason::Barrier { .. }
                     | WaitReason::Lock { .. }
                     | WaitReason::Time { .. } => LineSymbol::Wait,
                 };
                 since = part.since;
                 let tone = match waiting {
                     WaitReason::Approval { .. } => Tone::Warn,
-                    WaitReason::Barrier { .. }
+                    WaitReason::Queue { .. }
+                    | WaitReason::Barrier { .. }
                     | WaitReason::Lock { .. }
                     | WaitReason::Retry { .. }
                     | WaitReason::Time { .. } => Tone::Plain,
@@ -457,7 +463,8 @@ impl FrameView<'_> {
             Some((WaitReason::Retry { .. }, _)) => String::from("wait for a retry"),
             Some((WaitReason::Time { .. }, _)) | None => String::from("wait"),
             Some((
-                waiting @ (WaitReason::Barrier { .. }
+                waiting @ (WaitReason::Queue { .. }
+                | WaitReason::Barrier { .. }
                 | WaitReason::Lock { .. }
                 | WaitReason::Approval { .. }),
                 since,
@@ -466,7 +473,8 @@ impl FrameView<'_> {
         let mark = match waiting {
             Some((WaitReason::Approval { .. }, _)) => LineSymbol::Ask,
             Some((
-                WaitReason::Barrier { .. }
+                WaitReason::Queue { .. }
+                | WaitReason::Barrier { .. }
                 | WaitReason::Lock { .. }
                 | WaitReason::Retry { .. }
                 | WaitReason::Time { .. },
@@ -504,7 +512,8 @@ impl FrameView<'_> {
                 };
                 phrases::wait_text(&latest, since)
             }
-            waiting @ (WaitReason::Lock { .. }
+            waiting @ (WaitReason::Queue { .. }
+            | WaitReason::Lock { .. }
             | WaitReason::Retry { .. }
             | WaitReason::Time { .. }
             | WaitReason::Approval { .. }) => phrases::wait_text(waiting, since),
@@ -524,12 +533,13 @@ impl FrameView<'_> {
     }
 }
 
-/// The name of a node inside its unit. The word `run` is left out for commands.
+/// The name of a node inside its unit. The first words of commands are left out.
 fn inner(unit: &str, node: &str, kind: NodeKind, style: Style) -> String {
     let Some(below) = node_path::below(node, unit) else {
         return String::new();
     };
-    let is_command = kind == NodeKind::Run && PathPart::read(node_path::last(below)).name == "run";
+    let last = PathPart::read(node_path::last(below));
+    let is_command = kind == NodeKind::Run && COMMAND_WORDS.contains(&&*last.name);
     let below = match is_command {
         true => node_path::parent(below).unwrap_or_default(),
         false => below,

@@ -6,7 +6,9 @@ use crate::cell_counts::CellCounts;
 use crate::deployment_counts::DeploymentCounts;
 use crate::event_script::{self, EventScript};
 use crate::{LiveObserver, RunObserver, Style};
-use lockstep_engine::run_event::{LockQueuePosition, NodeKind, Status, WaitReason};
+use lockstep_engine::run_event::{
+    ApprovalProgress, LockQueuePosition, NodeKind, Status, WaitReason,
+};
 use lockstep_outline::PlannedWork;
 
 use super::board::RunBoard;
@@ -122,6 +124,7 @@ fn every_kind_of_waiting_is_told() {
                 question: "Ship v2 to production?".into(),
                 choices: vec!["yes".into(), "no".into()],
                 within_ms: Some(3_600_000),
+                progress: ApprovalProgress::default(),
             },
         )
         .wait(

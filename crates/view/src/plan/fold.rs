@@ -43,11 +43,20 @@ pub(super) fn fold(items: &[Item], order: Order, style: Style) -> String {
 fn name(item: &Item, style: Style) -> Option<String> {
     let inside = |order| fold(&item.items, order, style);
     Some(match item.kind {
-        ItemKind::Log | ItemKind::Undo | ItemKind::OnFailure | ItemKind::Always => return None,
+        ItemKind::Log
+        | ItemKind::Undo
+        | ItemKind::OnFailure
+        | ItemKind::Always
+        | ItemKind::Watch
+        | ItemKind::Between => return None,
         ItemKind::Step | ItemKind::Stage | ItemKind::Workflow | ItemKind::Action => {
             item.label.clone()
         }
-        ItemKind::Run => first_word(&item.label, style),
+        ItemKind::Send | ItemKind::Fetch => String::from(item.kind.as_str()),
+        ItemKind::Run => match item.place.as_deref() {
+            Some("here") => format!("{} here", first_word(&item.label, style)),
+            _ => first_word(&item.label, style),
+        },
         ItemKind::Barrier => {
             let name = item.label.split('[').next().unwrap_or_default();
             format!("barrier {name}")
@@ -72,9 +81,12 @@ fn name(item: &Item, style: Style) -> Option<String> {
         }
         ItemKind::Parallel => format!("({})", non_empty(inside(Order::Parallel))?),
         ItemKind::Lock => format!("lock {} ({})", item.label, inside(Order::Serial)),
-        ItemKind::Serial | ItemKind::On | ItemKind::Axis | ItemKind::Wave | ItemKind::Cell => {
-            non_empty(inside(Order::Serial))?
-        }
+        ItemKind::Serial
+        | ItemKind::On
+        | ItemKind::With
+        | ItemKind::Axis
+        | ItemKind::Wave
+        | ItemKind::Cell => non_empty(inside(Order::Serial))?,
     })
 }
 

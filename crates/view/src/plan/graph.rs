@@ -170,17 +170,22 @@ impl PlanGraphBuilder<'_> {
             | ItemKind::Cell
             | ItemKind::Step
             | ItemKind::Run
+            | ItemKind::Send
+            | ItemKind::Fetch
             | ItemKind::Workflow
             | ItemKind::Action
             | ItemKind::If
             | ItemKind::Lock
             | ItemKind::Verify
             | ItemKind::On
+            | ItemKind::With
             | ItemKind::Log
             | ItemKind::Fail
             | ItemKind::Undo
             | ItemKind::OnFailure
-            | ItemKind::Always => GraphShape::Box,
+            | ItemKind::Always
+            | ItemKind::Watch
+            | ItemKind::Between => GraphShape::Box,
         };
         GraphPart::leaf(id, shape, lines)
     }

@@ -24,7 +24,10 @@ pub(super) fn title(node: &ViewNode<'_>, outline: &Outline, style: Style) -> Sty
         ItemKind::If if label.starts_with("else") => line.add(Tone::Plain, label),
         ItemKind::Approve => line.add(Tone::Warn, both),
         ItemKind::OnFailure if !label.is_empty() => line.add(Tone::Dim, format!("{word}({label})")),
-        ItemKind::Undo | ItemKind::OnFailure | ItemKind::Always => line.add(Tone::Dim, word),
+        ItemKind::Undo | ItemKind::OnFailure | ItemKind::Always | ItemKind::Between => {
+            line.add(Tone::Dim, word)
+        }
+        ItemKind::Watch => line.add(Tone::Dim, both),
         ItemKind::Wave => {
             let cells = usize::try_from(node.cells.unwrap_or(0)).unwrap_or(usize::MAX);
             line.add(
@@ -60,6 +63,8 @@ pub(super) fn title(node: &ViewNode<'_>, outline: &Outline, style: Style) -> Sty
         | ItemKind::Matrix
         | ItemKind::Step
         | ItemKind::Run
+        | ItemKind::Send
+        | ItemKind::Fetch
         | ItemKind::Workflow
         | ItemKind::Action
         | ItemKind::If
@@ -67,6 +72,7 @@ pub(super) fn title(node: &ViewNode<'_>, outline: &Outline, style: Style) -> Sty
         | ItemKind::Wait
         | ItemKind::Verify
         | ItemKind::On
+        | ItemKind::With
         | ItemKind::Log
         | ItemKind::Fail => line.add(Tone::Plain, both.trim_end()),
     };

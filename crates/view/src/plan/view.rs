@@ -2,6 +2,7 @@
 //! groups of one are replaced by their only part, and the inside of a deployment or a plain step is
 //! folded into one line.
 
+use lockstep_base::node_path::{PathPart, last};
 use lockstep_lang::ir::Order;
 use lockstep_outline::Outline;
 use lockstep_outline::{DeployTarget, Item, ItemKind};
@@ -17,6 +18,8 @@ pub(super) struct ViewNode<'o> {
     pub(super) kind: ItemKind,
     /// What it is called, without the word for its kind.
     pub(super) label: String,
+    /// Of a cell, which of those with its name it is, where it is not the first.
+    pub(super) number: Option<u32>,
     /// The path of its node, if it has one.
     pub(super) path: Option<&'o str>,
     /// The cell or group whose only part it is.
@@ -67,12 +70,13 @@ fn parts(items: &[Item], order: Order, detail: Detail) -> Vec<ViewNode<'_>> {
         if only || same {
             let ViewNode {
                 label,
+                number,
                 notes,
                 parts,
                 ..
             } = node;
             nodes.extend(parts.into_iter().map(|mut part| {
-                part.within(&label);
+                part.within(&label, number);
                 part.notes.extend(notes.iter().cloned());
                 part
             }));
@@ -83,18 +87,43 @@ fn parts(items: &[Item], order: Order, detail: Detail) -> Vec<ViewNode<'_>> {
     nodes
 }
 
+/// Where it runs, as a remark.
+fn place(item: &Item) -> Option<String> {
+    let place = clean(item.place.as_ref()?);
+    Some(match &*place {
+        "here" => place.into_owned(),
+        // Its target says so.
+        _ if item.place_unknown && item.kind == ItemKind::Deploy => return None,
+        _ if item.place_unknown => format!("on {place}, which only the run knows"),
+        _ => format!("on {place}"),
+    })
+}
+
+/// The number by which the path of a cell tells it from others of its name.
+fn number(item: &Item) -> Option<u32> {
+    let path = item.path.as_ref().filter(|_| item.kind == ItemKind::Cell)?;
+    PathPart::read(last(path)).cell.filter(|number| *number > 1)
+}
+
 fn node(item: &Item, detail: Detail) -> ViewNode<'_> {
     let order = item.order.unwrap_or(Order::Serial);
+    let number = number(item);
+    let mut label = first_line(&item.label, detail.style.ellipsis());
+    label.extend(number.map(|number| format!("#{number}")));
     let mut node = ViewNode {
         kind: item.kind,
-        label: first_line(&item.label, detail.style.ellipsis()),
+        label,
+        number,
         path: item.path.as_deref(),
         group: None,
         deploy: item.deploy.as_ref(),
         order,
         cells: item.cells,
         locks: &item.locks,
-        notes: item.notes.iter().map(|it| clean(it).into_owned()).collect(),
+        notes: place(item)
+            .into_iter()
+            .chain(item.notes.iter().map(|it| clean(it).into_owned()))
+            .collect(),
         fold: String::new(),
         meetings: item.meeting.into_iter().collect(),
         parts: Vec::new(),
@@ -125,7 +154,11 @@ impl ViewNode<'_> {
     pub(super) fn is_handler(&self) -> bool {
         matches!(
             self.kind,
-            ItemKind::Undo | ItemKind::OnFailure | ItemKind::Always
+            ItemKind::Undo
+                | ItemKind::OnFailure
+                | ItemKind::Always
+                | ItemKind::Watch
+                | ItemKind::Between
         )
     }
 
@@ -136,9 +169,9 @@ impl ViewNode<'_> {
 
     /// It was the only part of a group with this label. The label of a deployment says already
     /// where it is.
-    fn within(&mut self, label: &str) {
+    fn within(&mut self, label: &str, number: Option<u32>) {
         match self.kind {
-            ItemKind::Deploy => {}
+            ItemKind::Deploy => self.notes.extend(number.map(|number| format!("#{number}"))),
             ItemKind::Cell | ItemKind::Axis => self.label = format!("{label}, {}", self.label),
             ItemKind::Stage
             | ItemKind::Serial
@@ -147,6 +180,8 @@ impl ViewNode<'_> {
             | ItemKind::Wave
             | ItemKind::Step
             | ItemKind::Run
+            | ItemKind::Send
+            | ItemKind::Fetch
             | ItemKind::Workflow
             | ItemKind::Action
             | ItemKind::If
@@ -156,11 +191,14 @@ impl ViewNode<'_> {
             | ItemKind::Wait
             | ItemKind::Verify
             | ItemKind::On
+            | ItemKind::With
             | ItemKind::Log
             | ItemKind::Fail
             | ItemKind::Undo
             | ItemKind::OnFailure
-            | ItemKind::Always => {
+            | ItemKind::Always
+            | ItemKind::Watch
+            | ItemKind::Between => {
                 self.group = Some(match self.group.take() {
                     Some(inner) => format!("{label}, {inner}"),
                     None => label.to_owned(),
@@ -184,6 +222,8 @@ fn is_folded(item: &Item) -> bool {
         | ItemKind::Wave
         | ItemKind::Cell
         | ItemKind::Run
+        | ItemKind::Send
+        | ItemKind::Fetch
         | ItemKind::Action
         | ItemKind::If
         | ItemKind::Barrier
@@ -191,11 +231,14 @@ fn is_folded(item: &Item) -> bool {
         | ItemKind::Approve
         | ItemKind::Wait
         | ItemKind::On
+        | ItemKind::With
         | ItemKind::Log
         | ItemKind::Fail
         | ItemKind::Undo
         | ItemKind::OnFailure
-        | ItemKind::Always => false,
+        | ItemKind::Always
+        | ItemKind::Watch
+        | ItemKind::Between => false,
     }
 }
 
@@ -205,8 +248,11 @@ fn is_plain(item: &Item) -> bool {
         | ItemKind::Workflow
         | ItemKind::Verify
         | ItemKind::Run
+        | ItemKind::Send
+        | ItemKind::Fetch
         | ItemKind::Action
         | ItemKind::On
+        | ItemKind::With
         | ItemKind::If
         | ItemKind::Log
         | ItemKind::Fail
@@ -223,7 +269,9 @@ fn is_plain(item: &Item) -> bool {
         | ItemKind::Approve
         | ItemKind::Undo
         | ItemKind::OnFailure
-        | ItemKind::Always => false,
+        | ItemKind::Always
+        | ItemKind::Watch
+        | ItemKind::Between => false,
     };
     plain && item.items.iter().all(is_plain)
 }

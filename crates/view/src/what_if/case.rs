@@ -5,7 +5,7 @@ use indexmap::IndexMap;
 
 use super::{WhatIfLayout, mark, pipeline, word};
 use crate::style::{LineSymbol, StyledLine, Tone};
-use crate::{phrases, text};
+use crate::{path, phrases, text};
 use lockstep_engine::run_event::Status;
 use lockstep_verify::what_if::{
     DeploymentOutcome, InfrastructureOutcome, WhatIfCase, WhatIfOutcome, WhatIfReport,
@@ -19,7 +19,7 @@ const MAX_NAMES: usize = 8;
 pub(super) fn lines(
     foresight: &WhatIfReport,
     case: &WhatIfCase,
-    look: WhatIfLayout,
+    look: WhatIfLayout<'_>,
 ) -> Vec<StyledLine> {
     let mut lines = Vec::new();
     let name = text::clean(&case.fails).into_owned();
@@ -44,6 +44,7 @@ pub(super) fn lines(
             lines.push(head.clone());
         }
         lines.extend(fates(outcome, look));
+        lines.extend(no_way_back(outcome, look));
         lines.extend(afterwards(outcome));
     }
     let mut all = case.outcomes.iter().flat_map(|it| &it.deployments);
@@ -55,7 +56,7 @@ pub(super) fn lines(
 }
 
 /// A line for each infrastructure and way to end there.
-fn fates(outcome: &WhatIfOutcome, look: WhatIfLayout) -> Vec<StyledLine> {
+fn fates(outcome: &WhatIfOutcome, look: WhatIfLayout<'_>) -> Vec<StyledLine> {
     let mut groups: IndexMap<(&str, String, Option<String>), Vec<&DeploymentOutcome>> =
         IndexMap::new();
     for fate in &outcome.deployments {
@@ -111,6 +112,29 @@ fn fates(outcome: &WhatIfOutcome, look: WhatIfLayout) -> Vec<StyledLine> {
     }
     if rows.len() > MAX_OUTCOME_LINES {
         let more = phrases::count_text(rows.len() - MAX_OUTCOME_LINES, "more line");
+        lines.push(StyledLine::of(Tone::Dim, format!("  {more}")));
+    }
+    lines
+}
+
+/// What a rollback passes over, and why.
+fn no_way_back(outcome: &WhatIfOutcome, look: WhatIfLayout) -> Vec<StyledLine> {
+    let mut lines: Vec<StyledLine> = (outcome.no_way_back.iter().take(MAX_OUTCOME_LINES))
+        .map(|it| {
+            let node = path::label(&it.node, look.style);
+            let mut line = StyledLine::of(Tone::Plain, "  ");
+            line.add(Tone::Warn, look.style.mark(LineSymbol::Warn))
+                .pad(4);
+            let words = format!("{} has no way back: ", text::clean(&node));
+            line.add(Tone::Plain, words)
+                .add(Tone::Plain, text::clean(&it.reason));
+            line.fit(look.width, look.style);
+            line
+        })
+        .collect();
+    if outcome.no_way_back.len() > MAX_OUTCOME_LINES {
+        let more = outcome.no_way_back.len() - MAX_OUTCOME_LINES;
+        let more = phrases::count_text(more, "more line");
         lines.push(StyledLine::of(Tone::Dim, format!("  {more}")));
     }
     lines

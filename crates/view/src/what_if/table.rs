@@ -19,8 +19,10 @@ struct WhatIfRow<'f> {
     case: &'f WhatIfCase,
 }
 
-pub(super) fn lines(foresight: &WhatIfReport, look: WhatIfLayout) -> Vec<StyledLine> {
-    let rows: Vec<WhatIfRow<'_>> = foresight.cases.iter().map(|case| row(case, look)).collect();
+pub(super) fn lines(foresight: &WhatIfReport, look: WhatIfLayout<'_>) -> Vec<StyledLine> {
+    let rows: Vec<WhatIfRow<'_>> = (foresight.cases.iter())
+        .map(|case| row(foresight, case, look))
+        .collect();
     let names = columns(foresight, look);
     let first =
         widest(rows.iter().map(|row| row.name.as_str())).max(text::width(FIRST_COLUMN_HEADING));
@@ -38,7 +40,11 @@ fn widest<'a>(texts: impl Iterator<Item = &'a str>) -> usize {
     texts.map(text::width).max().unwrap_or(0)
 }
 
-fn row<'f>(case: &'f WhatIfCase, look: WhatIfLayout) -> WhatIfRow<'f> {
+fn row<'f>(
+    foresight: &WhatIfReport,
+    case: &'f WhatIfCase,
+    look: WhatIfLayout<'_>,
+) -> WhatIfRow<'f> {
     let mut ends: Vec<Vec<Status>> = Vec::new();
     let mut pipeline = Vec::new();
     for outcome in &case.outcomes {
@@ -54,8 +60,10 @@ fn row<'f>(case: &'f WhatIfCase, look: WhatIfLayout) -> WhatIfRow<'f> {
     pipeline.dedup();
     let fates = case.outcomes.first().map(|outcome| &outcome.deployments);
     let own = fates.and_then(|fates| fates.iter().position(|fate| fate.node == case.fails));
-    // Before there is anything to roll back it just fails, which needs no mention.
-    if let Some(ends) = own.and_then(|own| ends.get_mut(own))
+    // Before there is anything to roll back it just fails, which needs no mention; unless it may
+    // take a way on which nothing is rolled back.
+    if foresight.unknown.is_empty()
+        && let Some(ends) = own.and_then(|own| ends.get_mut(own))
         && ends.contains(&Status::RolledBack)
     {
         ends.retain(|end| *end != Status::Failed);
@@ -74,7 +82,12 @@ fn row<'f>(case: &'f WhatIfCase, look: WhatIfLayout) -> WhatIfRow<'f> {
     }
 }
 
-fn named(service: Option<&Name>, target: Option<&Name>, path: &str, look: WhatIfLayout) -> String {
+fn named(
+    service: Option<&Name>,
+    target: Option<&Name>,
+    path: &str,
+    look: WhatIfLayout<'_>,
+) -> String {
     match (service, target) {
         (Some(service), Some(target)) => format!(
             "{} {} {}",
@@ -87,7 +100,7 @@ fn named(service: Option<&Name>, target: Option<&Name>, path: &str, look: WhatIf
 }
 
 /// The names of the deployments.
-fn columns(foresight: &WhatIfReport, look: WhatIfLayout) -> Vec<String> {
+fn columns(foresight: &WhatIfReport, look: WhatIfLayout<'_>) -> Vec<String> {
     let outcome = (foresight.cases.iter()).find_map(|case| case.outcomes.first());
     let fates = outcome.into_iter().flat_map(|outcome| &outcome.deployments);
     fates
@@ -100,7 +113,7 @@ fn outcome_text(
     rows: &[WhatIfRow<'_>],
     names: &[String],
     first: usize,
-    look: WhatIfLayout,
+    look: WhatIfLayout<'_>,
 ) -> Option<Vec<StyledLine>> {
     let widths: Vec<usize> = names
         .iter()
@@ -147,7 +160,7 @@ fn outcome_symbols(
     rows: &[WhatIfRow<'_>],
     names: &[String],
     first: usize,
-    look: WhatIfLayout,
+    look: WhatIfLayout<'_>,
 ) -> Option<Vec<StyledLine>> {
     let digits = names.len().to_string().len();
     let start = digits + 2 + first + 2;
@@ -182,7 +195,7 @@ fn outcome_symbols(
 }
 
 /// The legend: what the symbols stand for.
-fn legend(rows: &[WhatIfRow<'_>], look: WhatIfLayout) -> Option<StyledLine> {
+fn legend(rows: &[WhatIfRow<'_>], look: WhatIfLayout<'_>) -> Option<StyledLine> {
     let mut line = StyledLine::new();
     let used = |ends: &[Status]| rows.iter().flat_map(|row| &row.ends).any(|it| it == ends);
     let mut seen = Vec::new();

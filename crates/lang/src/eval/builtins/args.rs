@@ -13,6 +13,7 @@ pub(super) const fn required(name: &'static str, ty: fn() -> Type) -> Param {
         ty,
         optional: false,
         rest: false,
+        written_out: false,
     }
 }
 
@@ -23,6 +24,16 @@ pub(super) const fn optional(name: &'static str, ty: fn() -> Type) -> Param {
         ty,
         optional: true,
         rest: false,
+        written_out: false,
+    }
+}
+
+/// A parameter that may be left out, and must be written out where the function is called: it may
+/// name programs to run.
+pub(super) const fn written_out(name: &'static str, ty: fn() -> Type) -> Param {
+    Param {
+        written_out: true,
+        ..optional(name, ty)
     }
 }
 
@@ -33,6 +44,7 @@ pub(super) const fn rest(name: &'static str, ty: fn() -> Type) -> Param {
         ty,
         optional: false,
         rest: true,
+        written_out: false,
     }
 }
 
@@ -52,8 +64,16 @@ pub(super) fn list_of_any() -> Type {
     Type::list(Type::Any)
 }
 
+pub(super) fn list_of_bools() -> Type {
+    Type::list(Type::Bool)
+}
+
 pub(super) fn optional_string() -> Type {
     Type::optional(Type::String)
+}
+
+pub(super) fn optional_strings() -> Type {
+    Type::optional(Type::list(Type::String))
 }
 
 pub(super) fn optional_int() -> Type {
@@ -81,6 +101,20 @@ pub(super) fn element(types: &[Type]) -> Type {
         Some(Type::List(of)) => (**of).clone(),
         Some(Type::Json) => Type::Json,
         _ => Type::Any,
+    }
+}
+
+/// The result of a function that gives lists of what is in its first argument.
+pub(super) fn gives_nested(types: &[Type]) -> Type {
+    Type::list(Type::list(element(types)))
+}
+
+/// The result of a function that gives a map with values of its first argument.
+pub(super) fn gives_map(types: &[Type]) -> Type {
+    match types.first() {
+        Some(Type::Json) => Type::Json,
+        Some(ty) => Type::Map(Box::new(value_type(ty).unwrap_or(Type::Any))),
+        None => Type::Any,
     }
 }
 
@@ -113,6 +147,18 @@ pub(super) fn wants_maps(types: &[Type]) -> Result<(), ArgumentMisfit> {
         wants(types, at, "a map or a record", |ty| {
             matches!(ty, Type::Map(_) | Type::Record(_) | Type::Json)
         })
+    })
+}
+
+/// Takes a map, a record or JSON first.
+pub(super) fn wants_maps_first(types: &[Type]) -> Result<(), ArgumentMisfit> {
+    wants_maps(types.get(..1).unwrap_or(types))
+}
+
+/// Takes a number first.
+pub(super) fn wants_number(types: &[Type]) -> Result<(), ArgumentMisfit> {
+    wants(types, 0, "a number", |ty| {
+        matches!(ty, Type::Int | Type::Float | Type::Json)
     })
 }
 
@@ -168,6 +214,43 @@ pub(super) fn number(args: &[Value], argument: usize) -> Result<i64, BuiltinErro
         Some(Value::Int(value)) => Ok(*value),
         other => Err(unfit(argument, "an int", other)),
     }
+}
+
+pub(super) fn milliseconds(args: &[Value], argument: usize) -> Result<i64, BuiltinError> {
+    match args.get(argument) {
+        Some(Value::Duration(ms)) => Ok(*ms),
+        other => Err(unfit(argument, "a duration", other)),
+    }
+}
+
+/// A number as a whole one.
+pub(super) fn whole(args: &[Value], round: fn(f64) -> f64) -> Result<Value, BuiltinError> {
+    match args.first() {
+        Some(Value::Int(value)) => Ok(Value::Int(*value)),
+        Some(Value::Float(value)) => {
+            let whole = round(*value);
+            // Both bounds are exact as floats; the upper one is the first that does not fit.
+            match (-9_223_372_036_854_775_808.0..9_223_372_036_854_775_808.0).contains(&whole) {
+                true => Ok(Value::Int(whole as i64)),
+                false => {
+                    let message = "the number does not fit into 64 bits";
+                    Err(BuiltinError::Argument(0, message.into()))
+                }
+            }
+        }
+        other => Err(unfit(0, "a number", other)),
+    }
+}
+
+/// The bools of the list that stands first.
+pub(super) fn bools(args: &[Value]) -> Result<Vec<bool>, BuiltinError> {
+    let items = list(args, 0)?.iter().enumerate();
+    items
+        .map(|(at, item)| match item {
+            Value::Bool(value) => Ok(*value),
+            other => Err(unfit_element(at, "a bool", other)),
+        })
+        .collect()
 }
 
 pub(super) fn list(args: &[Value], argument: usize) -> Result<&[Value], BuiltinError> {

@@ -13,7 +13,8 @@ pub(super) fn connection(
     let mut entries = vec![("type", Value::string(kind))];
     for (at, param) in params.iter().enumerate() {
         let value = match given(args, at) {
-            Some(Value::Int(port)) => Value::Int(*port),
+            Some(Value::Int(number)) => Value::Int(*number),
+            Some(list @ Value::List(_)) => list.clone(),
             None if param.optional => continue,
             _ => word(args, at)?,
         };

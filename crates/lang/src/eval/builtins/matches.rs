@@ -1,12 +1,8 @@
 //! `matches`.
 
-use std::cell::RefCell;
-
-use regex::Regex;
-
 use super::args::{no_more, required, string, text};
-use super::{BuiltinBody, Builtin, BuiltinError};
-use lockstep_base::source::Name;
+use super::patterns::with_pattern;
+use super::{Builtin, BuiltinBody, BuiltinError};
 use lockstep_base::value::{Type, Value};
 
 pub(super) static FUNCTION: Builtin = Builtin {
@@ -24,34 +20,7 @@ pub(super) static FUNCTION: Builtin = Builtin {
     call: BuiltinBody::Pure(call),
 };
 
-/// How many compiled patterns are cached.
-const KEPT: usize = 16;
-
-thread_local! {
-    /// The most recently used patterns: a filter over many elements uses the same one repeatedly.
-    static RECENT: RefCell<Vec<(Name, Regex)>> = const { RefCell::new(Vec::new()) };
-}
-
 fn call(args: &[Value]) -> Result<Value, BuiltinError> {
     let (text, pattern) = (text(args, 0)?, text(args, 1)?);
-    RECENT.with_borrow_mut(|recent| {
-        if let Some(at) = recent.iter().position(|(known, _)| known == pattern) {
-            return Ok(Value::Bool(recent[at].1.is_match(text)));
-        }
-        let regex = Regex::new(pattern).map_err(|error| BuiltinError::Argument(1, reason(&error)))?;
-        let found = regex.is_match(text);
-        if recent.len() >= KEPT {
-            recent.remove(0);
-        }
-        recent.push((pattern.clone(), regex));
-        Ok(Value::Bool(found))
-    })
-}
-
-/// The last line of the message; the lines before it draw a picture.
-fn reason(error: &regex::Error) -> String {
-    let text = error.to_string();
-    let last = text.lines().last().unwrap_or_default();
-    let reason = last.trim().trim_start_matches("error: ");
-    format!("this is not a regular expression: {reason}")
+    with_pattern(pattern, |regex| Value::Bool(regex.is_match(text)))
 }

@@ -3,8 +3,17 @@
 
 mod args;
 mod connection;
+mod from_data;
+mod from_entries;
+mod of_secrets;
+mod optional_secret;
+mod patterns;
 mod secret_file;
 
+pub use from_data::{MADE_INFRASTRUCTURES, MADE_SERVICES, MadeSort, NAMED};
+pub use from_entries::FROM_ENTRIES;
+pub use of_secrets::{of_secrets, takes_secrets};
+pub use optional_secret::OPTIONAL_SECRET;
 pub use secret_file::{SECRET_FILE, SECRET_FILE_PREFIX};
 
 use super::limits::LimitExceeded;
@@ -40,6 +49,8 @@ pub struct Param {
     pub optional: bool,
     /// Whether it accepts any number of arguments (the last parameter only).
     pub rest: bool,
+    /// Whether it must be written out where the function is called, and not be made of data.
+    pub written_out: bool,
 }
 
 /// What a built-in function does.
@@ -50,6 +61,14 @@ pub enum BuiltinBody {
     Env,
     /// It reads a file.
     File,
+    /// It looks for a service or infrastructure with a name.
+    Named,
+    /// It is what a declaration makes of the elements of its list.
+    Made(MadeSort),
+    /// It asks the ledger.
+    Deployed,
+    /// It is a secret that may be missing, where it is there.
+    OptionalSecret,
 }
 
 /// An argument that fits its parameter but not the function.
@@ -118,7 +137,15 @@ impl std::fmt::Display for Param {
 
 /// The function with this name in a stored program, where those are, too, that no file can name.
 pub(super) fn stored(name: &str) -> Option<&'static Builtin> {
-    find(name).or_else(|| (name == SECRET_FILE.name).then_some(&SECRET_FILE))
+    let hidden: [&'static Builtin; 6] = [
+        &SECRET_FILE,
+        &OPTIONAL_SECRET,
+        &FROM_ENTRIES,
+        &NAMED,
+        &MADE_SERVICES,
+        &MADE_INFRASTRUCTURES,
+    ];
+    find(name).or_else(|| hidden.into_iter().find(|it| it.name == name))
 }
 
 /// The function with this name.
@@ -127,6 +154,11 @@ pub fn find(name: &str) -> Option<&'static Builtin> {
         .binary_search_by_key(&name, |builtin| builtin.name)
         .ok()?;
     Some(ALL[at])
+}
+
+/// Whether a function gives way to a declaration of its name: it is newer than files that have one.
+pub fn gives_way(name: &str) -> bool {
+    name == image::FUNCTION.name
 }
 
 macro_rules! functions {
@@ -139,25 +171,45 @@ macro_rules! functions {
 }
 
 functions! {
+    abs
+    all
+    any
     base64
     basename
+    to_bool
+    capture
+    ceil
+    chunk
     container
     contains
+    count
+    deployed
     dirname
     distinct
+    to_duration
     ends_with
+    entries
     env
     file
+    first
     flatten
     float
+    floor
     format
+    format_time
     from_base64
     from_json
+    from_toml
+    from_yaml
+    image
+    indent
     int
     join
     json
     keys
+    last
     length
+    lines
     local
     lookup
     lower
@@ -165,11 +217,17 @@ functions! {
     max
     merge
     min
+    minutes
+    to_percent
     pod
     range
     replace
+    replace_all
     reverse
+    round
+    seconds
     sha256
+    slice
     sort
     split
     ssh
@@ -178,5 +236,9 @@ functions! {
     sum
     trim
     upper
+    url_encode
     values
+    without
+    yaml
+    zip
 }

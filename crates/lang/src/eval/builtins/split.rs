@@ -33,7 +33,8 @@ fn call(args: &[Value]) -> Result<Value, BuiltinError> {
     bounded(text.split(&**separator).map(Value::string))
 }
 
-fn bounded(parts: impl Iterator<Item = Value>) -> Result<Value, BuiltinError> {
+/// A list of parts, which may be too many.
+pub(super) fn bounded(parts: impl Iterator<Item = Value>) -> Result<Value, BuiltinError> {
     let parts: Vec<Value> = parts.take(MAX_ELEMENTS + 1).collect();
     if parts.len() > MAX_ELEMENTS {
         return Err(BuiltinError::TooLarge(LimitExceeded::Elements));

@@ -67,7 +67,9 @@ impl Scope for SampleScope {
     fn run(&self, field: RunField) -> Result<Value, Halt> {
         match field {
             RunField::User => Ok(Value::string("ada")),
-            RunField::Id | RunField::StartedAt | RunField::SecretFolder => Err(Halt::Unknown),
+            RunField::Id | RunField::StartedAt | RunField::Scratch | RunField::SecretFolder => {
+                Err(Halt::Unknown)
+            }
         }
     }
 
@@ -78,6 +80,10 @@ impl Scope for SampleScope {
             "HOME" => Ok(Some("/root".into())),
             _ => Ok(None),
         }
+    }
+
+    fn deployed(&self, _: &Value, _: &Value) -> Result<Value, Halt> {
+        Ok(Value::None)
     }
 
     fn file(&self, _: FileId, path: &str) -> Result<Result<Name, FileError>, Halt> {
@@ -105,6 +111,7 @@ fn exact(source: &str) -> String {
 fn type_of(value: &Value) -> Type {
     match value {
         Value::None => Type::None,
+        Value::Unknown => Type::Any,
         Value::Bool(_) => Type::Bool,
         Value::Int(_) => Type::Int,
         Value::Float(_) => Type::Float,

@@ -104,6 +104,7 @@ fn types_of_operators() {
         (Json, BinaryOp::Else, String, "json"),
         (Bool, BinaryOp::And, Bool, "bool"),
         (optional(Int), BinaryOp::Eq, Int, "bool"),
+        (optional(Secret), BinaryOp::Eq, Type::None, "bool"),
         (Json, BinaryOp::Eq, String, "bool"),
         (String, BinaryOp::In, Json, "bool"),
         (Int, BinaryOp::In, Type::list(Float), "bool"),
@@ -121,7 +122,6 @@ fn types_of_operators() {
         (Duration, BinaryOp::Add, Int),
         (Int, BinaryOp::Else, String),
         (Secret, BinaryOp::Eq, Secret),
-        (optional(Secret), BinaryOp::Eq, Type::None),
         (Int, BinaryOp::In, String),
         (Int, BinaryOp::Eq, String),
     ] {

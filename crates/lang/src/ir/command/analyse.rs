@@ -41,6 +41,8 @@ pub enum CommandPiece {
         fixed: bool,
         /// Whether it is of a type whose texts never begin an option.
         plain: bool,
+        /// Whether it is a list that the file begins with an option.
+        options: bool,
     },
 }
 
@@ -93,8 +95,29 @@ pub struct SecretVariable {
     pub span: Span,
 }
 
-/// Parses a command's text and decides how it is executed; `bash` is whether that was requested,
-/// `env` are the variables that hold secrets.
+/// What a command reads from its standard input.
+#[derive(Debug, Clone)]
+pub struct StandardInput {
+    /// Where it stands.
+    pub span: Span,
+    /// Whether it is a secret.
+    pub secret: bool,
+    /// Whether the file alone decides what it is.
+    pub fixed: bool,
+    /// The text, where it is written out.
+    pub text: Option<Name>,
+}
+
+/// What a command is given beside its text.
+#[derive(Debug, Clone, Default)]
+pub struct CommandInputs {
+    /// The variables that hold secrets.
+    pub secrets: Vec<SecretVariable>,
+    /// What it reads.
+    pub stdin: Option<StandardInput>,
+}
+
+/// Parses a command's text and decides how it is executed; `bash` is whether that was requested.
 ///
 /// # Errors
 ///
@@ -102,7 +125,7 @@ pub struct SecretVariable {
 pub fn analyse(
     pieces: &[CommandPiece],
     bash: bool,
-    env: &[SecretVariable],
+    inputs: &CommandInputs,
 ) -> Result<Analysed, Vec<Diagnostic>> {
     let mut problems: Vec<Diagnostic> = (pieces.iter())
         .filter(|piece| matches!(piece, CommandPiece::Text { text, .. } if text.contains('\0')))
@@ -110,7 +133,7 @@ pub fn analyse(
         .collect();
     let mut scanner = ShellScanner::new(pieces, bash);
     let has_values = (pieces.iter()).any(|piece| matches!(piece, CommandPiece::Value { .. }));
-    if has_values || !env.is_empty() {
+    if has_values || !inputs.secrets.is_empty() || inputs.stdin.is_some() {
         scanner.tree = Some(ShellTreeBuilder::new());
     }
     let complete = scanner.script().is_ok();
@@ -118,7 +141,10 @@ pub fn analyse(
     if complete && let Some(tree) = scanner.tree.take() {
         let script = tree.finish();
         refuse(&mut scanner, pieces, &script, &mut marks);
-        refuse_variables(&mut scanner, pieces, &script, env);
+        refuse_variables(&mut scanner, pieces, &script, &inputs.secrets);
+        if let Some(stdin) = &inputs.stdin {
+            refuse_stdin(&mut scanner, pieces.len(), &script, stdin);
+        }
     }
     problems.append(&mut scanner.problems);
     if complete && scanner.commands == 0 && problems.is_empty() {
@@ -155,12 +181,14 @@ fn refuse(
     script: &List,
     marks: &mut OperandMarks,
 ) {
+    let mut operands: OperandsOfCommands = BTreeMap::new();
     for finding in code::findings(script) {
         let Some(CommandPiece::Value {
             list,
             secret,
             fixed,
             plain,
+            options,
             ..
         }) = pieces.get(finding.piece)
         else {
@@ -173,9 +201,12 @@ fn refuse(
             }
             Use::Program | Use::Variable | Use::Arithmetic => true,
             Use::OneWord => *list,
-            Use::Dashes(unit) => {
-                if !*plain && !*fixed {
-                    marks.dashes.insert(unit);
+            Use::Dashes { command, word } => {
+                if let Reader::Program(name) = &finding.reader
+                    && (*options || !*plain && !*fixed)
+                {
+                    let operand = (finding.piece, *options, name.clone());
+                    operands.entry(command).or_default().insert(word, operand);
                 }
                 false
             }
@@ -192,6 +223,31 @@ fn refuse(
         };
         if concerns {
             scanner.refuse(finding.piece, |span| errors::misused(&finding, span));
+        }
+    }
+    for words in operands.into_values() {
+        end_options(words, marks);
+    }
+}
+
+/// The values that a program would read as options, by the units at which their words begin: the
+/// piece, whether the file writes options there, and the program.
+type OperandWords = BTreeMap<usize, (usize, bool, String)>;
+
+/// Those of each command, by the unit at which it begins.
+type OperandsOfCommands = BTreeMap<usize, OperandWords>;
+
+/// Ends the options of a command behind those that the file writes: `--` stands before the first
+/// value after them. What is before them must not begin with `-`.
+fn end_options(words: OperandWords, marks: &mut OperandMarks) {
+    let last = words.iter().rfind(|(_, (_, options, _))| *options);
+    let last = last.map(|(unit, _)| *unit);
+    let mut ended = false;
+    for (unit, (piece, _, program)) in words {
+        if last.is_some_and(|last| unit <= last) {
+            marks.operands.insert(piece, program);
+        } else if !std::mem::replace(&mut ended, true) {
+            marks.dashes.insert(unit);
         }
     }
 }
@@ -218,6 +274,34 @@ fn refuse_variables(
         {
             let problem = errors::variable_as_argument(&finding, &variable.name, variable.span);
             scanner.problems.push(problem);
+        }
+    }
+}
+
+/// Reports what is executed of a text on standard input, and a secret there that becomes an
+/// argument. The text has the number `number` in place of a piece.
+fn refuse_stdin(
+    scanner: &mut ShellScanner<'_>,
+    number: usize,
+    script: &List,
+    stdin: &StandardInput,
+) {
+    for finding in code::findings_fed(script, number, stdin.text.as_deref()) {
+        if finding.piece != number {
+            continue;
+        }
+        let concerns = match finding.used {
+            Use::Code(Language::Own(_)) | Use::OneWord | Use::Dashes { .. } | Use::Operand => false,
+            Use::Code(Language::Shell | Language::Remote)
+            | Use::Program
+            | Use::Variable
+            | Use::Arithmetic => !stdin.fixed,
+            Use::Argument => stdin.secret,
+        };
+        if concerns {
+            let problem = errors::stdin_misused(&finding, stdin.span);
+            scanner.problems.push(problem);
+            return;
         }
     }
 }

@@ -1,11 +1,12 @@
 //! A command with its values filled in: what is to be executed, as plain data. Invariant: it never
 //! contains the text of a secret.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::{CommandWord, Form, Operand, ScriptPart, TextPart, WrittenWord};
+use super::{CommandWord, Form, Operand, ScriptPart, TextPart, TransferInvocation, WrittenWord};
 use crate::eval::{Expr, Halt};
 use lockstep_base::value::{SecretPart, Value};
 
@@ -23,6 +24,8 @@ pub enum Invocation {
         /// The variables: each a text or a secret.
         variables: Vec<(String, Value)>,
     },
+    /// A transfer of files.
+    Transfer(Box<TransferInvocation>),
 }
 
 /// The prefix of the variables of a script, which is used by nothing else.
@@ -58,6 +61,10 @@ pub fn invoke(
                 variables: filled.variables,
             })
         }
+        Form::Transfer(transfer) => {
+            let filled = transfer.invoke(value, text)?;
+            Ok(Invocation::Transfer(Box::new(filled)))
+        }
     }
 }
 
@@ -74,10 +81,7 @@ pub fn option_in_value(
     for operand in operands {
         let found = value(&operand.value)?;
         let words = elements(&found);
-        let is_written = |way: &Vec<WrittenWord>| {
-            way.len() == words.len()
-                && (way.iter().zip(words)).all(|(written, word)| written.is(word, text))
-        };
+        let is_written = |way: &Vec<WrittenWord>| are_written(way, words, text);
         if words.iter().any(|word| begins_option(word, text))
             && !operand.written.iter().any(is_written)
         {
@@ -93,13 +97,49 @@ fn begins_option(word: &Value, text: &dyn Fn(&Value) -> String) -> bool {
     !matches!(word, Value::Secret(_)) && text(word).starts_with('-')
 }
 
+/// Whether the file writes these words so.
+fn are_written(way: &[WrittenWord], words: &[Value], text: &dyn Fn(&Value) -> String) -> bool {
+    let mut ends = BTreeSet::from([0]);
+    for written in way {
+        ends = (ends.iter())
+            .flat_map(|start| written.ends(words, *start, text))
+            .collect();
+    }
+    ends.contains(&words.len())
+}
+
 impl WrittenWord {
-    /// Whether the file writes a word so.
-    fn is(&self, word: &Value, text: &dyn Fn(&Value) -> String) -> bool {
+    /// Where what the file writes so may end, if it begins at the word `start`.
+    fn ends(
+        &self,
+        words: &[Value],
+        start: usize,
+        text: &dyn Fn(&Value) -> String,
+    ) -> BTreeSet<usize> {
+        let next = words.get(start);
+        let one = |fits: bool| BTreeSet::from_iter(fits.then_some(start + 1));
         match self {
-            Self::Text(written) => text(word) == **written,
-            Self::Prefix(written) => text(word).starts_with(&**written),
-            Self::Data => !begins_option(word, text),
+            Self::Text(written) => one(next.is_some_and(|word| text(word) == **written)),
+            Self::Prefix(written) => {
+                one(next.is_some_and(|word| text(word).starts_with(&**written)))
+            }
+            Self::Data => one(next.is_some_and(|word| !begins_option(word, text))),
+            Self::Each(ways) => {
+                let mut found = BTreeSet::from([start]);
+                let mut open = vec![start];
+                while let Some(at) = open.pop() {
+                    for way in ways {
+                        let mut ends = BTreeSet::from([at]);
+                        for written in way {
+                            ends = (ends.iter())
+                                .flat_map(|start| written.ends(words, *start, text))
+                                .collect();
+                        }
+                        open.extend(ends.into_iter().filter(|end| found.insert(*end)));
+                    }
+                }
+                found
+            }
         }
     }
 }

@@ -29,7 +29,9 @@ pub fn shell_marks(command: &StringLit, source: &str, bash: bool) -> Vec<(Span, 
         .parts
         .iter()
         .map(|part| match part {
-            StringPart::Text { text, span } => CommandPiece::text(text.clone(), *span, source),
+            StringPart::Text { text, span } => {
+                CommandPiece::text(text.clone(), *span, source, command.raw)
+            }
             StringPart::Interpolation { span, .. } => CommandPiece::Value {
                 expr: Expr::constant(Value::None, *span),
                 span: *span,
@@ -37,6 +39,7 @@ pub fn shell_marks(command: &StringLit, source: &str, bash: bool) -> Vec<(Span, 
                 secret: false,
                 fixed: false,
                 plain: false,
+                options: false,
             },
         })
         .collect();
@@ -54,14 +57,15 @@ pub fn shell_marks(command: &StringLit, source: &str, bash: bool) -> Vec<(Span, 
 }
 
 impl CommandPiece {
-    /// A text with the places of its characters; `source` is the text of the whole file.
-    pub fn text(text: lockstep_base::source::Name, span: Span, source: &str) -> Self {
+    /// A text with the places of its characters; `source` is the text of the whole file, and `raw`
+    /// whether the text has no escapes.
+    pub fn text(text: lockstep_base::source::Name, span: Span, source: &str, raw: bool) -> Self {
         // Where it stands as it is, nothing need be kept.
         let starts = match text.len() == span.range().len() {
             true => None,
             false => source
                 .get(span.range())
-                .and_then(|written| text_places(written, &text)),
+                .and_then(|written| text_places(written, &text, raw)),
         };
         Self::Text {
             text,

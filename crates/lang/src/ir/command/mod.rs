@@ -1,5 +1,6 @@
 //! A `run` command after its text has been parsed as shell words: either words to execute directly,
 //! or a script in which every interpolated value is a variable. The runtime fills in the values.
+//! `send` and `fetch` are commands too, whose program is Lockstep's own.
 
 mod analyse;
 pub mod code;
@@ -12,16 +13,19 @@ pub mod notation;
 mod shell;
 #[cfg(test)]
 mod tests;
+mod transfer;
 mod tree;
 
 use serde::{Deserialize, Serialize};
 
 use crate::eval::Expr;
-pub use analyse::{Analysed, CommandPiece, SecretVariable, analyse};
+pub use analyse::{Analysed, CommandInputs, CommandPiece, SecretVariable, StandardInput, analyse};
 pub use display::{beginning, display, display_shortly, first_words};
 pub use invoke::{Invocation, invoke, option_in_value};
 use lockstep_base::source::Name;
+pub use lockstep_syntax::ast::TransferDirection;
 pub use marks::{ShellMark, shell_marks};
+pub use transfer::{Transfer, TransferInvocation, TransferSource, transfer_type};
 pub use tree::{
     HereDocument, List, Pipeline, Redirection, ShellCommand, ShellForm, ShellWord, Substitution,
     VALUE,
@@ -38,11 +42,31 @@ pub struct CommandTemplate {
     pub dir: Option<Expr>,
     /// Variables of its environment.
     pub env: Vec<(Name, Expr)>,
+    /// What it reads from its standard input: a text or a secret.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stdin: Option<Expr>,
     /// The infrastructure whose connection it uses, where it is not the one of the block.
     pub on: Option<Expr>,
+    /// Whether it changes nothing: it is written `query`.
+    #[serde(default)]
+    pub query: bool,
     /// The values that must not begin with `-`.
     #[serde(default)]
     pub operands: Vec<Operand>,
+}
+
+/// The words that a command's statement begins with; its node is called so.
+pub const COMMAND_WORDS: [&str; 4] = ["run", "query", "send", "fetch"];
+
+impl CommandTemplate {
+    /// The word that its statement begins with: one of [`COMMAND_WORDS`].
+    pub fn word(&self) -> &'static str {
+        match &self.form {
+            Form::Transfer(transfer) => transfer.direction.word(),
+            Form::Direct(_) | Form::Shell { .. } if self.query => "query",
+            Form::Direct(_) | Form::Shell { .. } => "run",
+        }
+    }
 }
 
 /// A value that must not begin with `-`, unless the program text itself writes that.
@@ -66,6 +90,8 @@ pub enum WrittenWord {
     Prefix(Name),
     /// Any text, which must not begin with `-`.
     Data,
+    /// One of these ways, for each of any number of elements.
+    Each(Vec<Vec<WrittenWord>>),
 }
 
 /// A part of a command's text as written.
@@ -89,6 +115,8 @@ pub enum Form {
         /// The script.
         script: Vec<ScriptPart>,
     },
+    /// By this program itself, with a script of its own on the other side.
+    Transfer(Box<Transfer>),
 }
 
 /// A word of a direct command.

@@ -7,7 +7,8 @@ use super::CommandPiece;
 use crate::eval::{Expr, ExprKind, Slot};
 
 /// The pieces of a command; what stands in `‹…›` are the locals 0, 1, …, with `*` a list and with
-/// `!` a secret, with `=` one that the file alone decides.
+/// `!` a secret, with `=` one that the file alone decides, with `+` one that it begins with an
+/// option.
 pub fn pieces(text: &str) -> Vec<CommandPiece> {
     let file = FileId(0);
     let mut pieces = Vec::new();
@@ -35,6 +36,7 @@ pub fn pieces(text: &str) -> Vec<CommandPiece> {
             list: text[start..end].contains('*'),
             secret: text[start..end].contains('!'),
             fixed: text[start..end].contains('='),
+            options: text[start..end].contains('+'),
             plain: !text[start..end].contains('-'),
         });
         slot += 1;

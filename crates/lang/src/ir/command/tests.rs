@@ -12,7 +12,7 @@ use lockstep_base::source::{FileId, Span};
 use lockstep_base::value::{SecretPart, Value};
 
 fn refused(text: &str, bash: bool) -> Vec<Code> {
-    match analyse(&pieces(text), bash, &[]) {
+    match analyse(&pieces(text), bash, &Default::default()) {
         Ok(_) => Vec::new(),
         Err(problems) => problems.iter().map(|problem| problem.code).collect(),
     }
@@ -24,8 +24,12 @@ fn show(text: &str, bash: bool) -> String {
         ExprKind::Local(Slot(slot)) => format!("‹{slot}›"),
         _ => panic!("only locals are made here"),
     };
-    match analyse(&pieces(text), bash, &[]) {
+    match analyse(&pieces(text), bash, &Default::default()) {
         Err(problems) => format!("{problems:#?}"),
+        Ok(Analysed {
+            form: Form::Transfer(_),
+            ..
+        }) => panic!("no text is a transfer"),
         Ok(Analysed {
             form: Form::Direct(words),
             ..
@@ -469,6 +473,11 @@ fn no_operand_becomes_an_option() {
             "[curl] [-fsSL] [-o] [‹0›] [--] [‹1›]",
         ),
         ("rm -rf ‹-f*›", "[rm] [-rf] [--] [‹0›…]"),
+        ("rm ‹-o*+› ‹-f›", "[rm] [‹0›…] [--] [‹1›]"),
+        ("rm ‹-f› ‹-o*+›", "[rm] [‹0›] [‹1›…]"),
+        ("curl ‹-h*+› ‹-m*+› ‹-u›", "[curl] [‹0›…] [‹1›…] [--] [‹2›]"),
+        ("rm ‹-o=› ‹-f›", "[rm] [‹0›] [--] [‹1›]"),
+        ("rm ‹n› ‹-f›", "[rm] [‹0›] [--] [‹1›]"),
         ("rm -rf -- ‹-f›", "[rm] [-rf] [--] [‹0›]"),
         ("rm -rf ./‹-f›", "[rm] [-rf] [./‹0›]"),
         ("sudo rm ‹-f›", "[sudo] [rm] [--] [‹0›]"),
@@ -495,7 +504,7 @@ fn no_operand_becomes_an_option() {
         assert_eq!(show(text, false), format!("sh: {script}"), "{text}");
     }
     let checked = |text: &str| {
-        let operands = analyse(&pieces(text), false, &[])
+        let operands = analyse(&pieces(text), false, &Default::default())
             .expect("a good command")
             .operands;
         let slot = |expr: &crate::eval::Expr| match expr.kind {
@@ -525,7 +534,7 @@ fn no_operand_becomes_an_option() {
         assert_eq!(checked(text), slots, "{text}");
     }
     let value = |text: &'static str| {
-        let operands = analyse(&pieces("find ‹-x*› a"), false, &[])
+        let operands = analyse(&pieces("find ‹-x*› a"), false, &Default::default())
             .expect("a good command")
             .operands;
         let list = Value::list([Value::string("a"), Value::string(text)]);
@@ -551,18 +560,18 @@ fn several_mistakes_are_reported_together() {
 
 #[test]
 fn a_diagnostic_points_at_its_value_and_quotes_are_mended() {
-    let problems = analyse(&pieces("a 'b ‹x› c'"), false, &[]).unwrap_err();
+    let problems = analyse(&pieces("a 'b ‹x› c'"), false, &Default::default()).unwrap_err();
     assert_eq!(problems[0].span(), Some(Span::new(FileId(0), 5, 12)));
     let edits: Vec<(usize, &str)> = (problems[0].fixes[0].edits.iter())
         .map(|(span, text)| (span.start as usize, text.as_str()))
         .collect();
     assert_eq!(edits, [(5, "'"), (12, "'")]);
-    let problems = analyse(&pieces("make 'b"), false, &[]).unwrap_err();
+    let problems = analyse(&pieces("make 'b"), false, &Default::default()).unwrap_err();
     assert_eq!(problems[0].span(), Some(Span::new(FileId(0), 5, 6)));
 }
 
 fn invoked(text: &str, values: &[Value]) -> Invocation {
-    let form = analyse(&pieces(text), false, &[])
+    let form = analyse(&pieces(text), false, &Default::default())
         .expect("a good command")
         .form;
     let mut value = |expr: &crate::eval::Expr| match expr.kind {
@@ -652,8 +661,9 @@ proptest::proptest! {
         let text: String = parts.concat();
         let pieces = pieces(&text);
         let values = pieces.iter().filter(|piece| matches!(piece, CommandPiece::Value { .. })).count();
-        match analyse(&pieces, bash, &[]) {
+        match analyse(&pieces, bash, &Default::default()) {
             Err(problems) => assert!(!problems.is_empty()),
+            Ok(Analysed { form: Form::Transfer(_), .. }) => panic!("no text is a transfer"),
             Ok(Analysed { form: Form::Direct(words), .. }) => {
                 assert!(!words.is_empty());
                 let secret = |piece: &CommandPiece| matches!(piece, CommandPiece::Value { secret: true, .. });
@@ -705,7 +715,14 @@ fn secrets_in_variables_are_no_arguments() {
         ("export A=$T; curl host", false),
         ("curl $U", false),
     ] {
-        let found = analyse(&pieces(text), true, std::slice::from_ref(&token));
+        let found = analyse(
+            &pieces(text),
+            true,
+            &CommandInputs {
+                secrets: vec![token.clone()],
+                stdin: None,
+            },
+        );
         let codes: Vec<_> = found
             .err()
             .into_iter()

@@ -144,6 +144,9 @@ impl CommandTemplate {
     /// The commands of its text, as the compiler reads them.
     pub fn tree(&self) -> List {
         let span = Span::start_of(FileId(0));
+        if let Form::Transfer(_) = self.form {
+            return List::new();
+        }
         let piece = |part: &TextPart| match part {
             TextPart::Text(text) => CommandPiece::Text {
                 text: text.clone(),
@@ -157,6 +160,7 @@ impl CommandTemplate {
                 secret: false,
                 fixed: false,
                 plain: false,
+                options: false,
             },
         };
         let pieces: Vec<CommandPiece> = self.text.iter().map(piece).collect();

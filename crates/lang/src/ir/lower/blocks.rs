@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::ir::{Block, Stmt};
 use crate::resolve;
-use crate::types::{Typed, holds_secret, unify};
+use crate::types::{Typed, unify};
 use lockstep_base::source::{Name, Span};
 use lockstep_base::value::Type;
 use lockstep_syntax::ast::{self, StmtKind as Form};
@@ -54,7 +54,7 @@ impl ProgramLowering<'_> {
     ) -> (Vec<Stmt>, Type) {
         let mark = body.locals.mark();
         let lowered = self.keeping(body, place, stmts, at_once);
-        body.locals.release(mark);
+        body.names_of_last_body = body.locals.suspend(mark);
         lowered
     }
 
@@ -123,13 +123,8 @@ impl ProgramLowering<'_> {
         (stmts, last, common)
     }
 
-    /// A value that may be bound to a name: no secret, and not nothing.
-    pub(super) fn kept(&mut self, typed: Typed, what: &str) -> Typed {
-        if holds_secret(&typed.ty) {
-            self.check
-                .report(crate::types::errors::secret_here(typed.expr.span, what));
-            return Typed::unknown(typed.expr.span);
-        }
+    /// A value that may be bound to a name: not nothing.
+    pub(super) fn kept(&mut self, typed: Typed) -> Typed {
         if typed.ty == Type::Nothing {
             self.check
                 .report(crate::types::errors::no_value(typed.expr.span));
@@ -149,6 +144,7 @@ fn introduced(stmt: &ast::Stmt) -> Option<&ast::Ident> {
         | Form::Matrix { .. }
         | Form::Deploy { .. }
         | Form::Run(_)
+        | Form::Transfer(_)
         | Form::Call(_)
         | Form::If { .. }
         | Form::Barrier { .. }
@@ -157,10 +153,11 @@ fn introduced(stmt: &ast::Stmt) -> Option<&ast::Ident> {
         | Form::Wait(_)
         | Form::Verify { .. }
         | Form::Log(_)
-        | Form::Fail(_)
+        | Form::Fail { .. }
         | Form::Return(_)
         | Form::Yield(_)
         | Form::On { .. }
+        | Form::With { .. }
         | Form::Ignore
         | Form::Rollback(_)
         | Form::Abort

@@ -6,6 +6,7 @@ use std::collections::{HashMap, HashSet, VecDeque};
 use crate::ir::Program;
 use lockstep_base::diagnostic::Diagnostics;
 use lockstep_base::source::Span;
+use lockstep_syntax::ast::StmtKind as Form;
 
 use super::errors;
 
@@ -20,6 +21,124 @@ pub(super) struct Calls {
     used: Vec<(u32, Span)>,
     /// Workflows that deploy something, directly or through others.
     deploying: HashSet<u32>,
+    /// What stands in workflows that may not stand everywhere.
+    placed: Vec<(u32, Placed, Span)>,
+    /// The calls at places where not everything may stand.
+    barred: Vec<(u32, Span, PlaceBar)>,
+}
+
+/// What may not stand everywhere.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Placed {
+    Stage,
+    Deployment,
+    Barrier,
+    Lock,
+    Approval,
+}
+
+impl Placed {
+    /// What a statement is, if it may not stand everywhere.
+    pub fn of(form: &Form) -> Option<Self> {
+        match form {
+            Form::Stage { .. } => Some(Self::Stage),
+            Form::Deploy { .. } => Some(Self::Deployment),
+            Form::Barrier { .. } => Some(Self::Barrier),
+            Form::Lock { .. } => Some(Self::Lock),
+            Form::Approve { .. } => Some(Self::Approval),
+            Form::Serial { .. }
+            | Form::Parallel { .. }
+            | Form::Loop { .. }
+            | Form::Matrix { .. }
+            | Form::Step { .. }
+            | Form::Run(_)
+            | Form::Transfer(_)
+            | Form::Call(_)
+            | Form::Let { .. }
+            | Form::If { .. }
+            | Form::Wait(_)
+            | Form::Verify { .. }
+            | Form::Log(_)
+            | Form::Fail { .. }
+            | Form::Return(_)
+            | Form::Yield(_)
+            | Form::On { .. }
+            | Form::With { .. }
+            | Form::Ignore
+            | Form::Rollback(_)
+            | Form::Abort
+            | Form::Retry(_)
+            | Form::Ask { .. }
+            | Form::Error => None,
+        }
+    }
+
+    /// What it is, for people.
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::Stage => "a stage",
+            Self::Deployment => "a deployment",
+            Self::Barrier => "a barrier",
+            Self::Lock => "a lock",
+            Self::Approval => "an approval",
+        }
+    }
+}
+
+/// A place where not everything may stand.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct PlaceBar {
+    /// What it is, for people.
+    pub words: &'static str,
+    /// Where it is.
+    pub span: Span,
+    bars: &'static [Placed],
+    /// Whether a workflow with something barred is never right there: then that is one mistake, in
+    /// however many such places it is called.
+    at_callee: bool,
+}
+
+impl PlaceBar {
+    /// `watch`: it only looks.
+    pub fn watch(span: Span) -> Self {
+        use Placed::{Approval, Barrier, Deployment, Lock, Stage};
+        let bars = &[Stage, Deployment, Barrier, Lock, Approval];
+        Self::new("`watch`", span, bars)
+    }
+
+    fn new(words: &'static str, span: Span, bars: &'static [Placed]) -> Self {
+        Self {
+            words,
+            span,
+            bars,
+            at_callee: false,
+        }
+    }
+
+    /// A deployment, which a workflow carries out: it is made for that, and has no stage.
+    pub fn deployment(span: Span) -> Self {
+        Self {
+            at_callee: true,
+            ..Self::stages("a deployment", span)
+        }
+    }
+
+    /// `between`: a part of the loop that holds nothing of its own.
+    pub fn between(span: Span) -> Self {
+        use Placed::{Barrier, Deployment, Lock, Stage};
+        let bars = &[Stage, Deployment, Barrier, Lock];
+        Self::new("`between`", span, bars)
+    }
+
+    /// Where no stage may stand.
+    pub fn stages(words: &'static str, span: Span) -> Self {
+        Self::new(words, span, &[Placed::Stage])
+    }
+
+    /// Whether something may not stand there.
+    pub fn bars(&self, what: Placed) -> bool {
+        self.bars.contains(&what)
+    }
 }
 
 impl Calls {
@@ -31,6 +150,16 @@ impl Calls {
     /// There is a deployment; those in pipelines are of no matter here.
     pub fn deployment(&mut self, within: Option<u32>, at: Span) {
         self.deployments.extend(within.map(|within| (within, at)));
+    }
+
+    /// Something stands in a workflow that may not stand everywhere.
+    pub fn placed(&mut self, within: Option<u32>, what: Placed, at: Span) {
+        self.placed.extend(within.map(|within| (within, what, at)));
+    }
+
+    /// A workflow is called where not everything may stand.
+    pub fn barred(&mut self, to: u32, at: Span, bar: PlaceBar) {
+        self.barred.push((to, at, bar));
     }
 
     /// Supposes that these workflows deploy something.
@@ -88,6 +217,7 @@ pub(super) fn check(program: &Program, calls: &Calls, diagnostics: &mut Diagnost
     };
     recursion(&edges, &name, diagnostics);
     nested(calls, &edges, &name, diagnostics);
+    barred(calls, &edges, &name, diagnostics);
 }
 
 #[derive(Clone, Copy, PartialEq)]
@@ -131,6 +261,40 @@ fn recursion<'p>(
                     diagnostics.push(errors::recursion(&links));
                 }
                 _ => {}
+            }
+        }
+    }
+}
+
+/// Reports calls of workflows in which, or in one that they call, something stands that may not
+/// stand at the place of the call.
+fn barred<'p>(
+    calls: &Calls,
+    edges: &CallEdges,
+    name: &dyn Fn(usize) -> &'p str,
+    diagnostics: &mut Diagnostics,
+) {
+    let mut told: HashSet<(u32, Span)> = HashSet::new();
+    for (to, at, bar) in &calls.barred {
+        let mut seen = HashSet::from([*to as usize]);
+        let mut open = VecDeque::from([*to as usize]);
+        while let Some(here) = open.pop_front() {
+            let found = calls
+                .placed
+                .iter()
+                .find(|(within, what, _)| *within as usize == here && bar.bars(*what));
+            if let Some((_, what, inside)) = found {
+                if bar.at_callee && !told.insert((*to, *inside)) {
+                    break;
+                }
+                let callee = name(*to as usize);
+                diagnostics.push(errors::barred_call(*at, callee, *what, *inside, bar));
+                break;
+            }
+            for (target, _) in edges.get(here).into_iter().flatten() {
+                if seen.insert(*target) {
+                    open.push_back(*target);
+                }
             }
         }
     }

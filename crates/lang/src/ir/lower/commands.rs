@@ -3,12 +3,15 @@
 
 use crate::eval::{Expr, ExprKind, InterpolationPart};
 use crate::ir::command::code::outputs::CODE_VARIABLES;
-use crate::ir::command::{CommandPiece, CommandTemplate, Form, SecretVariable, TextPart, analyse};
+use crate::ir::command::{
+    CommandInputs, CommandPiece, CommandTemplate, Form, SecretVariable, StandardInput, TextPart,
+    Transfer, analyse,
+};
 use crate::resolve::DeclKind;
 use crate::types::{Typed, errors as type_errors, holds_secret};
 use lockstep_base::source::{Name, Span};
-use lockstep_base::value::Type;
-use lockstep_syntax::ast::{self, StringPart};
+use lockstep_base::value::{Type, Value};
+use lockstep_syntax::ast::{self, BinaryOp, StringPart};
 
 use super::body::BodyContext;
 use super::{ProgramLowering, errors};
@@ -38,8 +41,23 @@ impl ProgramLowering<'_> {
             self.check.report(errors::unknown_shell(shell));
         }
         let (pieces, text) = self.pieces(body, &run.command);
-        let (env, secrets) = self.environment_variables(body, run.variables());
-        let form = bash.map(|bash| analyse(&pieces, bash, &secrets));
+        let (env, mut secrets) = self.environment_variables(body, run.variables());
+        // Those of the `with` blocks around it.
+        let own = |name: &Name| env.iter().any(|(given, _)| given == name);
+        let around = body.variables.iter().filter(|it| !own(&it.name));
+        secrets.extend(around.cloned());
+        let (stdin, fed) = match &run.stdin {
+            Some(stdin) => {
+                let (stdin, fed) = self.written_text(body, stdin, "`stdin`");
+                (Some(stdin), Some(fed))
+            }
+            None => (None, None),
+        };
+        let inputs = CommandInputs {
+            secrets,
+            stdin: fed,
+        };
+        let form = bash.map(|bash| analyse(&pieces, bash, &inputs));
         let (form, operands) = match form.unwrap_or_else(|| Err(Vec::new())) {
             Ok(analysed) => (analysed.form, analysed.operands),
             Err(errors) => {
@@ -54,16 +72,15 @@ impl ProgramLowering<'_> {
             .dir
             .as_ref()
             .map(|dir| self.value(body, dir, &Type::String, "the working directory"));
-        let on = run.on.as_ref().map(|on| {
-            let want = Type::Infrastructure(None);
-            self.value(body, on, &want, "`on`")
-        });
+        let on = run.on.as_ref().map(|on| self.place(body, on));
         CommandTemplate {
             form,
             text,
             dir,
             env,
+            stdin,
             on,
+            query: run.query,
             operands,
         }
     }
@@ -80,7 +97,7 @@ impl ProgramLowering<'_> {
                 StringPart::Text { text, span } => {
                     let source = self.check.modules.sources.get(span.file);
                     let source = source.map_or("", |source| &source.text);
-                    pieces.push(CommandPiece::text(text.clone(), *span, source));
+                    pieces.push(CommandPiece::text(text.clone(), *span, source, command.raw));
                     shown.push(TextPart::Text(text.clone()));
                 }
                 StringPart::Interpolation { expr, span } => {
@@ -101,6 +118,7 @@ impl ProgramLowering<'_> {
                         crate::types::poison(typed.expr.span)
                     };
                     let fixed = self.is_fixed(&expr);
+                    let options = list && self.begins_with_option(body, &expr) == Some(true);
                     shown.push(TextPart::Value(expr.clone()));
                     pieces.push(CommandPiece::Value {
                         expr,
@@ -109,6 +127,7 @@ impl ProgramLowering<'_> {
                         secret,
                         fixed,
                         plain,
+                        options,
                     });
                 }
             }
@@ -149,8 +168,55 @@ impl ProgramLowering<'_> {
             | ExprKind::Unary(..)
             | ExprKind::Comprehension { .. }
             | ExprKind::IfSome { .. }
+            | ExprKind::Bind { .. }
             | ExprKind::Convert(..)
             | ExprKind::Call(..) => false,
+        }
+    }
+
+    /// Whether the file begins a list or a text with an option; `None` for an empty list.
+    pub(super) fn begins_with_option(&mut self, body: &BodyContext, list: &Expr) -> Option<bool> {
+        let both = |first: Option<bool>, second: Option<bool>| match (first, second) {
+            (Some(first), Some(second)) => Some(first && second),
+            (one, other) => one.or(other),
+        };
+        match &list.kind {
+            ExprKind::Const(Value::List(items)) => {
+                let first = items.first()?;
+                Some(first.as_str().is_some_and(|text| text.starts_with('-')))
+            }
+            ExprKind::List(items) => self.begins_with_option(body, &items.first()?.value),
+            ExprKind::Interpolate(parts) => Some(matches!(parts.first(),
+                Some(InterpolationPart::Text(text)) if text.starts_with('-'))),
+            ExprKind::Const(text) => Some(text.as_str().is_some_and(|text| text.starts_with('-'))),
+            ExprKind::Binary(BinaryOp::Add, first, second) => self
+                .begins_with_option(body, first)
+                .or_else(|| self.begins_with_option(body, second)),
+            ExprKind::If(_, then, other) => both(
+                self.begins_with_option(body, then),
+                self.begins_with_option(body, other),
+            ),
+            ExprKind::Global(id) => {
+                let global = self.check.tables.globals.get(id.0 as usize);
+                if global.is_none_or(|global| global.sort != DeclKind::Let) {
+                    return Some(false);
+                }
+                let value = self.check.global(id.0).expr;
+                self.begins_with_option(body, &value)
+            }
+            ExprKind::Local(slot) => Some(body.options.contains(slot)),
+            ExprKind::Run(_)
+            | ExprKind::Record(_)
+            | ExprKind::Field(..)
+            | ExprKind::Star(_)
+            | ExprKind::Index(..)
+            | ExprKind::Unary(..)
+            | ExprKind::Binary(..)
+            | ExprKind::Comprehension { .. }
+            | ExprKind::IfSome { .. }
+            | ExprKind::Bind { .. }
+            | ExprKind::Convert(..)
+            | ExprKind::Call(..) => Some(false),
         }
     }
 
@@ -183,7 +249,98 @@ impl ProgramLowering<'_> {
         }
     }
 
-    fn environment_variables(
+    /// `send …`, `fetch …`
+    pub(super) fn transfer(
+        &mut self,
+        body: &mut BodyContext,
+        transfer: &ast::Transfer,
+    ) -> CommandTemplate {
+        let word = transfer.direction.word();
+        if let (Some(mode), false) = (&transfer.mode, transfer.is_text) {
+            self.check.report(errors::idle_clause("mode", mode.span));
+        }
+        if let (Some(at), true) = (transfer.replacing, transfer.is_text) {
+            self.check.report(errors::idle_clause("replacing", at));
+        }
+        let source = match transfer.is_text {
+            true => self.written_text(body, &transfer.source, "`send text`").0,
+            false => self.transfer_path(body, &transfer.source, word),
+        };
+        let to = self.transfer_path(body, &transfer.to, "to");
+        let on = transfer.on.as_ref().map(|on| self.place(body, on));
+        // What is written is data, and often long: its path says which it is.
+        let shown = match transfer.is_text {
+            true => vec![TextPart::Text("send text to ".into())],
+            false => vec![
+                TextPart::Text(format!("{word} ").into()),
+                TextPart::Value(source.clone()),
+                TextPart::Text(" to ".into()),
+            ],
+        };
+        CommandTemplate {
+            form: Form::Transfer(Box::new(Transfer {
+                direction: transfer.direction,
+                is_text: transfer.is_text,
+                source,
+                to: to.clone(),
+                replacing: transfer.replacing.is_some(),
+                mode: transfer.mode.as_ref().map(|mode| mode.bits),
+            })),
+            text: shown.into_iter().chain([TextPart::Value(to)]).collect(),
+            dir: None,
+            env: Vec::new(),
+            stdin: None,
+            on,
+            query: false,
+            operands: Vec::new(),
+        }
+    }
+
+    fn transfer_path(&mut self, body: &mut BodyContext, path: &ast::Expr, word: &str) -> Expr {
+        let path = self.value(body, path, &Type::String, &format!("`{word}`"));
+        if path.as_const().and_then(Value::as_str) == Some("") {
+            self.check.report(errors::empty_path(path.span));
+        }
+        path
+    }
+
+    /// A text or a secret that is written somewhere.
+    fn written_text(
+        &mut self,
+        body: &mut BodyContext,
+        stdin: &ast::Expr,
+        what: &str,
+    ) -> (Expr, StandardInput) {
+        let typed = self.check.expr(&mut body.locals, stdin, None);
+        let secret = typed.ty == Type::Secret;
+        let (is_json, span) = (typed.ty == Type::Json, typed.expr.span);
+        let expr = match &typed.ty {
+            Type::Secret | Type::Json => self.as_texts(body, typed),
+            _ => self.check.fit(typed, &Type::String, what, None),
+        };
+        let fed = StandardInput {
+            span,
+            secret,
+            fixed: !is_json && !secret && self.is_text_of_file(&expr),
+            text: expr
+                .as_const()
+                .and_then(|text| text.as_str())
+                .map(Name::from),
+        };
+        (expr, fed)
+    }
+
+    /// Whether a text is written in the file, or in one that it names.
+    fn is_text_of_file(&mut self, expr: &Expr) -> bool {
+        match &expr.kind {
+            ExprKind::Call(builtin, args) if builtin.0.name == "file" => {
+                args.iter().all(|arg| self.is_fixed(arg))
+            }
+            _ => self.is_fixed(expr),
+        }
+    }
+
+    pub(super) fn environment_variables(
         &mut self,
         body: &mut BodyContext,
         env: &[(ast::RecordKey, ast::Expr)],

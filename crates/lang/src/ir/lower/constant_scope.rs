@@ -181,6 +181,7 @@ impl<'p> ConstantScope<'p> {
                 | ExprKind::If(..)
                 | ExprKind::Comprehension { .. }
                 | ExprKind::IfSome { .. }
+                | ExprKind::Bind { .. }
                 | ExprKind::Convert(..)
                 | ExprKind::Call(..) => None,
             };
@@ -350,6 +351,13 @@ impl Scope for ConstantScope<'_> {
         let environment = self.program.environments.get(of.0 as usize);
         let places = environment.map_or(&[][..], |environment| &environment.infrastructures);
         places.iter().copied().map(Value::Infrastructure).collect()
+    }
+
+    fn star(&self, of: EnvironmentId) -> Result<Vec<Value>, Halt> {
+        match self.program.has_templates(of) {
+            true => Err(Halt::Unknown),
+            false => Ok(self.infrastructures(of)),
+        }
     }
 
     fn display(&self, value: &Value) -> String {

@@ -100,6 +100,7 @@ pub(super) fn check(program: &Program, bounded: &BoundValues, diagnostics: &mut 
     }
     for pipeline in &program.pipelines {
         constants.facts.forget_locals();
+        constants.all(pipeline.queue.iter().map(|queue| &queue.name));
         constants.stmt(&pipeline.body);
     }
     constants.facts.forget_locals();
@@ -180,6 +181,23 @@ impl Constants<'_, '_> {
             self.all(infrastructure.fields.values());
             self.overrides(&infrastructure.overrides);
         }
+        self.templates(program);
+    }
+
+    /// What they are is worked out when the inputs are bound; here only what is wrong for every
+    /// element is found.
+    fn templates(&mut self, program: &Program) {
+        self.facts.forget_locals();
+        for template in &program.service_templates {
+            self.all(template.head());
+            self.all(template.declared.fields.values());
+            self.using(template.declared.using.as_ref());
+        }
+        for template in &program.infrastructure_templates {
+            self.all(template.head());
+            self.all(template.declared.fields.values());
+            self.overrides(&template.declared.overrides);
+        }
     }
 
     /// A group names each infrastructure once.
@@ -251,6 +269,7 @@ impl Constants<'_, '_> {
                         Some(Value::List(items)) if !items.is_empty() => {}
                         _ => return,
                     }
+                    self.all(axis.by.iter());
                 }
                 match &matrix.filter {
                     Some(filter) => {

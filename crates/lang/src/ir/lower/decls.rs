@@ -8,8 +8,8 @@ use crate::ir::{
     Action, Block, Global, GlobalSource, Group, Handlers, Kind, KindField, Modifiers, Param,
     Pipeline, Service, Stmt, StmtKind, Workflow,
 };
-use crate::resolve::{Decl, DeclKind, NameTarget};
-use crate::types::{DeclaredFields, LocalScope, declarations, errors as type_errors};
+use crate::resolve::{Decl, DeclKind, DeclSite, NameTarget};
+use crate::types::{DeclaredFields, LocalScope, ServiceDecl, declarations, errors as type_errors};
 use lockstep_base::diagnostic::suggest;
 use lockstep_base::source::{Name, Span};
 use lockstep_base::value::Type;
@@ -73,6 +73,7 @@ impl ProgramLowering<'_> {
             let kind = &self.check.tables.kinds[id];
             let (file, decl) = (kind.file, kind.decl);
             let (service, infrastructure) = (kind.service.clone(), kind.infrastructure.clone());
+            let bases = kind.bases.iter().map(|base| base.id).collect();
             let own = Some(id as u32);
             let (what, to) = (
                 self.check.tables.service_of(own),
@@ -85,26 +86,35 @@ impl ProgramLowering<'_> {
             kinds.push(Kind {
                 name: decl.name.name.clone(),
                 span: decl.name.span,
-                service: self.kind_fields(file, &service),
-                infrastructure: self.kind_fields(file, &infrastructure),
+                bases,
+                service: self.kind_fields(decl, &service),
+                infrastructure: self.kind_fields(decl, &infrastructure),
                 deploy,
+                requires: self.requirements(&decl.requires),
             });
         }
+        inherit(&mut kinds);
         kinds
     }
 
     fn kind_fields(
         &mut self,
-        file: lockstep_base::source::FileId,
+        kind: &ast::Kind,
         declared: &DeclaredFields<'_>,
     ) -> IndexMap<Name, KindField> {
         let mut fields = IndexMap::new();
+        let file = kind.name.span.file;
+        let own = |decl: &ast::FieldDecl| {
+            let all = kind.service.iter().chain(&kind.infrastructure);
+            all.into_iter().any(|own| std::ptr::eq(own, decl))
+        };
         for (name, field) in declared {
-            let Some(decl) = field.decl else {
+            // What it has from another is taken from there.
+            let Some(decl) = field.decl.filter(|decl| own(decl)) else {
                 continue;
             };
             let default = decl.default.as_ref().map(|default| {
-                let mut locals = LocalScope::new(file);
+                let mut locals = LocalScope::of_defaults(file, declared);
                 let what = format!("the default of field `{name}`");
                 self.check
                     .check(&mut locals, default, &field.ty, &what, field.span)
@@ -122,39 +132,51 @@ impl ProgramLowering<'_> {
     pub(super) fn services(&mut self) -> Vec<Service> {
         let mut services = Vec::new();
         for id in 0..self.check.tables.services.len() {
-            let decl = &self.check.tables.services[id];
-            let (file, name, doc, kind) = (decl.file, decl.name, decl.doc.clone(), decl.kind);
-            let (given, using) = (decl.fields, decl.using);
-            let declared = kind.map(|kind| self.check.tables.kinds[kind as usize].service.clone());
-            let known = declared.as_ref().map(declarations);
-            let fields = self
-                .check
-                .given(file, given, known.as_deref(), ("a service", kind));
-            if let Some(declared) = &declared {
-                let item = self.check.modules.decls.services[id].clone();
-                let whole = self.check.modules.item(&item).span;
-                let has = |field: &Name| fields.contains_key(field);
-                let what = format!("service `{}`", name.name);
-                self.missing(name.span, whole, &what, declared, given, &has);
-            }
-            let (of, to) = (
-                self.check.tables.service_of(kind),
-                self.check.tables.infrastructure_of(kind),
-            );
-            let using = using.and_then(|using| {
-                let mut locals = LocalScope::new(file);
-                self.deploy_use(&mut locals, using, &of, &to)
-            });
-            services.push(Service {
-                name: name.name.clone(),
-                doc,
-                kind: kind.unwrap_or(0),
-                span: name.span,
-                fields,
-                using,
-            });
+            let decl = self.check.tables.services[id].clone();
+            let whole = self.whole(&self.check.modules.decls.services[id]);
+            let mut locals = LocalScope::new(decl.file);
+            services.push(self.service(&mut locals, decl, whole));
         }
         services
+    }
+
+    /// All of a declaration.
+    pub(super) fn whole(&self, site: &DeclSite) -> Span {
+        self.check.modules.item(site).span
+    }
+
+    pub(super) fn service(
+        &mut self,
+        locals: &mut LocalScope,
+        decl: ServiceDecl<'_>,
+        whole: Span,
+    ) -> Service {
+        let (name, kind, given) = (decl.name, decl.kind, decl.fields);
+        let declared = kind.map(|kind| self.check.tables.kinds[kind as usize].service.clone());
+        let known = declared.as_ref().map(declarations);
+        let fields = self
+            .check
+            .given(locals, given, known.as_deref(), ("a service", kind));
+        if let Some(declared) = &declared {
+            let has = |field: &Name| fields.contains_key(field);
+            let what = format!("service `{}`", name.name);
+            self.missing(name.span, whole, &what, declared, given, &has);
+        }
+        let (of, to) = (
+            self.check.tables.service_of(kind),
+            self.check.tables.infrastructure_of(kind),
+        );
+        let using = decl
+            .using
+            .and_then(|using| self.deploy_use(locals, using, &of, &to));
+        Service {
+            name: name.name.clone(),
+            doc: decl.doc,
+            kind: kind.unwrap_or(0),
+            span: name.span,
+            fields,
+            using,
+        }
     }
 
     /// Reports the fields that nothing gives a value, in one message. A field whose name is
@@ -207,6 +229,7 @@ impl ProgramLowering<'_> {
                     span: name.span,
                     params: Vec::new(),
                     result,
+                    requires: Vec::new(),
                     body: nothing(),
                 });
                 continue;
@@ -222,12 +245,17 @@ impl ProgramLowering<'_> {
             if !matches!(result, Type::Nothing | Type::Any) {
                 self.must_return(block, name, result_span);
             }
+            let requires = match &self.check.modules.item(site).kind {
+                ItemKind::Workflow { requires, .. } => self.requirements(requires),
+                _ => Vec::new(),
+            };
             workflows.push(Workflow {
                 name: name.name.clone(),
                 doc,
                 span: name.span,
                 params,
                 result,
+                requires,
                 body: lowered,
             });
         }
@@ -292,6 +320,8 @@ impl ProgramLowering<'_> {
             let item = modules.item(site);
             let ItemKind::Pipeline {
                 name,
+                requires,
+                queues,
                 modifiers,
                 body: block,
                 handlers,
@@ -303,6 +333,8 @@ impl ProgramLowering<'_> {
                 all.push(Pipeline {
                     name: name.name.clone(),
                     doc: item.doc.clone(),
+                    requires: Vec::new(),
+                    queue: None,
                     body: Arc::new(plain(StmtKind::Block(nothing()), name.span)),
                 });
                 continue;
@@ -312,9 +344,12 @@ impl ProgramLowering<'_> {
             let mut body = BodyContext::new(locals, BodyEnding::Pipeline);
             let place = StatementContext::default();
             let modifiers = self.modifiers(&mut body, modifiers, ModifierTarget::Pipeline);
-            let handlers = self.handlers(&mut body, place, handlers, ModifierTarget::Pipeline);
+            let block = self.block(&mut body, place, block);
+            let done = body.done_in_body();
+            let fits = ModifierTarget::Pipeline;
+            let handlers = self.handlers(&mut body, place, handlers, fits, done);
             let mut lowered = Stmt {
-                kind: StmtKind::Block(self.block(&mut body, place, block)),
+                kind: StmtKind::Block(block),
                 span: Span::new(site.file, item.span.start as usize, name.span.end as usize),
                 bind: None,
                 modifiers,
@@ -324,6 +359,8 @@ impl ProgramLowering<'_> {
             all.push(Pipeline {
                 name: name.name.clone(),
                 doc: item.doc.clone(),
+                requires: self.requirements(requires),
+                queue: self.queue(site.file, queues),
                 body: Arc::new(lowered),
             });
         }
@@ -353,6 +390,29 @@ impl ProgramLowering<'_> {
                 _ => None,
             })
             .collect()
+    }
+}
+
+/// Gives each kind what it has from those that it extends: their fields before its own, and the
+/// workflow of the nearest where it has none.
+fn inherit(kinds: &mut [Kind]) {
+    let own: Vec<Kind> = kinds.to_vec();
+    for kind in kinds {
+        let of = |id: &u32| own.get(*id as usize);
+        let bases: Vec<&Kind> = kind.bases.iter().filter_map(of).collect();
+        let mut service = IndexMap::new();
+        let mut infrastructure = IndexMap::new();
+        for base in bases.iter().rev() {
+            service.extend(base.service.clone());
+            infrastructure.extend(base.infrastructure.clone());
+        }
+        service.extend(std::mem::take(&mut kind.service));
+        infrastructure.extend(std::mem::take(&mut kind.infrastructure));
+        kind.service = service;
+        kind.infrastructure = infrastructure;
+        if kind.deploy.is_none() {
+            kind.deploy = bases.iter().find_map(|base| base.deploy.clone());
+        }
     }
 }
 

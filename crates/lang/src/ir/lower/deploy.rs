@@ -4,11 +4,12 @@ use crate::eval::Expr;
 use crate::ir::{StmtKind, WorkflowId, WorkflowUse};
 use crate::resolve::DeclKind;
 use crate::types::LocalScope;
-use lockstep_base::value::{Type, Value};
+use lockstep_base::source::Span;
+use lockstep_base::value::{KindRef, Type, Value};
 use lockstep_syntax::ast;
 
 use super::body::BodyContext;
-use super::effects::parameters;
+use super::calls::PlaceBar;
 use super::{ProgramLowering, errors};
 
 impl ProgramLowering<'_> {
@@ -25,7 +26,8 @@ impl ProgramLowering<'_> {
         let (of, to) = narrowed(of, to);
         body.deploys(&of, &to);
         if let (Type::Service(Some(of_kind)), Type::Infrastructure(Some(to_kind))) = (&of, &to)
-            && of_kind != to_kind
+            && !of_kind.is(to_kind)
+            && !to_kind.is(of_kind)
         {
             let error = errors::kinds_differ((service.span, &of), (target.span, &to));
             self.check.report(error);
@@ -43,6 +45,7 @@ impl ProgramLowering<'_> {
             };
         } else {
             self.must_have_workflow(&service, &of);
+            self.must_take(&service, (&of, &to), target.span);
         }
         self.calls.deployment(body.workflow, stmt.head);
         StmtKind::Deploy {
@@ -77,7 +80,9 @@ impl ProgramLowering<'_> {
         };
         let tables = &self.check.tables;
         let decl = tables.kinds[kind.id as usize].decl;
-        if decl.deploy.is_some() {
+        let mut bases = kind.bases.iter();
+        let inherits = |base: &KindRef| tables.kinds[base.id as usize].decl.deploy.is_some();
+        if decl.deploy.is_some() || bases.any(inherits) {
             return;
         }
         let has = match service.as_const() {
@@ -85,10 +90,54 @@ impl ProgramLowering<'_> {
             _ => tables
                 .services
                 .iter()
+                .chain(&tables.service_templates)
                 .any(|service| service.kind == Some(kind.id) && service.using.is_some()),
         };
         if !has {
             let error = errors::no_workflow(service.span, &decl.name);
+            self.check.report(error);
+        }
+    }
+
+    /// An infrastructure of a kind that the service's kind extends is one that only the workflow
+    /// of the extended kind can deploy to.
+    fn must_take(&mut self, service: &Expr, (of, to): (&Type, &Type), at: Span) {
+        let (Type::Service(Some(kind)), Type::Infrastructure(Some(place))) = (of, to) else {
+            return;
+        };
+        if place.is(kind) {
+            return;
+        }
+        let tables = &self.check.tables;
+        let own = match service.as_const() {
+            Some(Value::Service { id, .. }) => {
+                let service = &tables.services[id.0 as usize];
+                service.using.map(|using| (service.file, using))
+            }
+            _ => None,
+        };
+        let kinds = [kind].into_iter().chain(kind.bases.iter());
+        let used = own.or_else(|| {
+            kinds.into_iter().find_map(|kind| {
+                let kind = &tables.kinds[kind.id as usize];
+                kind.decl.deploy.as_ref().map(|using| (kind.file, using))
+            })
+        });
+        let Some((file, using)) = used else {
+            return;
+        };
+        let Ok(id) = self
+            .check
+            .modules
+            .path(file, &using.path, DeclKind::Workflow)
+        else {
+            return;
+        };
+        let signature = &self.check.tables.workflows[id as usize];
+        let takes = signature.params.get(1);
+        if takes.is_some_and(|(ty, _)| !ty.accepts(to)) {
+            let (name, params) = (signature.name, signature.parameters());
+            let error = errors::cannot_deploy(at, name, 1, params.get(1), to);
             self.check.report(error);
         }
     }
@@ -117,7 +166,7 @@ impl ProgramLowering<'_> {
         let span = path.span();
         let signature = &self.check.tables.workflows[id as usize];
         let name = signature.name;
-        let mut params = parameters(signature);
+        let mut params = signature.parameters();
         for (place, have) in [of, to].into_iter().enumerate() {
             let fits = params.get(place).is_some_and(|param| {
                 let thing = match place {
@@ -142,8 +191,11 @@ impl ProgramLowering<'_> {
             .check
             .arguments(locals, &what, &further, &using.args, using.span);
         self.calls.used(id, span);
+        let bar = PlaceBar::deployment(span);
+        self.calls.barred(id, span, bar);
         let args = [None, None].into_iter().chain(bound.exprs()).collect();
         Some(WorkflowUse {
+            called: None,
             workflow: WorkflowId(id),
             args,
             span,

@@ -5,9 +5,10 @@ use crate::types::{Parameter, Typed};
 use lockstep_base::diagnostic::{Diagnostic, codes};
 use lockstep_base::source::{Name, Span};
 use lockstep_base::value::Type;
-use lockstep_syntax::ast::Ident;
+use lockstep_syntax::ast::{self, Ident};
 
 use super::body::StatementContext;
+use super::calls::{PlaceBar, Placed};
 use super::modifiers::ModifierTarget;
 
 /// A secret that is made of something else.
@@ -18,7 +19,10 @@ pub fn secret_source(at: Span) -> Diagnostic {
         "a secret comes from `env(…)`, `file(…)` or `command(…)`",
     )
     .here("none of these")
-    .help("write, for example, `env(\"TOKEN\")`; a value that is not a secret is a `let`")
+    .help(
+        "write, for example, `env(\"TOKEN\")`; one that is made while running is a \
+         `let NAME: secret = run \"…\"`, and a value that is not a secret a `let`",
+    )
 }
 
 /// `env(name: "…")` as the source of a secret.
@@ -34,7 +38,7 @@ pub fn secret_argument_named(at: Span) -> Diagnostic {
 /// A wrong number of arguments for the source of a secret.
 pub fn secret_arguments(at: Span, word: &str, count: usize) -> Diagnostic {
     let wants = match word {
-        "env" => "the name of one variable",
+        "env" => "the name of one variable, and `none` where it may be missing",
         "file" => "the path of one file",
         _ => "a command and its arguments",
     };
@@ -43,6 +47,155 @@ pub fn secret_arguments(at: Span, word: &str, count: usize) -> Diagnostic {
         at,
         format!("`{word}` takes {wants}, but {count} values are given"),
     )
+}
+
+/// `secret token = env("TOKEN", "abc")`
+pub fn secret_default(at: Span) -> Diagnostic {
+    Diagnostic::error(
+        codes::SECRET_SOURCE,
+        at,
+        "a secret has no other default than `none`",
+    )
+    .here("text in the source is no secret")
+    .help("with `none` the variable may be missing, and `if NAME != none` asks whether it is there")
+}
+
+/// `secret token: secret? = env("TOKEN")`
+pub fn secret_never_missing(ty: Span, source: &ast::Expr) -> Diagnostic {
+    let error = Diagnostic::error(
+        codes::SECRET_SOURCE,
+        source.span,
+        "this secret is never `none`: without it, nothing runs",
+    )
+    .label(ty, "`none` is allowed here");
+    match &source.kind {
+        ast::ExprKind::Call(callee, args) if args.len() == 1 && is_env(callee) => {
+            let end = Span {
+                start: source.span.end - 1,
+                ..source.span
+            };
+            let error = error.help("say that the variable may be missing: `env(\"…\", none)`");
+            error.fix("add `none`", end, ", none)")
+        }
+        _ => error.help("write `secret`: only `env(\"…\", none)` may be missing"),
+    }
+}
+
+/// `secret token: secret = env("TOKEN", none)`
+pub fn secret_may_be_missing(ty: Span) -> Diagnostic {
+    Diagnostic::error(
+        codes::SECRET_SOURCE,
+        ty,
+        "this secret may be missing, and its type does not say so",
+    )
+    .fix("change it to `secret?`", ty, "secret?")
+}
+
+fn is_env(callee: &ast::Expr) -> bool {
+    matches!(&callee.kind, ast::ExprKind::Name(name) if &*name.name == "env")
+}
+
+/// `fail "…" as cancelled`
+pub fn class_of_lockstep(word: &Ident) -> Diagnostic {
+    Diagnostic::error(
+        codes::CLASS,
+        word.span,
+        format!("`fail` cannot say `{}`", word.name),
+    )
+    .here("a class that only Lockstep itself gives")
+    .help(
+        "choose one of `exit`, `signal`, `timeout`, `connection`, `authentication`, \
+         `verification`, `approval`, `barrier`, `deadlock` and `failed`",
+    )
+}
+
+/// `requires "kubectl >= 1.27"`
+pub fn program_with_blanks(at: Span) -> Diagnostic {
+    Diagnostic::error(
+        codes::REQUIREMENT,
+        at,
+        "the name of a program has no blanks",
+    )
+    .here("one program is required")
+    .help(
+        "the version is a text of its own, and so is how to ask for it: \
+               `requires \"kubectl\" \">= 1.27\" by \"kubectl version --client\"`",
+    )
+}
+
+/// `requires "kubectl" "latest"`
+pub fn version_rule(at: Span, text: &str) -> Diagnostic {
+    Diagnostic::error(
+        codes::REQUIREMENT,
+        at,
+        format!("`{text}` is no rule for a version"),
+    )
+    .here("not understood")
+    .help(
+        "write a version, one of `>=`, `>`, `<=`, `<` before it, and commas between several: \
+         `\">= 1.27, < 2\"`",
+    )
+}
+
+/// `requires "${x}"`
+pub fn value_in_requirement(at: Span) -> Diagnostic {
+    Diagnostic::error(codes::REQUIREMENT, at, "what is required can hold no value")
+        .here("a text with a value")
+        .help("write the text out: programs are looked for before the run begins")
+}
+
+/// `queue "${run.id}"`
+pub fn late_queue(at: Span) -> Diagnostic {
+    let message = "a run queues before it begins, but this is only known while it runs";
+    Diagnostic::error(codes::PLANNING_ONLY, at, message)
+        .here("known only while the pipeline runs")
+        .help("make the name of the queue from inputs")
+}
+
+/// `queue ""`
+pub fn no_queue_name(at: Span) -> Diagnostic {
+    Diagnostic::error(codes::QUEUE, at, "a queue needs a name")
+        .here("empty")
+        .help("write what its runs have in common: `queue \"prod\"`")
+}
+
+/// `with { … }`
+pub fn empty_with(at: Span) -> Diagnostic {
+    Diagnostic::error(
+        codes::EMPTY_WITH,
+        at,
+        "this `with` gives its commands nothing",
+    )
+    .here("neither a place, nor a folder, nor variables")
+    .help("write `on …`, `in …` or `env { … }` before the body, or take the `with` out")
+}
+
+/// `let t: secret = run "…" once`
+pub fn secret_made_again(at: Span, word: &str) -> Diagnostic {
+    Diagnostic::error(
+        codes::SECRET_MADE_AGAIN,
+        at,
+        format!("what makes a secret can have no `{word}`"),
+    )
+    .here("a secret is not stored: it is made again when the run is resumed")
+    .help("let a command of its own change something, and another one make the secret")
+}
+
+/// `query "…" once`
+pub fn query_changes(at: Span, word: &str) -> Diagnostic {
+    let why = match word {
+        "undo" => "there is nothing to take back",
+        _ => "it may always run again",
+    };
+    Diagnostic::error(
+        codes::QUERY_CHANGES,
+        at,
+        format!("a `query` changes nothing, so it can have no `{word}`"),
+    )
+    .here(why)
+    .help(format!(
+        "write `run` if it changes something, or take `{word}` out"
+    ))
 }
 
 /// An override that can never apply.
@@ -115,7 +268,7 @@ pub fn cannot_deploy(
 }
 
 /// A stage where none may stand.
-pub fn stage_misplaced(at: Span, place: StatementContext, in_workflow: bool) -> Option<Diagnostic> {
+pub fn stage_misplaced(at: Span, place: StatementContext) -> Option<Diagnostic> {
     let error = |inside: &str| {
         Diagnostic::error(
             codes::STAGE,
@@ -137,9 +290,6 @@ pub fn stage_misplaced(at: Span, place: StatementContext, in_workflow: bool) -> 
                 .help("use `serial { … }`, or put the stages one after the other"),
         );
     }
-    if in_workflow {
-        return Some(error("a workflow").help("put the stage into the pipeline"));
-    }
     match place.handler {
         Some(("undo", handler)) => Some(
             error("`undo`")
@@ -156,13 +306,10 @@ pub fn return_misplaced(
     place: StatementContext,
     in_workflow: bool,
 ) -> Option<Diagnostic> {
-    if !in_workflow {
-        return Some(
-            Diagnostic::error(codes::RETURN, at, "`return` is only allowed in a workflow")
-                .here("in a pipeline")
-                .help("a step or loop gives a value with `yield`; `fail` ends the pipeline"),
-        );
-    }
+    let what = match in_workflow {
+        true => "workflow",
+        false => "pipeline",
+    };
     if let Some((word, handler)) = place.handler {
         return Some(
             Diagnostic::error(
@@ -171,7 +318,7 @@ pub fn return_misplaced(
                 format!("`return` is not allowed inside `{word}`"),
             )
             .label(handler, "the handler")
-            .help("the workflow ends as the handler's statement ends"),
+            .help(format!("the {what} ends as the handler's statement ends")),
         );
     }
     place.parallel.map(|parallel| {
@@ -199,13 +346,15 @@ pub fn return_nothing(at: Span, want: &Type, declared: Option<Span>) -> Diagnost
 }
 
 /// `return E` from a workflow without a result.
-pub fn return_something(at: Span, ty: &Type) -> Diagnostic {
-    let error = Diagnostic::error(
-        codes::MISMATCH,
-        at,
-        "the workflow has no result, but a value is returned",
-    );
+pub fn return_something(at: Span, ty: &Type, in_workflow: bool) -> Diagnostic {
+    let what = match in_workflow {
+        true => "the workflow",
+        false => "a pipeline",
+    };
+    let message = format!("{what} has no result, but a value is returned");
+    let error = Diagnostic::error(codes::MISMATCH, at, message);
     match ty {
+        _ if !in_workflow => error.help("write `return` alone; `fail` ends it with a failure"),
         Type::Any | Type::Nothing => error.help("declare the result: `-> TYPE`"),
         ty => error.help(format!("declare the result: `-> {ty}`")),
     }
@@ -252,6 +401,18 @@ pub fn no_yield(at: Span) -> Diagnostic {
     Diagnostic::error(codes::NO_YIELD, at, "the cells yield nothing")
         .here("its value is the list of what its cells yield")
         .help("end the body with `yield …`, or remove the `let`")
+}
+
+/// A `limit` for several locks that are taken together.
+pub fn limit_of_several(at: Span, names: Span) -> Diagnostic {
+    Diagnostic::error(
+        codes::LIMIT_OF_SEVERAL,
+        at,
+        "several locks that are taken together have no `limit`",
+    )
+    .here("this is for one name")
+    .label(names, "a list of names")
+    .help("give the shared resource a `lock` of its own, around this one")
 }
 
 /// A verdict where nothing has failed.
@@ -340,6 +501,27 @@ pub fn unknown_shell(shell: &Ident) -> Diagnostic {
     )
 }
 
+/// `send PATH to PATH mode 0600`, `send text E to PATH replacing`
+pub fn idle_clause(word: &str, at: Span) -> Diagnostic {
+    let (message, help) = match word {
+        "mode" => (
+            "`mode` belongs to `send text`: a file keeps the mode that it has",
+            "leave it out, or change the mode here before the file is sent",
+        ),
+        _ => (
+            "`replacing` is for files and folders: a text replaces a file anyway",
+            "leave it out",
+        ),
+    };
+    Diagnostic::error(codes::MODIFIER, at, message).help(help)
+}
+
+/// A path of `send` or `fetch` without a text.
+pub fn empty_path(at: Span) -> Diagnostic {
+    Diagnostic::error(codes::RANGE, at, "this path is empty")
+        .help("name the file or the folder; `\".\"` is the working folder")
+}
+
 /// A name that no variable can have.
 pub fn variable_name(name: &Name, at: Span) -> Diagnostic {
     Diagnostic::error(
@@ -392,6 +574,44 @@ pub fn barrier_in_handler(word: &str, at: Span, handler: Span) -> Diagnostic {
         "this handler runs only where something has happened",
     )
     .help("pass the barrier in the statement's own body, or after it")
+}
+
+/// Something where it may not stand.
+pub fn barred(at: Span, what: Placed, bar: &PlaceBar) -> Diagnostic {
+    let message = format!("{} cannot stand in {}", what.words(), bar.words);
+    Diagnostic::error(codes::BARRED, at, message)
+        .label(bar.span, "in this")
+        .help(bar_help(bar))
+}
+
+/// A call of a workflow in which something stands that may not stand here.
+pub fn barred_call(
+    at: Span,
+    callee: &str,
+    what: Placed,
+    inside: Span,
+    bar: &PlaceBar,
+) -> Diagnostic {
+    let message = format!(
+        "`{callee}` cannot be called in {}: it has {}",
+        bar.words,
+        what.words()
+    );
+    Diagnostic::error(codes::BARRED, at, message)
+        .label(inside, "this")
+        .label(bar.span, "called in this")
+        .help(bar_help(bar))
+}
+
+fn bar_help(bar: &PlaceBar) -> &'static str {
+    match bar.words {
+        "`watch`" => "a `watch` only looks: it runs beside the body, and is stopped with it",
+        "`between`" => {
+            "between two batches something is looked at, waited for or asked; put the rest before \
+             or behind the loop"
+        }
+        _ => "a stage stands at the level of the pipeline: call the workflow there",
+    }
 }
 
 /// A key of a barrier that cannot be shown.
@@ -536,4 +756,16 @@ pub fn default_breaks_rule(default: Span, rule: Span, name: &Name) -> Diagnostic
     )
     .here("not allowed by the rule")
     .label(rule, "the rule")
+}
+
+/// What is declared from data depends on what is known only when that is.
+pub fn template_of_late(at: Span, part: Span, what: &str) -> Diagnostic {
+    let message = "which services and infrastructures there are must be known before they are";
+    let error = Diagnostic::error(codes::ELEMENT_NAME_LATE, at, message);
+    let error = if at.file == part.file && at.start <= part.start && part.end <= at.end {
+        Diagnostic::error(codes::ELEMENT_NAME_LATE, part, message).here(format!("this is {what}"))
+    } else {
+        error.label(part, format!("it is made of {what}"))
+    };
+    error.help("make the list of inputs, `let`s and files alone")
 }

@@ -31,7 +31,10 @@ pub(super) fn always_leaves(block: &Block) -> bool {
 pub(super) fn may_be_ignored(stmt: &Stmt) -> bool {
     stmt.handlers.iter().any(|handler| match &handler.kind {
         HandlerKind::OnFailure { body, .. } => ends_in_success(body),
-        HandlerKind::Undo(_) | HandlerKind::Always(_) => false,
+        HandlerKind::Undo(_)
+        | HandlerKind::NoUndo(_)
+        | HandlerKind::Always(_)
+        | HandlerKind::Watch { .. } => false,
     })
 }
 
@@ -123,7 +126,7 @@ fn surely(stmt: &Stmt, wanted: RequiredEnding) -> bool {
         Form::Return(_) => matches!(wanted, RequiredEnding::Return | RequiredEnding::Leave),
         Form::Yield(_) => wanted == RequiredEnding::Yield,
         // Nothing is executed after it.
-        Form::Fail(_) => true,
+        Form::Fail { .. } => true,
         Form::If {
             branches,
             otherwise: Some(otherwise),
@@ -131,7 +134,8 @@ fn surely(stmt: &Stmt, wanted: RequiredEnding) -> bool {
         Form::Serial { body }
         | Form::Stage { body, .. }
         | Form::Lock { body, .. }
-        | Form::On { body, .. } => always(body, wanted),
+        | Form::On { body, .. }
+        | Form::With { body, .. } => always(body, wanted),
         // Inside, `yield` belongs to the step.
         Form::Step { body, .. } => wanted != RequiredEnding::Yield && always(body, wanted),
         Form::Parallel { body } => wanted != RequiredEnding::Return && always(body, wanted),
@@ -144,6 +148,7 @@ fn surely(stmt: &Stmt, wanted: RequiredEnding) -> bool {
         | Form::Verify { .. } => false,
         Form::Deploy { .. }
         | Form::Run(_)
+        | Form::Transfer(_)
         | Form::Call(_)
         | Form::Let { .. }
         | Form::Barrier { .. }

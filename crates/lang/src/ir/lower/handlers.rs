@@ -1,45 +1,83 @@
 //! Lowers handlers: `undo` (rollback), `on failure` with its verdict, `always`.
 
+use crate::eval::Slot;
+use crate::ir::Watch;
 use crate::ir::{
-    AskElse, Block, FailureClass, FailureHandler, HandlerVerdict, Handlers, Stmt, StmtKind,
+    AskElse, Block, BoundName, FailureClass, FailureHandler, HandlerVerdict, Handlers, Stmt,
+    StmtKind,
 };
-use crate::types::errors as type_errors;
+use crate::types::{Local, LocalKind, errors as type_errors};
 use lockstep_base::diagnostic::codes;
 use lockstep_base::source::Span;
 use lockstep_base::value::Type;
 use lockstep_syntax::ast::{self, HandlerKind, RollbackScope, StmtKind as Form};
 
 use super::blocks::wrap;
-use super::body::{BodyContext, StatementContext};
+use super::body::{BodyContext, DoneNames, StatementContext};
+use super::calls::PlaceBar;
 use super::constants::ValueRange;
 use super::decls::plain;
 use super::modifiers::ModifierTarget;
 use super::{ProgramLowering, errors};
 
 impl ProgramLowering<'_> {
+    /// The handlers of a statement, which see what it has done: what its body has bound, and its
+    /// result, as far as there is one.
     pub(super) fn handlers(
         &mut self,
         body: &mut BodyContext,
         place: StatementContext,
         handlers: &[ast::Handler],
         fits: ModifierTarget,
+        done: DoneNames,
     ) -> Handlers {
         let mut found = Handlers::default();
+        if handlers.is_empty() {
+            return found;
+        }
+        let mark = body.locals.mark();
+        if let Some(result) = done.result {
+            found.result = Some(introduce(body, result));
+        }
+        for name in done.names {
+            // A stage is named like the environment that it deploys to more often than not.
+            if name.kind == LocalKind::Stage || name.ty == Type::Nothing {
+                continue;
+            }
+            let inside = name.slot;
+            let outside = introduce(body, name);
+            found.bound.push(BoundName { inside, outside });
+        }
+        self.handler_bodies(body, place, handlers, fits, &mut found);
+        body.locals.release(mark);
+        found
+    }
+
+    fn handler_bodies(
+        &mut self,
+        body: &mut BodyContext,
+        place: StatementContext,
+        handlers: &[ast::Handler],
+        fits: ModifierTarget,
+        found: &mut Handlers,
+    ) {
         let mut seen: Vec<(&str, Span)> = Vec::new();
         for handler in handlers {
             let (word, fit) = match &handler.kind {
-                HandlerKind::Undo(_) => (
+                HandlerKind::Undo(_) | HandlerKind::NoUndo(_) => (
                     "undo",
                     matches!(
                         fits,
                         ModifierTarget::Step
                             | ModifierTarget::Run
+                            | ModifierTarget::Transfer
                             | ModifierTarget::Workflow
                             | ModifierTarget::Action
                     ),
                 ),
                 HandlerKind::OnFailure { .. } => ("on failure", fits.can_fail()),
                 HandlerKind::Always(_) => ("always", fits.can_fail()),
+                HandlerKind::Watch { .. } => ("watch", fits.has_body()),
             };
             let once = !matches!(handler.kind, HandlerKind::OnFailure { .. });
             let first = seen.iter().find(|(other, _)| once && *other == word);
@@ -48,7 +86,8 @@ impl ProgramLowering<'_> {
                     .report(errors::modifier_twice(word, handler.span, *first));
             } else if !fit {
                 let places = match word {
-                    "undo" => "steps, commands and calls",
+                    "undo" => "steps, commands, transfers and calls",
+                    "watch" => "what has a body: blocks, deployments, steps and calls",
                     _ => {
                         "whatever can fail: blocks, deployments, steps, commands, calls, \
                          barriers and approvals"
@@ -68,19 +107,52 @@ impl ProgramLowering<'_> {
                     found.undo = Some(self.block(body, inside, block));
                     body.yields.pop();
                 }
+                HandlerKind::NoUndo(reason) => {
+                    found.no_undo = Some(self.value(body, reason, &Type::String, "the reason"));
+                }
                 HandlerKind::Always(block) => {
+                    let mark = body.locals.mark();
+                    self.introduce_outcome(body, block.span, found);
                     found.always = Some(self.block(body, inside, block));
+                    body.locals.release(mark);
+                }
+                HandlerKind::Watch { every, body: block } => {
+                    let every = self.value(body, every, &Type::Duration, "`every`");
+                    self.bound(&every, ValueRange::Positive, "`every`");
+                    let inside = StatementContext {
+                        barred: Some(PlaceBar::watch(handler.span)),
+                        ..inside
+                    };
+                    body.yields.push(None);
+                    let look = self.block(body, inside, block);
+                    body.yields.pop();
+                    found.watch = Some(Watch { every, body: look });
                 }
                 HandlerKind::OnFailure {
                     classes,
                     body: block,
                 } => {
+                    let mark = body.locals.mark();
+                    self.introduce_outcome(body, block.span, found);
                     let handler = self.on_failure(body, inside, classes, block);
                     found.on_failure.push(handler);
+                    body.locals.release(mark);
                 }
             }
         }
-        found
+    }
+
+    /// `outcome` in `on failure` and `always`, unless something of the file is called so.
+    fn introduce_outcome(&mut self, body: &mut BodyContext, span: Span, found: &mut Handlers) {
+        let is_taken = body.locals.find(OUTCOME).is_some()
+            || self.check.modules.find(body.locals.file, OUTCOME).is_some();
+        if is_taken {
+            return;
+        }
+        let slot = *found.outcome.get_or_insert_with(|| body.locals.slot(true));
+        let ty = outcome_type();
+        body.locals
+            .name(&OUTCOME.into(), span, ty, slot, LocalKind::Value);
     }
 
     fn on_failure(
@@ -92,11 +164,7 @@ impl ProgramLowering<'_> {
     ) -> FailureHandler {
         let classes = classes.iter().filter_map(|word| self.class(word)).collect();
         let mark = body.locals.mark();
-        let failure = Type::record([
-            ("class", Type::String),
-            ("message", Type::String),
-            ("node", Type::String),
-        ]);
+        let failure = failure_type();
         let slot = body
             .locals
             .add(&"failure".into(), block.span, failure, true);
@@ -116,7 +184,13 @@ impl ProgramLowering<'_> {
         place: StatementContext,
         block: &ast::Block,
     ) -> Block {
-        let (stmts, last) = match block.stmts.split_last() {
+        // What could not be read behind it has been told.
+        let read = (block.stmts.iter()).rposition(|stmt| !matches!(stmt.kind, Form::Error));
+        let known = block
+            .stmts
+            .get(..read.map_or(0, |last| last + 1))
+            .unwrap_or(&[]);
+        let (stmts, last) = match known.split_last() {
             Some((last, before)) if is_verdict(last) => (before, Some(last)),
             _ => (&block.stmts[..], None),
         };
@@ -124,7 +198,8 @@ impl ProgramLowering<'_> {
         let (mut lowered, _) = self.keeping(body, place, stmts, false);
         if let Some(stmt) = last {
             self.modifiers(body, &stmt.modifiers, ModifierTarget::Verdict);
-            self.handlers(body, place, &stmt.handlers, ModifierTarget::Verdict);
+            let fits = ModifierTarget::Verdict;
+            self.handlers(body, place, &stmt.handlers, fits, DoneNames::default());
             let verdict: Option<Stmt> = self
                 .verdict(body, place, stmt)
                 .map(|verdict| plain(StmtKind::Verdict(verdict), stmt.head));
@@ -148,6 +223,34 @@ impl ProgramLowering<'_> {
             ));
         }
         found
+    }
+
+    /// A class that a pipeline may give to a failure of its own.
+    pub(super) fn own_class(&mut self, word: &ast::Ident) -> Option<FailureClass> {
+        if word.name.is_empty() {
+            // It is missing, which has been reported.
+            return None;
+        }
+        let class = self.class(word)?;
+        match class {
+            FailureClass::Exit
+            | FailureClass::Signal
+            | FailureClass::Timeout
+            | FailureClass::Connection
+            | FailureClass::Authentication
+            | FailureClass::Verification
+            | FailureClass::Approval
+            | FailureClass::Barrier
+            | FailureClass::Deadlock
+            | FailureClass::Failed => Some(class),
+            FailureClass::Superseded
+            | FailureClass::Interrupted
+            | FailureClass::Cancelled
+            | FailureClass::Internal => {
+                self.check.report(errors::class_of_lockstep(word));
+                None
+            }
+        }
     }
 
     /// What a failure handler decides.
@@ -192,6 +295,7 @@ impl ProgramLowering<'_> {
             | Form::Deploy { .. }
             | Form::Step { .. }
             | Form::Run(_)
+            | Form::Transfer(_)
             | Form::Call(_)
             | Form::Let { .. }
             | Form::If { .. }
@@ -201,10 +305,11 @@ impl ProgramLowering<'_> {
             | Form::Wait(_)
             | Form::Verify { .. }
             | Form::Log(_)
-            | Form::Fail(_)
+            | Form::Fail { .. }
             | Form::Return(_)
             | Form::Yield(_)
             | Form::On { .. }
+            | Form::With { .. }
             | Form::Error => return None,
         })
     }
@@ -226,6 +331,43 @@ impl ProgramLowering<'_> {
             }
         }
     }
+}
+
+const OUTCOME: &str = "outcome";
+
+fn failure_type() -> Type {
+    Type::record([
+        ("class", Type::String),
+        ("message", Type::String),
+        ("node", Type::String),
+        ("code", Type::optional(Type::Int)),
+        ("output", Type::String),
+    ])
+}
+
+fn outcome_type() -> Type {
+    let deployment = Type::record([
+        ("node", Type::String),
+        ("service", Type::String),
+        ("infrastructure", Type::String),
+        ("status", Type::String),
+        ("before", Type::optional(Type::String)),
+        ("after", Type::optional(Type::String)),
+    ]);
+    Type::record([
+        ("status", Type::String),
+        ("failure", Type::optional(failure_type())),
+        ("deployments", Type::list(deployment)),
+    ])
+}
+
+/// Introduces something that the statement may have done or not: it is optional.
+fn introduce(body: &mut BodyContext, local: Local) -> Slot {
+    let slot = body.locals.slot(true);
+    let ty = Type::optional(local.ty);
+    body.locals
+        .name(&local.name, local.span, ty, slot, local.kind);
+    slot
 }
 
 /// Whether a statement decides what becomes of a failure.

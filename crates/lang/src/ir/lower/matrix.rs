@@ -1,15 +1,16 @@
 //! Lowers loops and matrices.
 
 use crate::eval::{Expr, Slot};
-use crate::ir::{Axis, Matrix, Order, Stmt, StmtKind};
+use crate::ir::{Axis, Between, Matrix, Order, Stmt, StmtKind};
 use crate::resolve;
-use crate::types::{errors as type_errors, holds_secret};
+use crate::types::{ScopeMark, errors as type_errors, holds_secret};
 use lockstep_base::source::{Name, Span};
 use lockstep_base::value::Type;
-use lockstep_syntax::ast::{self, ExprKind, StmtKind as Form};
+use lockstep_syntax::ast::{self, ExprKind, ModifierKind, StmtKind as Form};
 
 use super::blocks::wrap;
-use super::body::{BodyContext, StatementContext};
+use super::body::{BodyContext, DoneNames, StatementContext};
+use super::calls::PlaceBar;
 use super::modifiers::ModifierTarget;
 use super::{ProgramLowering, errors};
 
@@ -44,6 +45,7 @@ impl ProgramLowering<'_> {
             | Form::Deploy { .. }
             | Form::Step { .. }
             | Form::Run(_)
+            | Form::Transfer(_)
             | Form::Call(_)
             | Form::Let { .. }
             | Form::If { .. }
@@ -53,10 +55,11 @@ impl ProgramLowering<'_> {
             | Form::Wait(_)
             | Form::Verify { .. }
             | Form::Log(_)
-            | Form::Fail(_)
+            | Form::Fail { .. }
             | Form::Return(_)
             | Form::Yield(_)
             | Form::On { .. }
+            | Form::With { .. }
             | Form::Ignore
             | Form::Rollback(_)
             | Form::Abort
@@ -64,7 +67,14 @@ impl ProgramLowering<'_> {
             | Form::Ask { .. }
             | Form::Error => return (empty(stmt), None),
         };
-        let (modifiers, handlers) = self.trimmings(body, place, stmt, ModifierTarget::of(stmt));
+        let (modifiers, handlers) = self.trimmings(
+            body,
+            place,
+            stmt,
+            ModifierTarget::of(stmt),
+            DoneNames::default(),
+        );
+        let between = self.between(body, place, stmt);
         let mark = body.locals.mark();
         let added = !include.is_empty();
         let lined = self.axes(body, axes, added);
@@ -90,6 +100,7 @@ impl ProgramLowering<'_> {
             filter,
             include,
             body: wrap(stmts),
+            between,
         };
         let lowered = Stmt {
             kind: StmtKind::Matrix(matrix),
@@ -99,6 +110,42 @@ impl ProgramLowering<'_> {
             handlers,
         };
         (lowered, yielded)
+    }
+
+    /// What is done between the batches, which sees the names before the loop.
+    fn between(
+        &mut self,
+        body: &mut BodyContext,
+        place: StatementContext,
+        stmt: &ast::Stmt,
+    ) -> Option<Between> {
+        let (block, span) = stmt.modifiers.iter().find_map(|it| match &it.kind {
+            ModifierKind::Batches {
+                between: Some(block),
+                ..
+            } => Some((block, it.span)),
+            _ => None,
+        })?;
+        let inside = StatementContext {
+            handler: Some(("between", span)),
+            barred: Some(PlaceBar::between(span)),
+            ..place
+        };
+        let mark = body.locals.mark();
+        let batch = Type::record([
+            ("number", Type::Int),
+            ("count", Type::Int),
+            ("cells", Type::list(Type::String)),
+        ]);
+        let slot = body.locals.add(&"batch".into(), block.span, batch, true);
+        body.yields.push(None);
+        let lowered = self.block(body, inside, block);
+        body.yields.pop();
+        body.locals.release(mark);
+        Some(Between {
+            slot,
+            body: lowered,
+        })
     }
 
     /// What holds in every cell because `where` lets no others through. A cell that is added is
@@ -114,7 +161,15 @@ impl ProgramLowering<'_> {
     fn axes(&mut self, body: &mut BodyContext, axes: &[ast::Axis], added: bool) -> Vec<TypedAxis> {
         let mut lined: Vec<TypedAxis> = Vec::new();
         let mut names: Vec<(&Name, Span)> = Vec::new();
-        for axis in axes {
+        for (at, axis) in axes.iter().enumerate() {
+            let own = body.locals.mark();
+            let after = axes.get(at + 1..).unwrap_or_default();
+            if let Some(second) = &axis.second {
+                let mut line = self.paired_axis(body, axis, second, &mut names);
+                line.axis.by = self.cell_name(body, axis, own, after);
+                lined.push(line);
+                continue;
+            }
             let (list, of) = self.check.elements(&mut body.locals, &axis.list, "an axis");
             let (list, of) = if holds_secret(&of) {
                 let error = type_errors::secret_here(axis.list.span, "the values of an axis");
@@ -123,12 +178,7 @@ impl ProgramLowering<'_> {
             } else {
                 (list, of)
             };
-            if let Some((_, first)) = names.iter().find(|(name, _)| **name == axis.var.name) {
-                let error = resolve::duplicate(&axis.var, *first)
-                    .help("every axis has a variable of its own: choose another name");
-                self.check.report(error);
-            }
-            names.push((&axis.var.name, axis.var.span));
+            self.own_variable(&axis.var, &mut names);
             let late = self.check.is_late(&body.locals, &list);
             self.check.modules.uses.ty(axis.var.span, &of);
             let slot: Slot = body
@@ -137,6 +187,7 @@ impl ProgramLowering<'_> {
             if !added {
                 self.check.learn_element(&mut body.locals, slot, &list);
             }
+            let by = self.cell_name(body, axis, own, after);
             let declared = axis.var.span;
             let order = axis.order.map_or(Order::Parallel, |(order, _)| order);
             let axis = Axis {
@@ -144,6 +195,9 @@ impl ProgramLowering<'_> {
                 name: axis.var.name.clone(),
                 slot,
                 list,
+                of: Some(of.clone()),
+                by,
+                same: None,
             };
             lined.push(TypedAxis {
                 axis,
@@ -152,6 +206,66 @@ impl ProgramLowering<'_> {
             });
         }
         lined
+    }
+
+    /// `k, v in MAP`: the values of the axis are the keys, or the places, and name the cells.
+    fn paired_axis<'a>(
+        &mut self,
+        body: &mut BodyContext,
+        axis: &'a ast::Axis,
+        second: &'a ast::Ident,
+        names: &mut Vec<(&'a Name, Span)>,
+    ) -> TypedAxis {
+        let whole = self.check.expr(&mut body.locals, &axis.list, None);
+        let late = self.check.is_late(&body.locals, &whole.expr);
+        let paired = self.check.paired(whole, "an axis");
+        self.own_variable(&axis.var, names);
+        self.own_variable(second, names);
+        let slot = self
+            .check
+            .introduce(&mut body.locals, &axis.var, second, &paired, late);
+        TypedAxis {
+            axis: Axis {
+                order: axis.order.map_or(Order::Parallel, |(order, _)| order),
+                name: axis.var.name.clone(),
+                slot,
+                same: Some(paired.both(slot, second.span)),
+                list: paired.list,
+                of: Some(paired.first.clone()),
+                by: None,
+            },
+            declared: axis.var.span,
+            ty: paired.first,
+        }
+    }
+
+    /// What the cells of an axis are called: a text of its own variables, so that a name does not
+    /// depend on where else the cell stands.
+    fn cell_name(
+        &mut self,
+        body: &mut BodyContext,
+        axis: &ast::Axis,
+        own: ScopeMark,
+        after: &[ast::Axis],
+    ) -> Option<Expr> {
+        let by = axis.by.as_ref()?;
+        let after = after
+            .iter()
+            .flat_map(|it| std::iter::once(&it.var).chain(&it.second));
+        let around = body.locals.confine(own, after);
+        let name = self.value(body, by, &Type::String, "the name of a cell");
+        body.locals.leave(around);
+        Some(name)
+    }
+
+    /// Reports a variable whose name another axis has.
+    fn own_variable<'a>(&mut self, var: &'a ast::Ident, names: &mut Vec<(&'a Name, Span)>) {
+        if let Some((_, first)) = names.iter().find(|(name, _)| **name == var.name) {
+            let error = resolve::duplicate(var, *first)
+                .help("every axis has a variable of its own: choose another name");
+            self.check.report(error);
+        }
+        names.push((&var.name, var.span));
     }
 
     /// A cell that is added: a record that names exactly the axes.
@@ -178,6 +292,7 @@ impl ProgramLowering<'_> {
             | ExprKind::List(_)
             | ExprKind::Field(..)
             | ExprKind::Star(_)
+            | ExprKind::Maybe(_)
             | ExprKind::Index(..)
             | ExprKind::Unary(..)
             | ExprKind::Binary(..)

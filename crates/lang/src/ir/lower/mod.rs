@@ -12,15 +12,20 @@ mod deploy;
 mod effects;
 mod errors;
 mod flow;
+mod from_data;
 mod handlers;
+mod late_defaults;
 mod matrix;
 mod modifiers;
 mod places;
 mod prune;
+mod queues;
+mod requirements;
 mod secrets;
 mod statements;
 mod test_blocks;
 mod units;
+mod with;
 mod written_options;
 
 use std::collections::{HashMap, HashSet};
@@ -34,6 +39,7 @@ use lockstep_base::source::{FileId, Span};
 use lockstep_base::value::Type;
 
 pub use self::constant_scope::ConstantScope as Constants;
+pub use self::late_defaults::copy as give_late_defaults;
 
 use self::calls::Calls;
 use self::constants::{BoundValues, RangeChecked, ValueRange};
@@ -121,6 +127,8 @@ impl ProgramLowering<'_> {
             services: self.services(),
             environments: Vec::new(),
             infrastructures: Vec::new(),
+            service_templates: self.service_templates(),
+            infrastructure_templates: Vec::new(),
             groups: self.groups(),
             workflows: self.workflows(),
             actions: self.actions(),
@@ -128,6 +136,8 @@ impl ProgramLowering<'_> {
             tests: self.test_blocks(),
         };
         self.places(&mut program);
+        late_defaults::copy(&mut program);
+        self.templates_are_early(&program);
         written_options::note(&mut program);
         if self.http {
             program.actions.extend(builtin_actions());

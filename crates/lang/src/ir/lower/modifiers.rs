@@ -24,6 +24,7 @@ pub(super) enum ModifierTarget {
     Deploy,
     Step,
     Run,
+    Transfer,
     Workflow,
     Action,
     Barrier,
@@ -31,6 +32,7 @@ pub(super) enum ModifierTarget {
     Approve,
     Verify,
     On,
+    With,
     Wait,
     Let,
     If,
@@ -56,17 +58,19 @@ impl ModifierTarget {
             StmtKind::Deploy { .. } => Self::Deploy,
             StmtKind::Step { .. } => Self::Step,
             StmtKind::Run(_) => Self::Run,
+            StmtKind::Transfer(_) => Self::Transfer,
             StmtKind::Call(_) => Self::Workflow,
             StmtKind::Barrier { .. } => Self::Barrier,
             StmtKind::Lock { .. } => Self::Lock,
             StmtKind::Approve { .. } => Self::Approve,
             StmtKind::Verify { .. } => Self::Verify,
             StmtKind::On { .. } => Self::On,
+            StmtKind::With { .. } => Self::With,
             StmtKind::Wait(_) => Self::Wait,
             StmtKind::Let { .. } => Self::Let,
             StmtKind::If { .. } => Self::If,
             StmtKind::Log(_) => Self::Log,
-            StmtKind::Fail(_) => Self::Fail,
+            StmtKind::Fail { .. } => Self::Fail,
             StmtKind::Return(_) => Self::Return,
             StmtKind::Yield(_) => Self::Yield,
             StmtKind::Ignore
@@ -91,6 +95,7 @@ impl ModifierTarget {
             Self::Deploy => "a deployment",
             Self::Step => "a step",
             Self::Run => "a command",
+            Self::Transfer => "a transfer of files",
             Self::Workflow => "a workflow call",
             Self::Action => "an action call",
             Self::Barrier => "a barrier",
@@ -98,6 +103,7 @@ impl ModifierTarget {
             Self::Approve => "an approval",
             Self::Verify => "a `verify` block",
             Self::On => "an `on` block",
+            Self::With => "a `with` block",
             Self::Wait => "`wait`",
             Self::Let => "`let` of an expression",
             Self::If => "`if`",
@@ -106,6 +112,39 @@ impl ModifierTarget {
             Self::Return => "`return`",
             Self::Yield => "`yield`",
             Self::Verdict => "a verdict",
+        }
+    }
+
+    /// Whether it has a body that can be looked at while it runs.
+    pub fn has_body(self) -> bool {
+        match self {
+            Self::Pipeline
+            | Self::Stage
+            | Self::Serial
+            | Self::Parallel
+            | Self::SerialLoop
+            | Self::ParallelLoop
+            | Self::Matrix
+            | Self::Deploy
+            | Self::Step
+            | Self::Workflow
+            | Self::Lock
+            | Self::Verify
+            | Self::On
+            | Self::With => true,
+            Self::Run
+            | Self::Transfer
+            | Self::Action
+            | Self::Barrier
+            | Self::Approve
+            | Self::Wait
+            | Self::Let
+            | Self::If
+            | Self::Log
+            | Self::Fail
+            | Self::Return
+            | Self::Yield
+            | Self::Verdict => false,
         }
     }
 
@@ -134,7 +173,7 @@ struct ModifierRow {
 
 use ModifierTarget::{
     Action, Approve, Barrier, Deploy, Lock, Matrix, On, Parallel, ParallelLoop, Pipeline, Run,
-    Serial, SerialLoop, Stage, Step, Verify, Workflow,
+    Serial, SerialLoop, Stage, Step, Transfer, Verify, With, Workflow,
 };
 
 /// What has a body and does nothing by itself.
@@ -148,19 +187,26 @@ const BLOCKS: &[ModifierTarget] = &[
     Matrix,
 ];
 /// What does something.
-const WORK: &[ModifierTarget] = &[Deploy, Step, Run, Workflow, Action, Lock, Verify, On];
+const WORK: &[ModifierTarget] = &[
+    Deploy, Step, Run, Transfer, Workflow, Action, Lock, Verify, On, With,
+];
 /// What runs several strands side by side.
 const CONCURRENT: &[ModifierTarget] = &[Parallel, ParallelLoop, Matrix];
 
 const TIMEOUT: ModifierRow = ModifierRow {
     word: "timeout",
     on: &[BLOCKS, WORK, &[Barrier, Approve]],
-    places: "blocks, deployments, steps, commands, calls, barriers and approvals",
+    places: "blocks, deployments, steps, commands, transfers, calls, barriers and approvals",
+};
+const GRACE: ModifierRow = ModifierRow {
+    word: "grace",
+    on: &[BLOCKS, WORK],
+    places: "what runs commands: blocks, deployments, steps, commands, transfers and calls",
 };
 const RETRY: ModifierRow = ModifierRow {
     word: "retry",
     on: &[BLOCKS, WORK],
-    places: "blocks, deployments, steps, commands and calls",
+    places: "blocks, deployments, steps, commands, transfers and calls",
 };
 const MAX: ModifierRow = ModifierRow {
     word: "max",
@@ -192,17 +238,24 @@ const ONCE: ModifierRow = ModifierRow {
     on: &[&[Step, Run, Action]],
     places: "steps, commands and action calls",
 };
+const QUIET: ModifierRow = ModifierRow {
+    word: "quiet",
+    on: &[&[Run]],
+    places: "commands",
+};
 
 fn row(kind: &ModifierKind) -> Option<&'static ModifierRow> {
     Some(match kind {
         ModifierKind::Timeout(_) => &TIMEOUT,
+        ModifierKind::Grace(_) => &GRACE,
         ModifierKind::Retry { .. } => &RETRY,
         ModifierKind::Max(_) => &MAX,
-        ModifierKind::Batches(_) => &BATCHES,
+        ModifierKind::Batches { .. } => &BATCHES,
         ModifierKind::Tolerate(_) => &TOLERATE,
         ModifierKind::FailFast => &FAIL_FAST,
         ModifierKind::Atomic => &ATOMIC,
         ModifierKind::Once => &ONCE,
+        ModifierKind::Quiet => &QUIET,
         ModifierKind::Error => return None,
     })
 }
@@ -239,6 +292,10 @@ impl ProgramLowering<'_> {
                 let (of, range) = (&Type::Duration, ValueRange::Positive);
                 found.timeout = Some(self.bounded(body, time, of, range, "`timeout`"));
             }
+            ModifierKind::Grace(time) => {
+                let (of, range) = (&Type::Duration, ValueRange::NotNegative);
+                found.grace = Some(self.bounded(body, time, of, range, "`grace`"));
+            }
             ModifierKind::Retry { times, every, upto } => {
                 let range = ValueRange::NotNegative;
                 let times = self.bounded(body, times, &Type::Int, range, "`retry`");
@@ -261,7 +318,10 @@ impl ProgramLowering<'_> {
                 let (of, range) = (&Type::Int, ValueRange::AtLeastOne);
                 found.max = Some(self.bounded(body, max, of, range, "`max`"));
             }
-            ModifierKind::Batches(batches) => found.batches = Some(self.batches(body, batches)),
+            // What is done between them is a part of the loop.
+            ModifierKind::Batches { sizes, between: _ } => {
+                found.batches = Some(self.batches(body, sizes));
+            }
             ModifierKind::Tolerate(tolerate) => {
                 let tolerate = self.count_or_share(body, tolerate, "`tolerate`");
                 self.bound(&tolerate, ValueRange::NotNegative, "`tolerate`");
@@ -270,6 +330,7 @@ impl ProgramLowering<'_> {
             ModifierKind::FailFast => found.fail_fast = true,
             ModifierKind::Atomic => found.atomic = true,
             ModifierKind::Once => found.once = true,
+            ModifierKind::Quiet => found.quiet = true,
             ModifierKind::Error => {}
         }
     }
@@ -322,6 +383,7 @@ impl ProgramLowering<'_> {
             | Form::Error
             | Form::Field(..)
             | Form::Star(_)
+            | Form::Maybe(_)
             | Form::Index(..)
             | Form::Unary(..)
             | Form::Binary(..)

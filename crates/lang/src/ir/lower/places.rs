@@ -2,14 +2,27 @@
 
 use indexmap::IndexMap;
 
+use crate::eval::Expr;
 use crate::ir::{Environment, Infrastructure, Override, Program};
 use crate::resolve::{DeclKind, duplicate};
-use crate::types::{DeclaredFields, FieldType, declarations};
-use lockstep_base::source::{FileId, Name, Span};
-use lockstep_base::value::{EnvironmentId, InfrastructureId, ServiceId};
+use crate::types::{
+    DeclaredFields, FieldType, InfrastructureDecl, LocalScope, declarations, is_poison,
+};
+use lockstep_base::source::{Name, Span};
+use lockstep_base::value::{EnvironmentId, InfrastructureId, ServiceId, Value};
 use lockstep_syntax::ast;
 
 use super::{ProgramLowering, errors};
+
+/// What an `override` names.
+struct OverriddenService {
+    /// The service, if it is known; else none has this number.
+    id: ServiceId,
+    /// What names it later.
+    named: Option<Expr>,
+    /// Its kind.
+    kind: Option<u32>,
+}
 
 impl ProgramLowering<'_> {
     pub(super) fn places(&mut self, program: &mut Program) {
@@ -18,7 +31,9 @@ impl ProgramLowering<'_> {
             program.environments.push(environment);
         }
         for id in 0..self.check.tables.infrastructures.len() {
-            let infrastructure = self.infrastructure(id);
+            let table = self.check.tables.infrastructures[id].clone();
+            let mut locals = LocalScope::new(table.decl.name.span.file);
+            let infrastructure = self.infrastructure(&mut locals, &table);
             let of = infrastructure.environment.0 as usize;
             if let Some(environment) = program.environments.get_mut(of) {
                 environment
@@ -27,6 +42,7 @@ impl ProgramLowering<'_> {
             }
             program.infrastructures.push(infrastructure);
         }
+        program.infrastructure_templates = self.infrastructure_templates();
     }
 
     fn environment(&mut self, id: usize) -> Environment {
@@ -43,17 +59,19 @@ impl ProgramLowering<'_> {
             doc,
             span: decl.name.span,
             fields,
-            overrides: self.overrides(file, &decl.overrides, None),
+            overrides: self.overrides(&mut LocalScope::new(file), &decl.overrides, None),
             infrastructures: Vec::new(),
         }
     }
 
-    fn infrastructure(&mut self, id: usize) -> Infrastructure {
-        let table = &self.check.tables.infrastructures[id];
+    pub(super) fn infrastructure(
+        &mut self,
+        locals: &mut LocalScope,
+        table: &InfrastructureDecl<'_>,
+    ) -> Infrastructure {
         let (name, decl, kind) = (table.name.clone(), table.decl, table.kind);
         let of = table.environment;
         let environment = &self.check.tables.environments[of as usize];
-        let file = environment.file;
         let inherited: Vec<(Name, Span)> = environment
             .fields
             .iter()
@@ -65,7 +83,7 @@ impl ProgramLowering<'_> {
         });
         let known = declared.map(|declared| self.with_inherited(declared, of, &inherited));
         let fields = self.check.given(
-            file,
+            locals,
             &decl.fields,
             known.as_ref().map(declarations).as_deref(),
             ("an infrastructure", kind),
@@ -84,7 +102,7 @@ impl ProgramLowering<'_> {
             environment: EnvironmentId(of),
             kind: kind.unwrap_or(0),
             fields,
-            overrides: self.overrides(file, &decl.overrides, kind.map(|kind| (kind, decl))),
+            overrides: self.overrides(locals, &decl.overrides, kind.map(|kind| (kind, decl))),
         }
     }
 
@@ -113,27 +131,21 @@ impl ProgramLowering<'_> {
     /// `within` is the infrastructure, with its kind, if the overrides are for it alone.
     fn overrides(
         &mut self,
-        file: FileId,
+        locals: &mut LocalScope,
         overrides: &[ast::Override],
         within: Option<(u32, &ast::Infrastructure)>,
     ) -> Vec<Override> {
         let mut found: Vec<(Override, Span)> = Vec::new();
         for entry in overrides {
-            let service = match self
-                .check
-                .modules
-                .path(file, &entry.service, DeclKind::Service)
-            {
-                Ok(service) => service,
-                Err(error) => {
-                    self.check.report_opt(error);
-                    self.check
-                        .given(file, &entry.fields, None, ("a service", None));
-                    continue;
-                }
+            let Some(OverriddenService { id, named, kind }) = self.overridden(locals, entry) else {
+                self.check
+                    .given(locals, &entry.fields, None, ("a service", None));
+                continue;
             };
             let at = entry.service.span();
-            let same = found.iter().find(|(other, _)| other.service.0 == service);
+            let same = found
+                .iter()
+                .find(|(other, _)| named.is_none() && other.service == id);
             if let Some((_, first)) = same {
                 let name = ast::Ident {
                     name: entry.service.name.name.clone(),
@@ -143,9 +155,8 @@ impl ProgramLowering<'_> {
                 self.check
                     .report(error.help("put the fields into one `override`"));
             }
-            let kind = self.check.tables.services[service as usize].kind;
             if let (Some(kind), Some((wanted, place))) = (kind, within)
-                && kind != wanted
+                && !self.check.tables.are_related(kind, wanted)
             {
                 let (of, to) = (
                     self.check.tables.service_of(Some(kind)),
@@ -157,14 +168,66 @@ impl ProgramLowering<'_> {
             let declared =
                 kind.map(|kind| declarations(&self.check.tables.kinds[kind as usize].service));
             let fields = self.check.given(
-                file,
+                locals,
                 &entry.fields,
                 declared.as_deref(),
                 ("a service", kind),
             );
-            let service = ServiceId(service);
-            found.push((Override { service, fields }, at));
+            let entry = Override {
+                service: id,
+                named,
+                fields,
+            };
+            found.push((entry, at));
         }
         found.into_iter().map(|(entry, _)| entry).collect()
+    }
+
+    /// The service that an `override` names: by its name, or by its kind and a text.
+    fn overridden(
+        &mut self,
+        locals: &mut LocalScope,
+        entry: &ast::Override,
+    ) -> Option<OverriddenService> {
+        let sort = match entry.index {
+            Some(_) => DeclKind::Kind,
+            None => DeclKind::Service,
+        };
+        let path = self.check.modules.path(locals.file, &entry.service, sort);
+        let found = match (path, &entry.index) {
+            (Ok(service), None) => {
+                return Some(OverriddenService {
+                    id: ServiceId(service),
+                    named: None,
+                    kind: self.check.tables.services[service as usize].kind,
+                });
+            }
+            (Ok(kind), Some(index)) => {
+                let span = entry.service.span().to(index.span);
+                let named = self.check.service_named(locals, kind, index, span);
+                (named.expr, kind)
+            }
+            (Err(error), index) => {
+                self.check.report_opt(error);
+                if let Some(index) = index {
+                    self.check.expr(locals, index, None);
+                }
+                return None;
+            }
+        };
+        let (named, kind) = found;
+        match named.as_const() {
+            _ if is_poison(&named) => None,
+            Some(Value::Service { id, .. }) => Some(OverriddenService {
+                id: *id,
+                named: None,
+                kind: self.check.tables.services[id.0 as usize].kind,
+            }),
+            _ => Some(OverriddenService {
+                id: ServiceId(u32::MAX),
+                named: Some(named),
+                kind: Some(kind),
+            }),
+        }
     }
 }

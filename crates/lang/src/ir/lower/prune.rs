@@ -1,5 +1,5 @@
-//! Removes the values of steps and stages that nothing refers to, so that a run need not store them
-//! (dead value elimination).
+//! Removes the values of steps and stages that nothing refers to, and the names that no handler
+//! reads, so that a run need not store them (dead value elimination).
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -16,6 +16,9 @@ pub(super) fn block(block: &mut Block, body: &BodyContext) {
     for stmt in &block.stmts {
         collect(stmt, body, &mut used);
     }
+    for stmt in &block.stmts {
+        collect_of_handlers(stmt, &mut used);
+    }
     prune_block(block, body, &used);
 }
 
@@ -23,7 +26,19 @@ pub(super) fn block(block: &mut Block, body: &BodyContext) {
 pub(super) fn stmt(stmt: &mut Stmt, body: &BodyContext) {
     let mut used = HashSet::new();
     collect(stmt, body, &mut used);
+    collect_of_handlers(stmt, &mut used);
     prune_stmt(stmt, body, &used);
+}
+
+/// The names in a body that its handlers read.
+fn collect_of_handlers(stmt: &Stmt, used: &mut HashSet<Slot>) {
+    visit::each_stmt(stmt, &mut |stmt| {
+        for name in &stmt.handlers.bound {
+            if used.contains(&name.outside) {
+                used.insert(name.inside);
+            }
+        }
+    });
 }
 
 /// The slots that expressions read; the `yield` that gives a step the value of its last
@@ -51,7 +66,11 @@ fn prune_block(block: &mut Block, body: &BodyContext, used: &HashSet<Slot>) {
 }
 
 fn prune_stmt(stmt: &mut Stmt, body: &BodyContext, used: &HashSet<Slot>) {
-    let unused = stmt.bind.is_some_and(|slot| !used.contains(&slot));
+    let handlers = &mut stmt.handlers;
+    handlers.bound.retain(|name| used.contains(&name.outside));
+    handlers.result = handlers.result.filter(|slot| used.contains(slot));
+    handlers.outcome = handlers.outcome.filter(|slot| used.contains(slot));
+    let unused = handlers.result.is_none() && stmt.bind.is_some_and(|slot| !used.contains(&slot));
     match &mut stmt.kind {
         StmtKind::Stage { .. } if unused => stmt.bind = None,
         StmtKind::Step { body: inner, .. } if unused => {

@@ -1,14 +1,18 @@
 //! Lowers statements, each form by its own rules. Modifiers, handlers, matrices, commands and
 //! deployments have files of their own.
 
-use crate::ir::{Handlers, Modifiers, Stmt, StmtKind};
+use crate::ir::command::transfer_type;
+use crate::ir::{Failing, Handlers, Modifiers, Stmt, StmtKind};
 use crate::resolve::words;
 use crate::types::{Fact, in_either};
+use lockstep_base::diagnostic::Diagnostic;
+use lockstep_base::source::Span;
 use lockstep_base::value::Type;
 use lockstep_syntax::ast::{self, StmtKind as Form};
 
 use super::blocks::LoweredStmt;
-use super::body::{BodyContext, BodyEnding, StatementContext};
+use super::body::{BodyContext, BodyEnding, DoneNames, StatementContext};
+use super::calls::Placed;
 use super::constants::ValueRange;
 use super::modifiers::ModifierTarget;
 use super::{ProgramLowering, errors, flow};
@@ -21,6 +25,7 @@ impl ProgramLowering<'_> {
         place: StatementContext,
         stmt: &ast::Stmt,
     ) -> LoweredStmt {
+        self.placed(body, place, stmt);
         match &stmt.kind {
             Form::Error => {
                 let text = self.check.modules.sources.text(stmt.span);
@@ -33,10 +38,24 @@ impl ProgramLowering<'_> {
             Form::Let { name, ty, value } => self.let_stmt(body, place, stmt, (name, ty, value)),
             Form::Call(call) => self.call_stmt(body, place, stmt, call),
             Form::Run(run) => {
-                let (modifiers, handlers) = self.trimmings(body, place, stmt, ModifierTarget::Run);
+                let result = body.done_by_effect(&super::commands::run_type());
+                let fits = ModifierTarget::Run;
+                let (modifiers, handlers) = self.trimmings(body, place, stmt, fits, result);
+                if run.query {
+                    self.not_once(stmt, errors::query_changes);
+                }
                 let command = self.command(body, run);
                 let kind = StmtKind::Run(Box::new(command));
                 let ty = flow::after_handlers(stmt, super::commands::run_type());
+                with(stmt, kind, modifiers, handlers, ty)
+            }
+            Form::Transfer(transfer) => {
+                let result = body.done_by_effect(&transfer_type());
+                let fits = ModifierTarget::Transfer;
+                let (modifiers, handlers) = self.trimmings(body, place, stmt, fits, result);
+                let command = self.transfer(body, transfer);
+                let kind = StmtKind::Run(Box::new(command));
+                let ty = flow::after_handlers(stmt, transfer_type());
                 with(stmt, kind, modifiers, handlers, ty)
             }
             Form::Stage { name, body: block } => self.stage(body, place, stmt, name, block),
@@ -54,12 +73,13 @@ impl ProgramLowering<'_> {
             | Form::Lock { .. }
             | Form::Verify { .. }
             | Form::On { .. }
+            | Form::With { .. }
             | Form::Deploy { .. }
             | Form::Barrier { .. }
             | Form::Approve { .. }
             | Form::Wait(_)
             | Form::Log(_)
-            | Form::Fail(_)
+            | Form::Fail { .. }
             | Form::Return(_)
             | Form::Yield(_)
             | Form::Ignore
@@ -68,10 +88,21 @@ impl ProgramLowering<'_> {
             | Form::Retry(_)
             | Form::Ask { .. } => {
                 let fits = ModifierTarget::of(stmt);
-                let (modifiers, handlers) = self.trimmings(body, place, stmt, fits);
+                let modifiers = self.modifiers(body, &stmt.modifiers, fits);
                 let kind = self.simple(body, place, stmt);
+                let ty = match kind {
+                    Some(StmtKind::Approve { .. }) => flow::after_handlers(stmt, yeses_type()),
+                    _ => Type::Nothing,
+                };
+                let done = match &kind {
+                    Some(StmtKind::Block(_) | StmtKind::Lock { .. } | StmtKind::On { .. }) => {
+                        body.done_in_body()
+                    }
+                    Some(_) | None => DoneNames::default(),
+                };
+                let handlers = self.handlers(body, place, &stmt.handlers, fits, done);
                 match kind {
-                    Some(kind) => with(stmt, kind, modifiers, handlers, Type::Nothing),
+                    Some(kind) => with(stmt, kind, modifiers, handlers, ty),
                     None => LoweredStmt {
                         stmt: None,
                         ty: Type::Nothing,
@@ -81,20 +112,42 @@ impl ProgramLowering<'_> {
         }
     }
 
-    /// Modifiers and handlers, which see the names before the statement.
+    /// Reports `once` and `undo` of what may run again at any time and has nothing to take back.
+    pub(super) fn not_once(&mut self, stmt: &ast::Stmt, why: fn(Span, &str) -> Diagnostic) {
+        let once = (stmt.modifiers.iter())
+            .filter(|modifier| modifier.kind == ast::ModifierKind::Once)
+            .map(|modifier| (modifier.span, "once"));
+        let undone = (stmt.handlers.iter())
+            .filter(|handler| matches!(handler.kind, ast::HandlerKind::Undo(_)))
+            .map(|handler| (handler.span, "undo"));
+        for (span, word) in once.chain(undone) {
+            self.check.report(why(span, word));
+        }
+    }
+
+    /// Records what stands where not everything may.
+    fn placed(&mut self, body: &BodyContext, place: StatementContext, stmt: &ast::Stmt) {
+        let Some(what) = Placed::of(&stmt.kind) else {
+            return;
+        };
+        self.calls.placed(body.workflow, what, stmt.head);
+        if let Some(bar) = place.barred.filter(|bar| bar.bars(what)) {
+            self.check.report(errors::barred(stmt.head, what, &bar));
+        }
+    }
+
+    /// Modifiers and handlers, which see the names before the statement; the handlers see also
+    /// what it has done.
     pub(super) fn trimmings(
         &mut self,
         body: &mut BodyContext,
         place: StatementContext,
         stmt: &ast::Stmt,
         fits: ModifierTarget,
+        done: DoneNames,
     ) -> (Modifiers, Handlers) {
         let modifiers = self.modifiers(body, &stmt.modifiers, fits);
-        let mut place = place;
-        if fits == ModifierTarget::Stage {
-            place.rollback_stage = Some(stmt.head);
-        }
-        let handlers = self.handlers(body, place, &stmt.handlers, fits);
+        let handlers = self.handlers(body, place, &stmt.handlers, fits, done);
         (modifiers, handlers)
     }
 
@@ -112,7 +165,8 @@ impl ProgramLowering<'_> {
                 using,
             } => self.deploy(body, stmt, (service, target, using.as_ref())),
             Form::Barrier { name, key, across } => {
-                if let Some((word, at)) = place.handler {
+                let is_barred = place.barred.is_some();
+                if let Some((word, at)) = place.handler.filter(|_| !is_barred) {
                     self.check
                         .report(errors::barrier_in_handler(word, stmt.head, at));
                 }
@@ -122,20 +176,27 @@ impl ProgramLowering<'_> {
                     across: across.map(|(what, _)| what),
                 }
             }
-            Form::Approve { question, by } => StmtKind::Approve {
-                question: self.value(body, question, &Type::String, "the question"),
-                by: by.as_ref().map(|by| {
-                    let want = Type::list(Type::String);
-                    self.value(body, by, &want, "the list after `by`")
-                }),
-            },
+            Form::Approve {
+                question,
+                by,
+                count,
+                except,
+            } => self.approve(
+                body,
+                question,
+                by.as_ref(),
+                (count.as_ref(), except.as_ref()),
+            ),
             Form::Wait(time) => {
                 let time = self.value(body, time, &Type::Duration, "`wait`");
                 self.bound(&time, ValueRange::NotNegative, "`wait`");
                 StmtKind::Wait(time)
             }
             Form::Log(text) => StmtKind::Log(self.value(body, text, &Type::String, "`log`")),
-            Form::Fail(text) => StmtKind::Fail(self.value(body, text, &Type::String, "`fail`")),
+            Form::Fail { message, class } => StmtKind::Fail(Failing {
+                message: self.value(body, message, &Type::String, "`fail`"),
+                class: class.as_ref().and_then(|class| self.own_class(class)),
+            }),
             Form::Return(value) => self.return_stmt(body, place, stmt, value.as_ref()),
             Form::Yield(value) => return self.yield_stmt(body, stmt, value),
             Form::Ignore | Form::Rollback(_) | Form::Abort | Form::Retry(_) | Form::Ask { .. } => {
@@ -147,17 +208,40 @@ impl ProgramLowering<'_> {
             | Form::If { .. }
             | Form::Lock { .. }
             | Form::Verify { .. }
-            | Form::On { .. } => return self.block_stmt(body, place, stmt),
+            | Form::On { .. }
+            | Form::With { .. } => return self.block_stmt(body, place, stmt),
             // They have been lowered by `stmt`.
             Form::Error
             | Form::Let { .. }
             | Form::Call(_)
             | Form::Run(_)
+            | Form::Transfer(_)
             | Form::Stage { .. }
             | Form::Step { .. }
             | Form::Loop { .. }
             | Form::Matrix { .. } => return None,
         })
+    }
+
+    /// `approve "…" by [groups] count N except [people]`
+    fn approve(
+        &mut self,
+        body: &mut BodyContext,
+        question: &ast::Expr,
+        by: Option<&ast::Expr>,
+        (count, except): (Option<&ast::Expr>, Option<&ast::Expr>),
+    ) -> StmtKind {
+        let people = Type::list(Type::String);
+        StmtKind::Approve {
+            question: self.value(body, question, &Type::String, "the question"),
+            by: by.map(|by| self.value(body, by, &people, "the list after `by`")),
+            count: count.map(|count| {
+                let count = self.value(body, count, &Type::Int, "`count`");
+                self.bound(&count, ValueRange::AtLeastOne, "`count`");
+                count
+            }),
+            except: except.map(|who| self.value(body, who, &people, "the list after `except`")),
+        }
     }
 
     /// A verdict that is not the last statement of a failure handler; those do not come here.
@@ -195,15 +279,14 @@ impl ProgramLowering<'_> {
                 resource,
                 limit,
                 body: block,
-            } => StmtKind::Lock {
-                resource: self.value(body, resource, &Type::String, "the name of a lock"),
-                limit: limit.as_ref().map(|limit| {
-                    let limit = self.value(body, limit, &Type::Int, "`limit`");
-                    self.bound(&limit, ValueRange::AtLeastOne, "`limit`");
-                    limit
-                }),
-                body: self.block(body, place, block),
-            },
+            } => {
+                let (resource, limit) = self.lock(body, resource, limit.as_ref());
+                StmtKind::Lock {
+                    resource,
+                    limit,
+                    body: self.block(body, place, block),
+                }
+            }
             Form::Verify {
                 during,
                 every,
@@ -223,16 +306,25 @@ impl ProgramLowering<'_> {
                 target,
                 body: block,
             } => StmtKind::On {
-                target: self.value(body, target, &Type::Infrastructure(None), "`on`"),
+                target: Some(self.place(body, target)),
+                dir: None,
+                env: Vec::new(),
+                with: false,
                 body: self.block(body, place, block),
             },
+            Form::With {
+                on,
+                dir,
+                env,
+                body: block,
+            } => self.with_stmt(body, place, stmt.head, (on, dir, env.as_ref()), block),
             // They are made of no blocks, and have been lowered before.
             Form::Deploy { .. }
             | Form::Barrier { .. }
             | Form::Approve { .. }
             | Form::Wait(_)
             | Form::Log(_)
-            | Form::Fail(_)
+            | Form::Fail { .. }
             | Form::Return(_)
             | Form::Yield(_)
             | Form::Ignore
@@ -244,11 +336,38 @@ impl ProgramLowering<'_> {
             | Form::Let { .. }
             | Form::Call(_)
             | Form::Run(_)
+            | Form::Transfer(_)
             | Form::Stage { .. }
             | Form::Step { .. }
             | Form::Loop { .. }
             | Form::Matrix { .. } => return None,
         })
+    }
+
+    /// What a `lock` takes: one name, which may have a limit, or several together.
+    fn lock(
+        &mut self,
+        body: &mut BodyContext,
+        resource: &ast::Expr,
+        limit: Option<&ast::Expr>,
+    ) -> (crate::eval::Expr, Option<crate::eval::Expr>) {
+        let typed = self.check.expr(&mut body.locals, resource, None);
+        let is_list = matches!(typed.ty, Type::List(_));
+        let want = match is_list {
+            true => Type::list(Type::String),
+            false => Type::String,
+        };
+        let names = self.check.fit(typed, &want, "the name of a lock", None);
+        let count = limit.map(|limit| {
+            let limit = self.value(body, limit, &Type::Int, "`limit`");
+            self.bound(&limit, ValueRange::AtLeastOne, "`limit`");
+            limit
+        });
+        if let (true, Some(limit)) = (is_list, limit) {
+            self.check
+                .report(errors::limit_of_several(limit.span, resource.span));
+        }
+        (names, count)
     }
 
     /// `if`: each branch knows what its condition shows, and that those before it do not hold. What
@@ -308,6 +427,12 @@ impl ProgramLowering<'_> {
         self.check.check(&mut body.locals, expr, want, what, None)
     }
 
+    /// Where commands run: an infrastructure, or a connection.
+    pub(super) fn place(&mut self, body: &mut BodyContext, place: &ast::Expr) -> crate::eval::Expr {
+        let wanted = [Type::Infrastructure(None), Type::Connection];
+        (self.check).check_either(&mut body.locals, place, &wanted, "`on`")
+    }
+
     /// A key is shown to people, so it must be something that can be shown.
     fn barrier_key(&mut self, body: &mut BodyContext, key: &ast::Expr) -> crate::eval::Expr {
         let typed = self
@@ -341,7 +466,7 @@ impl ProgramLowering<'_> {
         }
         let (want, declared) = match &body.ends {
             BodyEnding::Workflow(want, declared) => (want.clone(), *declared),
-            BodyEnding::Pipeline => (Type::Any, None),
+            BodyEnding::Pipeline => (Type::Nothing, None),
         };
         let value = match (value, &want) {
             (None, Type::Nothing | Type::Any) => None,
@@ -352,8 +477,11 @@ impl ProgramLowering<'_> {
             }
             (Some(value), Type::Nothing) => {
                 let typed = self.check.expr(&mut body.locals, value, None);
-                self.check
-                    .report(errors::return_something(value.span, &typed.ty));
+                self.check.report(errors::return_something(
+                    value.span,
+                    &typed.ty,
+                    body.workflow.is_some(),
+                ));
                 None
             }
             (Some(value), want) => {
@@ -374,7 +502,7 @@ impl ProgramLowering<'_> {
         value: &ast::Expr,
     ) -> Option<StmtKind> {
         let typed = self.check.expr(&mut body.locals, value, None);
-        let typed = self.kept(typed, "what is yielded");
+        let typed = self.kept(typed);
         match body.yields.last_mut() {
             Some(Some(yields)) => {
                 yields.found.push((typed.ty, typed.expr.span));
@@ -386,6 +514,15 @@ impl ProgramLowering<'_> {
             }
         }
     }
+}
+
+/// The value of an approval: who has said yes, one for each.
+fn yeses_type() -> Type {
+    Type::list(Type::record([
+        ("by", Type::String),
+        ("at", Type::String),
+        ("comment", Type::optional(Type::String)),
+    ]))
 }
 
 /// A statement with all that belongs to it.

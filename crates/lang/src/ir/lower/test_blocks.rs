@@ -28,6 +28,25 @@ const STATUSES: [&str; 13] = [
     "rollback-failed",
 ];
 
+/// Whether a test asks for values alone, so that nothing need be started.
+fn is_about_values(body: &[ast::TestStmt]) -> bool {
+    let mut asks = false;
+    for stmt in body {
+        match stmt.kind {
+            Form::ExpectCondition(_) => asks = true,
+            Form::GivenInput { .. }
+            | Form::GivenDeployed { .. }
+            | Form::Start { .. }
+            | Form::Error => {}
+            Form::GivenRun { .. }
+            | Form::GivenNode { .. }
+            | Form::ExpectStatus { .. }
+            | Form::ExpectOrder { .. } => return false,
+        }
+    }
+    asks
+}
+
 impl ProgramLowering<'_> {
     /// All tests are checked; those of the first file are returned.
     pub(super) fn test_blocks(&mut self) -> Vec<Test> {
@@ -73,7 +92,7 @@ impl ProgramLowering<'_> {
             }
         }
         let broken = body.iter().any(|stmt| matches!(stmt.kind, Form::Error));
-        if start.is_none() && !broken {
+        if start.is_none() && !broken && !is_about_values(body) {
             self.check.report(errors::starts_nothing(name.span));
         }
         Test {
@@ -100,6 +119,20 @@ impl ProgramLowering<'_> {
                 TestKind::GivenRun {
                     pattern: self.pattern(pattern)?,
                     then: then?,
+                }
+            }
+            Form::GivenDeployed {
+                service,
+                target,
+                value,
+            } => {
+                let mut locals = LocalScope::new(file);
+                let mut one =
+                    |expr, want: Type, what| self.check.check(&mut locals, expr, &want, what, None);
+                TestKind::GivenDeployed {
+                    service: one(service, Type::Service(None), "what is deployed"),
+                    target: one(target, Type::Infrastructure(None), "where it is deployed"),
+                    value: one(value, deployed_type(), "what is deployed there"),
                 }
             }
             Form::GivenNode { path, then } => {
@@ -132,6 +165,14 @@ impl ProgramLowering<'_> {
                     first: first?,
                     second: second?,
                 }
+            }
+            Form::ExpectCondition(condition) => {
+                let mut locals = LocalScope::new(file);
+                let what = "what is expected";
+                let condition = self
+                    .check
+                    .check(&mut locals, condition, &Type::Bool, what, None);
+                TestKind::ExpectCondition(condition)
             }
         })
     }
@@ -183,6 +224,13 @@ impl ProgramLowering<'_> {
             ast::Given::Fails(None) => Given::Fails(None),
             ast::Given::Fails(Some(class)) => Given::Fails(Some(self.class(class)?)),
             ast::Given::Refused => Given::Refused,
+            ast::Given::Approved(None) => Given::Approved(None),
+            ast::Given::Approved(Some(people)) => {
+                let mut locals = LocalScope::new(file);
+                let (want, what) = (Type::list(Type::String), "the list after `by`");
+                let people = self.check.check(&mut locals, people, &want, what, None);
+                Given::Approved(Some(people))
+            }
         })
     }
 
@@ -229,4 +277,14 @@ impl ProgramLowering<'_> {
         }
         plain
     }
+}
+
+/// What a test may say is deployed somewhere: only what matters to it.
+fn deployed_type() -> Type {
+    Type::optional(Type::record([
+        ("after", Type::optional(Type::String)),
+        ("since", Type::optional(Type::String)),
+        ("run", Type::optional(Type::String)),
+        ("age", Type::optional(Type::Duration)),
+    ]))
 }

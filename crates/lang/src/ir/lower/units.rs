@@ -21,10 +21,10 @@ impl ProgramLowering<'_> {
         name: &ast::Ident,
         block: &ast::Block,
     ) -> LoweredStmt {
-        if let Some(error) = errors::stage_misplaced(stmt.head, place, body.workflow.is_some()) {
+        if let Some(error) = errors::stage_misplaced(stmt.head, place) {
             self.check.report(error);
         }
-        let (modifiers, handlers) = self.trimmings(body, place, stmt, ModifierTarget::Stage);
+        let modifiers = self.modifiers(body, &stmt.modifiers, ModifierTarget::Stage);
         let inside = StatementContext {
             stage: Some(stmt.head),
             rollback_stage: Some(stmt.head),
@@ -35,6 +35,13 @@ impl ProgramLowering<'_> {
             name: name.name.clone(),
             body: self.block(body, inside, block),
         };
+        let done = body.done_in_body();
+        let around_handlers = StatementContext {
+            rollback_stage: Some(stmt.head),
+            ..place
+        };
+        let fits = ModifierTarget::Stage;
+        let handlers = self.handlers(body, around_handlers, &stmt.handlers, fits, done);
         let (service, target) = std::mem::replace(&mut body.deployed, around)
             .unwrap_or((Type::Service(None), Type::Infrastructure(None)));
         let ty = Type::record([
@@ -61,12 +68,13 @@ impl ProgramLowering<'_> {
         name: &ast::Ident,
         block: &ast::Block,
     ) -> LoweredStmt {
-        let (modifiers, handlers) = self.trimmings(body, place, stmt, ModifierTarget::Step);
+        let modifiers = self.modifiers(body, &stmt.modifiers, ModifierTarget::Step);
         let inside = StatementContext {
             step: Some(stmt.head),
             ..place
         };
         let (mut stmts, last, yielded) = self.yielding(body, inside, block);
+        let mut done = body.done_in_body();
         let ty = match yielded {
             Some(ty) if flow::always_yields(block) => ty,
             Some(ty) => Type::optional(ty),
@@ -76,6 +84,10 @@ impl ProgramLowering<'_> {
             }
             None => Type::Nothing,
         };
+        if ty != Type::Nothing {
+            done.result = Some(super::body::result(name, &ty, LocalKind::Step));
+        }
+        let handlers = self.handlers(body, place, &stmt.handlers, ModifierTarget::Step, done);
         let ty = flow::after_handlers(stmt, ty);
         let kind = StmtKind::Step {
             name: name.name.clone(),

@@ -2,6 +2,7 @@
 //! that begins with `-` is refused where a program would read an option, because it may be data;
 //! these are not. A value is followed through names, conditions, sums and the results of workflows.
 
+use std::cell::RefCell;
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -54,6 +55,7 @@ fn written_in(program: &Program, body: &[Arc<Stmt>]) -> Vec<Vec<Words>> {
     let tracer = Tracer {
         program,
         bound: bound_in(body),
+        handed: RefCell::default(),
     };
     let ways = |operand: &&Operand| tracer.ways(&operand.value, 0).unwrap_or_default();
     operands.iter().map(ways).collect()
@@ -94,6 +96,8 @@ fn bound_in(body: &[Arc<Stmt>]) -> HashMap<Slot, Vec<&Stmt>> {
 struct Tracer<'ir> {
     program: &'ir Program,
     bound: HashMap<Slot, Vec<&'ir Stmt>>,
+    /// How what functions are handed is written, the innermost call last.
+    handed: RefCell<Vec<(Slot, Option<Vec<Words>>)>>,
 }
 
 impl Tracer<'_> {
@@ -116,6 +120,8 @@ impl Tracer<'_> {
                 for item in items {
                     let next = match (self.ways(&item.value, depth + 1), item.spread) {
                         (Some(ways), _) => ways,
+                        // An element that is a list would be several words.
+                        (None, false) if is_list(&item.value) => return None,
                         (None, false) => vec![vec![WrittenWord::Data]],
                         (None, true) => return None,
                     };
@@ -132,15 +138,44 @@ impl Tracer<'_> {
                 ways
             }
             ExprKind::Global(id) => match &self.program.globals.get(id.0 as usize)?.source {
-                GlobalSource::Let(value) => self.ways(value, depth + 1)?,
+                GlobalSource::Let(value) => {
+                    // It has names of its own.
+                    let handed = self.handed.take();
+                    let ways = self.ways(value, depth + 1);
+                    self.handed.replace(handed);
+                    ways?
+                }
                 GlobalSource::Input { .. } => return None,
             },
+            ExprKind::Bind { values, body } => {
+                let before = self.handed.borrow().len();
+                for (slot, value) in values {
+                    let ways = self.ways(value, depth + 1);
+                    self.handed.borrow_mut().push((*slot, ways));
+                }
+                let ways = self.ways(body, depth + 1);
+                self.handed.borrow_mut().truncate(before);
+                ways?
+            }
+            ExprKind::Local(slot) if self.is_handed(*slot) => self.handed_ways(*slot)?,
             ExprKind::Local(slot) => {
                 let mut ways = Vec::new();
                 for stmt in self.bound.get(slot)? {
                     ways.append(&mut self.bound_to(stmt, depth)?);
                 }
                 ways
+            }
+            // What is made of each element is written, how many there are is not.
+            ExprKind::Comprehension { body, slot, .. } => {
+                let before = self.handed.borrow().len();
+                self.handed.borrow_mut().push((*slot, None));
+                let ways = self.ways(body, depth + 1);
+                self.handed.borrow_mut().truncate(before);
+                vec![vec![WrittenWord::Each(ways?)]]
+            }
+            // A list of lists, one behind the other, has the words of all of them.
+            ExprKind::Call(function, args) if function.0.name == "flatten" => {
+                self.ways(args.first()?, depth + 1)?
             }
             ExprKind::Run(_)
             | ExprKind::Record(_)
@@ -149,12 +184,22 @@ impl Tracer<'_> {
             | ExprKind::Index(..)
             | ExprKind::Unary(..)
             | ExprKind::Binary(..)
-            | ExprKind::Comprehension { .. }
             | ExprKind::IfSome { .. }
             | ExprKind::Convert(..)
             | ExprKind::Call(..) => return None,
         };
         (ways.len() <= MAX_WAYS).then_some(ways)
+    }
+
+    fn is_handed(&self, slot: Slot) -> bool {
+        self.handed.borrow().iter().any(|(of, _)| *of == slot)
+    }
+
+    /// How what a function is handed is written.
+    fn handed_ways(&self, slot: Slot) -> Option<Vec<Words>> {
+        let handed = self.handed.borrow();
+        let (_, ways) = handed.iter().rev().find(|(of, _)| *of == slot)?;
+        ways.clone()
     }
 
     /// How the value of a `let` is written.
@@ -182,6 +227,7 @@ impl Tracer<'_> {
         let callee = Tracer {
             program: self.program,
             bound: bound_in(body),
+            handed: RefCell::default(),
         };
         let mut ways = Vec::new();
         for value in values {
@@ -189,6 +235,14 @@ impl Tracer<'_> {
         }
         Some(ways)
     }
+}
+
+/// Whether a value is seen to be a list.
+fn is_list(value: &Expr) -> bool {
+    matches!(
+        value.kind,
+        ExprKind::List(_) | ExprKind::Comprehension { .. } | ExprKind::Const(Value::List(_))
+    )
 }
 
 /// A text that begins with what is written.

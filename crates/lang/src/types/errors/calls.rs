@@ -4,6 +4,7 @@ use crate::resolve;
 use crate::types::{Checker, Parameter, Typed};
 use lockstep_base::diagnostic::{Diagnostic, codes, suggest};
 use lockstep_base::source::Span;
+use lockstep_base::value::Type;
 use lockstep_syntax::ast::Ident;
 use lockstep_syntax::foreign;
 
@@ -168,6 +169,17 @@ pub fn read_when_planned(at: Span, function: &str) -> Diagnostic {
     .help("read it with a command: `run`")
 }
 
+/// An argument that is made of data, although it may name programs to run.
+pub fn not_written_out(at: Span, argument: &str, function: &str) -> Diagnostic {
+    Diagnostic::error(
+        codes::VALUE_AS_CODE,
+        at,
+        format!("the `{argument}` of `{function}` must be written out: some of them run programs"),
+    )
+    .here("this is made of data")
+    .help(format!("write the texts here: `{argument}: [\"…\"]`"))
+}
+
 /// A word that is none of the language's words for its place.
 pub fn unknown_word<'a>(
     code: lockstep_base::diagnostic::Code,
@@ -183,4 +195,53 @@ pub fn unknown_word<'a>(
     )
     .help(format!("write {}", suggest::or_list(&names)));
     resolve::with_suggestion(error, word, known)
+}
+
+/// A function that reads more than its parameters.
+pub fn not_pure(at: Span, what: &str) -> Diagnostic {
+    Diagnostic::error(
+        codes::NOT_PURE,
+        at,
+        format!("a function cannot read `{what}`"),
+    )
+    .here("what it gives depends on its parameters alone")
+    .help("add a parameter, and hand this over where the function is called")
+}
+
+/// A function whose expression is too large with those of the functions that it calls.
+pub fn function_too_large(name: &Ident) -> Diagnostic {
+    Diagnostic::error(
+        codes::TOO_LARGE_WRITTEN_OUT,
+        name.span,
+        format!(
+            "function `{}` is too large when what it calls is written out",
+            name.name
+        ),
+    )
+    .help("hand over what is computed more than once")
+}
+
+/// What a loop with two variables cannot go through.
+pub fn no_pairs(checker: &Checker<'_>, whole: &Typed, what: &str) -> Diagnostic {
+    let text = checker.modules.sources.text(whole.expr.span);
+    let message = format!("{what} with two names goes through a list or a map");
+    let error = Diagnostic::error(codes::MISMATCH, whole.expr.span, message)
+        .here(format!("this is {}", super::a(&whole.ty)));
+    match whole.ty {
+        Type::Json => error.help(format!(
+            "say which of the two it is: `let NAME: {{string: json}} = {text}`"
+        )),
+        Type::Environment => error.help("`.*` is the list of its infrastructures"),
+        _ => error,
+    }
+}
+
+/// A record whose fields have no common type.
+pub fn mixed_record(at: Span, ty: &Type) -> Diagnostic {
+    Diagnostic::error(
+        codes::MIXED,
+        at,
+        format!("the fields of `{ty}` have no type in common"),
+    )
+    .here("a loop goes through values of one type")
 }

@@ -1,9 +1,9 @@
 //! The errors of fields, records and member access.
 
 use crate::resolve;
-use crate::types::{Checker, Typed, holds_secret};
-use lockstep_base::diagnostic::{Diagnostic, codes};
-use lockstep_base::source::{Name, Span};
+use crate::types::{Checker, FieldType, Typed, holds_secret};
+use lockstep_base::diagnostic::{Diagnostic, codes, suggest};
+use lockstep_base::source::{FileId, Name, Span};
 use lockstep_base::value::Type;
 use lockstep_syntax::ast::{self, Ident};
 
@@ -136,6 +136,16 @@ pub fn no_place(name: &Ident, environment: &ast::Environment, known: &[String]) 
         1..=8 => error.help(format!("it has {}", and_list(known))),
         _ => error,
     };
+    let from_data = environment
+        .infrastructures
+        .iter()
+        .any(|it| it.each.is_some());
+    if from_data && suggest::closest(&name.name, known.iter().map(String::as_str)).is_empty() {
+        let right = format!("{}[\"{}\"]", of.name, name.name);
+        return error.help(format!(
+            "one that comes from data is named by a text: `{right}`"
+        ));
+    }
     resolve::with_suggestion(error, name, known.iter().map(String::as_str))
 }
 
@@ -168,14 +178,19 @@ pub fn no_index(checker: &Checker<'_>, of: &Typed) -> Diagnostic {
             codes::ACCESS,
             of.expr.span,
             format!("`[…]` takes a list or a map, but this is `{ty}`"),
-        )
-        .help_opt((*ty == Type::Environment).then(|| {
-            let text = checker.modules.sources.text(of.expr.span);
-            format!(
-                "an infrastructure is named with a dot: `{text}.NAME`; all of them are `{text}.*`"
-            )
-        })),
+        ),
     }
+}
+
+/// A text between brackets names no service or infrastructure.
+pub fn none_named(at: Span, what: &str, name: &str, known: &[&str]) -> Diagnostic {
+    let error = Diagnostic::error(codes::UNKNOWN, at, format!("no {what} is named `{name}`"));
+    let near = suggest::did_you_mean(name, known.iter().copied());
+    error.help(near.unwrap_or_else(|| match known.len() {
+        0 => String::from("none is declared in this file and its imports"),
+        1..=8 => format!("there is {}", and_list(known)),
+        _ => String::from("it is none of those that are declared"),
+    }))
 }
 
 /// A record indexed by something that is only known later.
@@ -256,4 +271,22 @@ pub fn and_list<S: AsRef<str>>(names: &[S]) -> String {
         Some((last, [])) => last.clone(),
         Some((last, rest)) => format!("{} and {last}", rest.join(", ")),
     }
+}
+
+/// A kind that declares a field again that it has from the one it extends.
+pub fn other_type(name: &Name, first: &FieldType<'_>, field: &FieldType<'_>) -> Diagnostic {
+    let decl = field.decl.map(|decl| decl.ty.span);
+    let at = decl
+        .or(field.span)
+        .unwrap_or_else(|| Span::start_of(FileId(0)));
+    let message = format!(
+        "field `{name}` is `{}` in the kind that is extended",
+        first.ty
+    );
+    let error = Diagnostic::error(codes::MISMATCH, at, message).here(format!("not `{}`", field.ty));
+    let error = match first.span {
+        Some(span) => error.label(span, "declared here"),
+        None => error,
+    };
+    error.help("give it the same type, or another name")
 }

@@ -14,6 +14,7 @@ pub fn unknown_name(
     file: FileId,
     name: &Ident,
     near: &[String],
+    holders: &[String],
 ) -> Diagnostic {
     let error = Diagnostic::error(
         codes::UNKNOWN,
@@ -52,8 +53,23 @@ pub fn unknown_name(
             error.fix(format!("change to `{one}`"), name.span, one)
         });
     }
+    if let (1..=3, true) = (holders.len(), near_none(name, near)) {
+        let error = error.help(format!("did you mean {}?", suggest::or_list(holders)));
+        return holders.iter().fold(error, |error, one| {
+            error.fix(format!("change to `{one}`"), name.span, one.clone())
+        });
+    }
     let error = error.help(undeclared(&name.name));
     resolve::with_suggestion(error, name, near.iter().map(String::as_str))
+}
+
+/// A name in the name of a cell that is none of its axis.
+pub fn not_of_the_axis(name: &Ident, declared: Span) -> Diagnostic {
+    let message = format!("`{}` is no variable of this axis", name.name);
+    Diagnostic::error(codes::CELL_NAME, name.span, message)
+        .here("names a cell here")
+        .label(declared, format!("`{}` is introduced here", name.name))
+        .help("what is behind `by` sees the variables of its own axis and the names of the file")
 }
 
 /// Whether a name looks like a variable of the environment: `HOME`, `CI_TOKEN`.
@@ -110,8 +126,14 @@ pub fn run_alone(at: Span) -> Diagnostic {
         .help("write `run.id`, `run.user` or `run.started-at`")
 }
 
-/// `run.id` where nothing runs.
-pub fn run_outside(at: Span) -> Diagnostic {
+/// `run.id` where nothing runs; `cell` is whether it would name a cell.
+pub fn run_outside(at: Span, cell: bool) -> Diagnostic {
+    if cell {
+        let message = "the names of cells are made before the run, and are the same in each run";
+        return Diagnostic::error(codes::OUT_OF_PLACE, at, message)
+            .here("known only inside a run")
+            .help("name a cell by what its element is, as in `by h.name`");
+    }
     Diagnostic::error(
         codes::OUT_OF_PLACE,
         at,
@@ -133,6 +155,30 @@ pub fn secret_file_outside(at: Span) -> Diagnostic {
     )
 }
 
+/// `let token: secret = "…"`
+pub fn readable_secret(at: Span, what: &str) -> Diagnostic {
+    Diagnostic::error(
+        codes::SECRET_SOURCE,
+        at,
+        format!("{what} is to be a secret, but everybody can read this text"),
+    )
+    .here("stands in the source, in the plan or in the journal")
+    .help(
+        "`secret NAME = env(\"NAME\")` reads one when the run starts; in a pipeline \
+         `let NAME: secret = run \"…\"` makes one",
+    )
+}
+
+/// `token.stdout`, where `token` is what a command wrote.
+pub fn output_of_secret(at: Span, name: &str) -> Diagnostic {
+    Diagnostic::error(
+        codes::NO_FIELD,
+        at,
+        format!("a secret that a command makes has no `.{name}`"),
+    )
+    .help("the secret is what the command wrote to its standard output: write its name alone")
+}
+
 /// `failure` outside `on failure`.
 pub fn failure_outside(at: Span) -> Diagnostic {
     Diagnostic::error(
@@ -141,6 +187,16 @@ pub fn failure_outside(at: Span) -> Diagnostic {
         "`failure` is known only inside `on failure`",
     )
     .help("look at it in the handler: `on failure { log failure.message }`")
+}
+
+/// `outcome` outside of the handlers that know it.
+pub fn outcome_outside(at: Span) -> Diagnostic {
+    Diagnostic::error(
+        codes::OUT_OF_PLACE,
+        at,
+        "`outcome` is known only inside `on failure` and `always`",
+    )
+    .help("look at it in the handler: `always { log outcome.status }`")
 }
 
 /// A name of something that is no value.
@@ -163,7 +219,7 @@ pub fn circle(at: Span, name: &Name, declared: Span) -> Diagnostic {
 }
 
 /// Definitions that need each other: their names, and where each names the next.
-pub fn needs_itself(links: &[(String, Span)]) -> Diagnostic {
+pub fn needs_itself(links: &[(String, Span)], meant: Option<(&str, &Name)>) -> Diagnostic {
     let first = links.first().map_or("", |(name, _)| name.as_str());
     let chain: Vec<String> = links
         .iter()
@@ -188,11 +244,17 @@ pub fn needs_itself(links: &[(String, Span)]) -> Diagnostic {
             error.label(*span, text)
         };
     }
-    error.help("break the cycle: one of the definitions must do without the other")
+    match meant {
+        Some((sort, name)) => error.help(format!(
+            "in a default `{name}` is the field, not the {sort} `{name}`: give one of the two \
+             another name"
+        )),
+        None => error.help("break the cycle: one of the definitions must do without the other"),
+    }
 }
 
 /// A type that does not exist.
-pub fn unknown_type(name: &Ident, known: &[&str]) -> Diagnostic {
+pub fn unknown_type(name: &Ident, known: &[&str], declared: &[String]) -> Diagnostic {
     let error = Diagnostic::error(
         codes::TYPE,
         name.span,
@@ -215,8 +277,29 @@ pub fn unknown_type(name: &Ident, known: &[&str]) -> Diagnostic {
             name.span,
             other,
         ),
-        None => resolve::with_suggestion(error, name, known.iter().copied()),
+        None => {
+            let all = known.iter().copied();
+            let all = all.chain(declared.iter().map(String::as_str));
+            resolve::with_suggestion(error, name, all)
+        }
     }
+}
+
+/// An input that is a connection.
+pub fn connection_input(at: Span) -> Diagnostic {
+    Diagnostic::error(codes::TYPE, at, "an input cannot be a connection")
+        .here("nobody can write one")
+        .help("take its parts as inputs, such as a host: `connect = ssh(host)`")
+}
+
+/// A named type that is too large.
+pub fn type_too_large(name: &Ident) -> Diagnostic {
+    Diagnostic::error(
+        codes::TOO_LARGE_WRITTEN_OUT,
+        name.span,
+        format!("type `{}` is too large when it is written out", name.name),
+    )
+    .help("leave out what no value needs")
 }
 
 /// A kind where a type is wanted.
@@ -271,7 +354,14 @@ pub fn secret_input(at: Span, name: &Name) -> Diagnostic {
 
 /// A result of type `secret`.
 pub fn secret_result(at: Span) -> Diagnostic {
-    Diagnostic::error(codes::SECRET, at, "a result cannot be a secret")
-        .here("results are written into the journal")
-        .help("declare it with `secret NAME = …`, and pass it to a parameter of type `secret`")
+    Diagnostic::error(
+        codes::SECRET,
+        at,
+        "the result of an action cannot be a secret",
+    )
+    .here("results of actions are written into the journal")
+    .help(
+        "declare it with `secret NAME = …`, or let a command or a request make it: \
+         `let NAME: secret = run \"…\"`",
+    )
 }

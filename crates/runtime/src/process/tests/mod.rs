@@ -36,10 +36,14 @@ impl ProcessFixture {
 
     pub(super) fn spawn(&self, invocation: Invocation) -> SpawnRequest {
         SpawnRequest {
+            begun: None,
             invocation,
             env: Vec::new(),
             folder: self.folder.path().to_path_buf(),
+            files: self.folder.path().to_path_buf(),
             dir: None,
+            stdin: None,
+            grace: None,
             node: "release/a".into(),
             run: "r1".into(),
             connection: Connection::Local,

@@ -341,7 +341,7 @@ async fn shown(
     values: &[Value],
     direct: bool,
 ) -> Vec<String> {
-    let form = analyse(&pieces(text), bash, &[])
+    let form = analyse(&pieces(text), bash, &Default::default())
         .unwrap_or_else(|problems| panic!("{text}: {problems:?}"))
         .form;
     assert_eq!(matches!(form, Form::Direct(_)), direct, "{text}");
@@ -493,7 +493,9 @@ async fn long_values_arrive_or_are_refused_clearly() {
         let direct = !text.starts_with(':');
         let got = shown(&bench, text, false, std::slice::from_ref(&long), direct).await;
         assert_eq!(got, [long.as_str().unwrap()]);
-        let form = analyse(&pieces(text), false, &[]).unwrap().form;
+        let form = analyse(&pieces(text), false, &Default::default())
+            .unwrap()
+            .form;
         let invocation = invoke(&form, &mut |_| Ok(longer.clone()), &|value| {
             String::from(value.as_str().unwrap())
         });

@@ -1,6 +1,7 @@
 //! Commands over connections: with a client that runs everything here, and with a real `sshd`
 //! where there is one.
 
+use crate::connection::{SshTarget, WorkingFolders};
 use std::path::PathBuf;
 
 use super::places::values;
@@ -50,14 +51,54 @@ async fn check(bench: &ProcessFixture, connection: &Connection) {
         let (class, _, got) = failure(&ended);
         assert_eq!((class, got), (FailureClass::Exit, Some(code)));
     }
-    let ended = run("kill -KILL $$").await;
-    assert_eq!(failure(&ended).1, "exit code 137, as after SIGKILL");
+    for (script, class, message) in [
+        ("kill -KILL $$", FailureClass::Signal, "killed by SIGKILL"),
+        ("kill -TERM $$", FailureClass::Signal, "killed by SIGTERM"),
+        ("kill -PIPE $$", FailureClass::Signal, "killed by SIGPIPE"),
+        (
+            "exit 143",
+            FailureClass::Exit,
+            "exit code 143, as after SIGTERM",
+        ),
+        (
+            "exit 137",
+            FailureClass::Exit,
+            "exit code 137, as after SIGKILL",
+        ),
+        (
+            "env true $(seq 1 500000)",
+            FailureClass::Exit,
+            "exit code 126: the arguments and variables of a command in it are too long for the \
+             system: hand it some of them in a file or by `stdin`",
+        ),
+    ] {
+        let ended = run(script).await;
+        let (got, words, _) = failure(&ended);
+        assert_eq!((got, words), (class, message), "{script}");
+    }
     let ended = over(bench, connection, direct(&["no-such-program-here"])).await;
     assert_eq!(failure(&ended).2, Some(127));
     assert_eq!(
         stdout_of(&over(bench, connection, direct(&["cat"])).await),
         ""
     );
+    // What it is fed arrives, whatever is in it, read or not.
+    let many = "kill\nterm\nit's $HOME\n".repeat(4000);
+    for (script, want) in [
+        ("cat", many.trim_end_matches('\n')),
+        ("head -n 1", "kill"),
+        ("echo no", "no"),
+        ("sleep 0.1; cat >/dev/null; echo late", "late"),
+    ] {
+        let mut spawn = bench.spawn(sh(script));
+        spawn.connection = connection.clone();
+        spawn.stdin = Some(Value::string(many.as_str()));
+        assert_eq!(stdout_of(&bench.run(spawn).await.0), want);
+    }
+    let mut spawn = bench.spawn(sh("test \"$(cat)\" = s3cr3t-t0ken && echo same"));
+    spawn.connection = connection.clone();
+    spawn.stdin = Some(secret(0));
+    assert_eq!(stdout_of(&bench.run(spawn).await.0), "same");
     // Outputs come back, secrets go there, and neither is shown.
     let script = "echo \"tag=$T\" >>\"$LOCKSTEP_OUTPUT\"; printf 'b<<E\\n1\\n2\\nE' >>\"$LOCKSTEP_OUTPUT\"; \
                   echo \"$LOCKSTEP_RUN_ID $LOCKSTEP_NODE\"; pwd; test \"$T\" = s3cr3t-t0ken; echo \"$T\"";
@@ -247,16 +288,20 @@ fn connections_are_read_from_values() {
         ("port", Value::Int(2222)),
     ]);
     let ssh = Connection::from_value(&ssh).unwrap();
-    let (program, arguments) = ssh.client("text 'q'", "ssh", Path::new("/tmp/x y"));
+    let nowhere = WorkingFolders::default();
+    let (program, arguments) = ssh.client(
+        "text 'q'",
+        "ssh",
+        Some(Path::new("/tmp/x y/ssh-0")),
+        &nowhere,
+    );
     assert_eq!(program, "ssh");
     let line = arguments.join(" ");
-    assert!(line.contains("ControlPath=/tmp/x\\ y/ssh-%C"), "{line}");
+    assert!(line.contains("ControlPath=/tmp/x\\ y/ssh-0 "), "{line}");
     assert!(
         line.ends_with("-p 2222 -- web1 sh -c 'text '\\''q'\\'''"),
         "{line}"
     );
-    let (_, arguments) = ssh.client("", "ssh", Path::new(&"/long".repeat(20)));
-    assert!(!arguments.join(" ").contains("Control"));
     let pod = Value::map([
         ("type", text("pod")),
         ("context", text("c")),
@@ -264,10 +309,9 @@ fn connections_are_read_from_values() {
         ("pod", text("p")),
         ("container", text("k")),
     ]);
-    let (program, arguments) =
-        Connection::from_value(&pod)
-            .unwrap()
-            .client("t", "ssh", Path::new("/"));
+    let (program, arguments) = Connection::from_value(&pod)
+        .unwrap()
+        .client("t", "ssh", None, &nowhere);
     assert_eq!(program, "kubectl");
     assert_eq!(
         arguments.join(" "),
@@ -385,12 +429,12 @@ impl Server {
     }
 
     fn connection(&self, identity: &str) -> Connection {
-        Connection::Ssh {
+        Connection::Ssh(Box::new(SshTarget {
             host: "127.0.0.1".into(),
-            user: None,
             port: Some(self.port),
             identity: Some(self.folder.join(identity).display().to_string()),
-        }
+            ..SshTarget::default()
+        }))
     }
 }
 
@@ -443,8 +487,8 @@ async fn a_machine_that_cannot_be_reached_is_no_failing_command() {
     assert_eq!(class, FailureClass::Authentication, "{message}");
     assert!(message.contains("Permission denied"), "{message}");
     let mut nowhere = server.connection("id");
-    if let Connection::Ssh { port, .. } = &mut nowhere {
-        *port = Some(1);
+    if let Connection::Ssh(target) = &mut nowhere {
+        target.port = Some(1);
     }
     let ended = over(&bench, &nowhere, sh("true")).await;
     let (class, message, _) = failure(&ended);

@@ -82,7 +82,8 @@ async fn plain_words_are_what_a_shell_makes_of_them() {
         let mut dice = Dice::new(seed + 1);
         let text: String = (0..1 + dice.below(9)).map(|_| dice.pick(PARTS)).collect();
         let text = format!("show {text}");
-        match analyse(&pieces(&text), false, &[]).map(|found| found.form) {
+        match analyse(&pieces(&text), false, &Default::default()).map(|found| found.form) {
+            Ok(Form::Transfer(_)) => panic!("no text is a transfer"),
             Ok(Form::Direct(words)) => {
                 plain += 1;
                 let words: Vec<String> = (words.iter())
@@ -226,6 +227,7 @@ fn emitted(form: &Form) -> (String, String) {
                 _ => String::from("${V}"),
             })
             .collect(),
+        Form::Transfer(_) => panic!("no text is a transfer"),
         Form::Direct(words) => (words.iter())
             .map(|word| {
                 let CommandWord::One(parts) = word else {
@@ -256,7 +258,7 @@ async fn compare(bench: &ProcessFixture, text: &str, bash: bool, whole: bool) ->
     if values.count() != 1 || text.contains("$$") || text.contains("$!") || beside {
         return false;
     }
-    let form = match analyse(&parts, bash, &[]) {
+    let form = match analyse(&parts, bash, &Default::default()) {
         Ok(found) => found.form,
         Err(problems) => {
             if !bash {

@@ -447,6 +447,10 @@ impl ModelBuilder<'_> {
                 }));
                 Ok(())
             }
+            // A `return` may end the pipeline, too.
+            StmtKind::Block(_) if node.parent.is_none() => {
+                self.workflow(strand, body(node), &mut locals.clone(), part)
+            }
             _ if node.bodies.is_empty() => self.passing(strand, id, locals, part),
             StmtKind::Block(_)
             | StmtKind::Stage { .. }
@@ -573,10 +577,10 @@ impl ModelBuilder<'_> {
         limit: Option<&Expr>,
         locals: &Locals,
     ) -> Result<usize, Halt> {
-        let name = match self.walk.eval(resource, locals) {
-            Ok(name) => named_lock(self.walk.display(&name)),
+        let names = match self.walk.lock_names(resource, locals) {
+            Ok(names) => names.into_iter().map(named_lock).collect(),
             // A lock whose name only the run knows is a lock of its own.
-            Err(Halt::Unknown) => Name::from(format!("?{}", self.flow.requests.len())),
+            Err(Halt::Unknown) => vec![Name::from(format!("?{}", self.flow.requests.len()))],
             Err(fault) => return Err(fault),
         };
         let (limit, alone) = match limit.map(|limit| self.walk.eval(limit, locals)) {
@@ -589,9 +593,9 @@ impl ModelBuilder<'_> {
             // Only the run knows.
             Some(_) => (1, false),
         };
-        let lock = self.resource(&name);
+        let locks = names.iter().map(|name| self.resource(name)).collect();
         self.flow.requests.push(ModelLockRequest {
-            lock,
+            locks,
             limit,
             alone,
             tree: id,
@@ -630,7 +634,12 @@ impl ModelBuilder<'_> {
         let mut locks = Vec::new();
         let targets = match self.plan.tree.holds_beyond_stages(id) {
             true => walk.possible_targets(&sum),
-            false => sum.targets.keys().copied().collect(),
+            false => sum
+                .targets
+                .keys()
+                .chain(&sum.named_targets)
+                .copied()
+                .collect(),
         };
         for target in targets {
             if self.plan.bound.facts.is_exclusive(target) {

@@ -221,6 +221,7 @@ impl DecisionText<'_> {
                 self.add(format_args!("for {}", cond.is_some()))?;
             }
             ExprKind::IfSome { .. } => self.add(format_args!("some"))?,
+            ExprKind::Bind { values, .. } => self.add(format_args!("let {}", values.len()))?,
             ExprKind::Interpolate(parts) => {
                 for part in parts {
                     match part {
@@ -256,12 +257,16 @@ impl DecisionText<'_> {
     /// Writes what is in an expression. The first part is evaluated where the whole is, and before
     /// the others; some expressions need the others only for some values of it, or bind a name.
     fn write_parts(&mut self, expr: &Expr, locals: &Locals) -> Option<()> {
-        let (lazy, bound) = match &expr.kind {
+        let (lazy, bound): (bool, Vec<Slot>) = match &expr.kind {
             ExprKind::Comprehension { slot, .. } | ExprKind::IfSome { slot, .. } => {
-                (true, Some(locals.bind_unknown(*slot)))
+                (true, vec![*slot])
             }
+            // What is handed over may be unknown where the body does not need it.
+            ExprKind::Bind { values, .. } => (true, values.iter().map(|(slot, _)| *slot).collect()),
             ExprKind::If(..)
-            | ExprKind::Binary(BinaryOp::And | BinaryOp::Or | BinaryOp::Else, ..) => (true, None),
+            | ExprKind::Binary(BinaryOp::And | BinaryOp::Or | BinaryOp::Else, ..) => {
+                (true, Vec::new())
+            }
             ExprKind::Const(_)
             | ExprKind::Local(_)
             | ExprKind::Global(_)
@@ -275,22 +280,26 @@ impl DecisionText<'_> {
             | ExprKind::Unary(..)
             | ExprKind::Binary(..)
             | ExprKind::Convert(..)
-            | ExprKind::Call(..) => (false, None),
+            | ExprKind::Call(..) => (false, Vec::new()),
         };
         let mut parts = Vec::new();
         children(expr, &mut |part| parts.push(part));
         let (certain, names) = (self.certain, self.inside.len());
+        let binds_many = matches!(expr.kind, ExprKind::Bind { .. });
+        let mut bound = bound.into_iter();
+        let mut seen = locals.clone();
         for (at, part) in parts.into_iter().enumerate() {
-            let mut seen = locals;
-            if at > 0 {
+            if at > 0 || binds_many {
                 self.certain = certain && !lazy;
             }
-            if let Some(bound) = bound.as_ref().filter(|_| at > 0) {
-                self.inside.truncate(names);
-                self.inside.push(bound.address());
-                seen = bound;
+            // Each name is seen by the parts behind the one that it stands for.
+            if at > 0
+                && let Some(slot) = bound.next()
+            {
+                seen = seen.bind_unknown(slot);
+                self.inside.push(seen.address());
             }
-            self.write(part, seen)?;
+            self.write(part, &seen)?;
             self.add(format_args!(";"))?;
         }
         self.certain = certain;

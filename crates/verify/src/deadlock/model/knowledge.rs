@@ -116,6 +116,7 @@ impl Conditions {
             | ExprKind::If(..)
             | ExprKind::Comprehension { .. }
             | ExprKind::IfSome { .. }
+            | ExprKind::Bind { .. }
             | ExprKind::Convert(..)
             | ExprKind::Call(..) => ShapeKind::Asks,
         };

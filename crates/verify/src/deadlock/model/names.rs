@@ -41,8 +41,8 @@ impl ModelBuilder<'_> {
                     command::display(&command.text, &mut value, &display)
                 )
             }
-            StmtKind::Lock { resource, .. } => match self.walk.eval(resource, locals) {
-                Ok(name) => format!("lock \"{}\"", self.walk.display(&name)),
+            StmtKind::Lock { resource, .. } => match self.walk.lock_names(resource, locals) {
+                Ok(names) => format!("lock \"{}\"", names.join("\", \"")),
                 Err(_) => String::from("lock"),
             },
             StmtKind::Block(_)
@@ -128,7 +128,9 @@ impl ModelBuilder<'_> {
             return part.map_or_else(String::new, |part| part.shown("…"));
         }
         let word = node.label.as_deref().unwrap_or_default();
-        let values = values.iter().map(|it| self.walk.display(it).into());
+        let axes = node.stmt.kind.matrix().map_or(&[][..], |it| &it.axes);
+        let values = values.iter().zip(axes);
+        let values = values.map(|(it, axis)| self.walk.name_on_axis(Some(axis), it, locals).into());
         PathPart::cell(word, 1, values.collect(), 1).shown("…")
     }
 

@@ -80,7 +80,9 @@ impl ModelBuilder<'_> {
             let targets = sum.targets.into_iter();
             let targets: Vec<_> = targets.filter(|(target, _)| exclusive(*target)).collect();
             let is_open = !sum.open_kinds.is_empty() || !sum.open_targets.is_empty();
-            if !targets.is_empty() || (is_open && self.holds_beyond_stages(hold)) {
+            let is_named = !sum.named_targets.is_empty();
+            let is_open = is_open && self.holds_beyond_stages(hold);
+            if !targets.is_empty() || is_named || is_open {
                 part.ops.push(ModelOp::Enter(hold, id));
             }
             pause(takes, time, part);

@@ -81,8 +81,8 @@ impl DeadlockReporter<'_> {
                 }
                 WaitCause::Lock(request) => {
                     let request = &self.flow.requests[request];
-                    let lock = self.lock(request.lock);
-                    add(request.tree, format!("`{name}` waits here for {lock}"));
+                    let locks = self.locks_of(&request.locks);
+                    add(request.tree, format!("`{name}` waits here for {locks}"));
                 }
                 WaitCause::Stage(hold) => {
                     if let Some(ModelOp::Enter(_, tree)) = self.op(stuck) {
@@ -112,7 +112,7 @@ impl DeadlockReporter<'_> {
             let name = self.name(stuck.strand);
             for (lock, holder) in &stuck.holds {
                 let wanted = match waiting.cause {
-                    WaitCause::Lock(other) => self.flow.requests[other].lock == *lock,
+                    WaitCause::Lock(other) => self.flow.requests[other].locks.contains(lock),
                     WaitCause::Stage(hold) => {
                         self.flow.holds[hold].locks.iter().any(|(it, _)| it == lock)
                     }
@@ -246,7 +246,13 @@ impl DeadlockReporter<'_> {
     /// The locks of a stage.
     pub(super) fn locks(&self, hold: usize) -> String {
         let locks = self.flow.holds[hold].locks.iter();
-        let locks: Vec<String> = locks.map(|(lock, _)| self.lock(*lock)).collect();
+        let locks: Vec<usize> = locks.map(|(lock, _)| *lock).collect();
+        self.locks_of(&locks)
+    }
+
+    /// Several locks.
+    pub(super) fn locks_of(&self, locks: &[usize]) -> String {
+        let locks: Vec<String> = locks.iter().map(|lock| self.lock(*lock)).collect();
         and_list(&locks)
     }
 
@@ -269,7 +275,8 @@ impl DeadlockReporter<'_> {
                     format!("waits at barrier {}", self.barrier(meeting))
                 }
                 WaitCause::Lock(request) => {
-                    format!("waits for {}", self.lock(self.flow.requests[request].lock))
+                    let locks = &self.flow.requests[request].locks;
+                    format!("waits for {}", self.locks_of(locks))
                 }
                 WaitCause::Stage(hold) => format!("waits for {}", self.locks(hold)),
                 WaitCause::Place(_) => String::from("has not started: its block lets no more in"),

@@ -141,7 +141,7 @@ impl DeadlockReporter<'_> {
         let after = circle.iter().cycle().skip(1);
         for (stuck, holder) in circle.iter().zip(after) {
             let lock = match stuck.cause {
-                WaitCause::Lock(request) => self.lock(self.flow.requests[request].lock),
+                WaitCause::Lock(request) => self.locks_of(&self.flow.requests[request].locks),
                 WaitCause::Stage(hold) => self.locks(hold),
                 WaitCause::Meeting(_) | WaitCause::Place(_) | WaitCause::Turn(_) => continue,
             };
@@ -191,7 +191,7 @@ impl DeadlockReporter<'_> {
         let mut names: Vec<String> = Vec::new();
         for stuck in &hang.circle {
             let name = match stuck.cause {
-                WaitCause::Lock(request) => self.lock(self.flow.requests[request].lock),
+                WaitCause::Lock(request) => self.locks_of(&self.flow.requests[request].locks),
                 WaitCause::Stage(hold) => self.locks(hold),
                 WaitCause::Meeting(_) | WaitCause::Place(_) | WaitCause::Turn(_) => continue,
             };

@@ -202,7 +202,10 @@ impl StateSpaceSearch<'_> {
             WaitCause::Meeting(meeting) => {
                 those(&|strand, _| self.still_owes(state, strand, meeting))
             }
-            WaitCause::Lock(request) => holders(self.flow.requests[request].lock),
+            WaitCause::Lock(request) => {
+                let locks = self.flow.requests[request].locks.iter();
+                locks.flat_map(|lock| holders(*lock)).collect()
+            }
             WaitCause::Stage(hold) => {
                 let locks = self.flow.holds[hold].locks.iter();
                 locks.flat_map(|(lock, _)| holders(*lock)).collect()

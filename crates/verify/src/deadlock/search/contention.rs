@@ -57,8 +57,10 @@ fn all_demands(
         match section.owner {
             LockOwner::Request(request) => {
                 let request = &flow.requests[request];
-                limits[request.lock] = request.limit.min(limits[request.lock]);
-                demands[request.lock].push(demand);
+                for lock in &request.locks {
+                    limits[*lock] = request.limit.min(limits[*lock]);
+                    demands[*lock].push(demand);
+                }
             }
             LockOwner::Hold(hold) => {
                 for (lock, _) in &flow.holds[hold].locks {
@@ -102,7 +104,8 @@ fn overlap(flow: &DeadlockModel, one: LockDemandRange, other: LockDemandRange) -
 }
 
 /// The locks that can have a part in a standstill: those that are held while something else is
-/// waited for. All others are only ever held for a while.
+/// waited for, or taken together with one that is: nobody overtakes who waits for both. All others
+/// are only ever held for a while.
 pub fn relevant(flow: &DeadlockModel, shortage: &[bool]) -> Vec<bool> {
     let sections = held_sections(flow);
     let mut relevant = shortage.to_vec();
@@ -111,11 +114,32 @@ pub fn relevant(flow: &DeadlockModel, shortage: &[bool]) -> Vec<bool> {
         for section in &sections {
             mark_waits(flow, section, &relevant, &mut waits);
         }
+        mark_together(flow, &relevant, &mut waits);
         let next: Vec<bool> = relevant.iter().zip(&waits).map(|(a, b)| *a && *b).collect();
         if next == relevant {
             return relevant;
         }
         relevant = next;
+    }
+}
+
+/// Marks the locks that are taken together with one that has been marked.
+fn mark_together(flow: &DeadlockModel, relevant: &[bool], waits: &mut [bool]) {
+    let requests = flow.requests.iter().map(|it| it.locks.clone());
+    let holds = (flow.holds.iter()).map(|it| it.locks.iter().map(|(lock, _)| *lock).collect());
+    let groups: Vec<Vec<usize>> = requests.chain(holds).filter(|it| it.len() > 1).collect();
+    loop {
+        let mut has_changed = false;
+        for group in &groups {
+            let is_marked = group.iter().any(|lock| waits[*lock] && relevant[*lock]);
+            if is_marked && group.iter().any(|lock| !waits[*lock]) {
+                group.iter().for_each(|lock| waits[*lock] = true);
+                has_changed = true;
+            }
+        }
+        if !has_changed {
+            return;
+        }
     }
 }
 
@@ -128,10 +152,12 @@ fn mark_waits(
 ) {
     match section.owner {
         LockOwner::Request(request) => {
-            let lock = flow.requests[request].lock;
-            if !waits[lock] && relevant[lock] {
+            let locks = &flow.requests[request].locks;
+            if locks.iter().any(|lock| !waits[*lock] && relevant[*lock]) {
                 let mut inside = with_children(flow, section.inside());
-                waits[lock] = inside.any(|op| may_wait(flow, op, relevant));
+                if inside.any(|op| may_wait(flow, op, relevant)) {
+                    locks.iter().for_each(|lock| waits[*lock] = true);
+                }
             }
         }
         LockOwner::Hold(hold) => {
@@ -156,7 +182,10 @@ fn mark_waits(
 fn may_wait(flow: &DeadlockModel, op: &ModelOp, relevant: &[bool]) -> bool {
     match op {
         ModelOp::Arrive(..) => true,
-        ModelOp::Acquire(request) => relevant[flow.requests[*request].lock],
+        ModelOp::Acquire(request) => {
+            let mut locks = flow.requests[*request].locks.iter();
+            locks.any(|lock| relevant[*lock])
+        }
         ModelOp::Enter(hold, _) => {
             let mut locks = flow.holds[*hold].locks.iter();
             locks.any(|(lock, _)| relevant[*lock])

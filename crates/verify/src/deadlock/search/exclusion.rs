@@ -86,15 +86,15 @@ impl<'a> GatesAround<'a> {
     fn new(flow: &'a DeadlockModel, sections: &[HeldSection<'_>]) -> Self {
         let mut alone = vec![true; flow.resources.len()];
         for request in &flow.requests {
-            alone[request.lock] &= request.alone;
+            (request.locks.iter()).for_each(|lock| alone[*lock] &= request.alone);
         }
         let mut by_strand: HashMap<StrandId, Vec<(usize, usize, Gate)>> = HashMap::new();
         for section in sections {
             let LockOwner::Request(request) = section.owner else {
                 continue;
             };
-            let lock = flow.requests[request].lock;
-            if alone[lock] {
+            let locks = flow.requests[request].locks.iter().copied();
+            for lock in locks.filter(|lock| alone[*lock]) {
                 let own = by_strand.entry(section.strand).or_default();
                 own.push((section.from, section.to, Gate { lock, request }));
             }

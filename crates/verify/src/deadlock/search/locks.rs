@@ -9,12 +9,13 @@ use super::steps::StateSpaceSearch;
 use crate::deadlock::model::StrandId;
 
 impl StateSpaceSearch<'_> {
-    /// Requests the lock of a request.
+    /// Requests the locks of a request.
     pub(super) fn ask(&self, state: &mut SearchState, strand: StrandId, request: usize) {
-        let lock = self.flow.requests[request].lock;
+        let locks = self.flow.requests[request].locks.iter().copied();
+        let locks: Vec<usize> = locks.filter(|lock| self.relevant[*lock]).collect();
         state
             .queue
-            .push((ModelLockHolder::Request(strand, request), vec![lock]));
+            .push((ModelLockHolder::Request(strand, request), locks));
         self.grant(state);
     }
 
@@ -78,11 +79,12 @@ impl StateSpaceSearch<'_> {
         }
     }
 
-    /// Gives a request's lock back, or takes the request back.
+    /// Gives a request's locks back, or takes the request back.
     pub(super) fn give_back(&self, state: &mut SearchState, strand: StrandId, request: usize) {
         let holder = ModelLockHolder::Request(strand, request);
-        let lock = self.flow.requests[request].lock;
-        state.held[lock].retain(|other| *other != holder);
+        for lock in &self.flow.requests[request].locks {
+            state.held[*lock].retain(|other| *other != holder);
+        }
         state.granted.retain(|other| *other != holder);
         state.queue.retain(|(other, _)| *other != holder);
         self.grant(state);

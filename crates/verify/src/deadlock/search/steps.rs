@@ -237,6 +237,12 @@ impl<'a> StateSpaceSearch<'a> {
         self.settle_ended(state);
     }
 
+    /// Whether one of the locks of a request can have a part in a standstill.
+    fn may_be_waited_for(&self, request: usize) -> bool {
+        let mut locks = self.flow.requests[request].locks.iter();
+        locks.any(|lock| self.relevant[*lock])
+    }
+
     pub(super) fn op(&self, state: &SearchState, strand: StrandId) -> Option<&ModelOp> {
         self.flow.strands[strand].ops.get(state.at[strand] as usize)
     }
@@ -310,7 +316,7 @@ impl<'a> StateSpaceSearch<'a> {
                     self.arrive(state, strand, *meeting, out);
                     return true;
                 }
-                ModelOp::Acquire(request) if self.relevant[self.flow.requests[*request].lock] => {
+                ModelOp::Acquire(request) if self.may_be_waited_for(*request) => {
                     if self.exact {
                         self.ask(state, strand, *request);
                     }

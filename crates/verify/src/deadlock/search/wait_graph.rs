@@ -124,7 +124,8 @@ impl<'a> WaitGraph<'a> {
             ModelOp::Arrive(meeting, _) => Some((self.meetings + meeting, None)),
             ModelOp::Acquire(request) => {
                 let owner = LockOwner::Request(*request);
-                Some((lock(self.flow.requests[*request].lock)?, Some(owner)))
+                let mut locks = self.flow.requests[*request].locks.iter();
+                Some((locks.find_map(|it| lock(*it))?, Some(owner)))
             }
             ModelOp::Enter(hold, _) => {
                 let mut locks = self.flow.holds[*hold].locks.iter();
@@ -294,7 +295,8 @@ impl<'a> WaitGraph<'a> {
                 LockOwner::Request(request) => {
                     let inside = section.inside().iter();
                     let waits = inside.filter_map(|op| self.resource(op)).collect();
-                    (self.class[flow.requests[request].lock], waits)
+                    let mut locks = flow.requests[request].locks.iter();
+                    (locks.find_map(|lock| self.class[*lock]), waits)
                 }
                 LockOwner::Hold(hold) => {
                     // What is waited for while a stage holds its locks; not for those.
@@ -470,12 +472,11 @@ fn classes(flow: &DeadlockModel, shortage: &[bool]) -> Vec<Option<usize>> {
     let mut class: Vec<Option<usize>> = (0..flow.resources.len())
         .map(|lock| shortage[lock].then_some(lock))
         .collect();
-    for hold in &flow.holds {
-        let together: Vec<usize> = hold
-            .locks
-            .iter()
-            .filter_map(|(lock, _)| class[*lock])
-            .collect();
+    let holds = (flow.holds.iter()).map(|it| it.locks.iter().map(|(lock, _)| *lock).collect());
+    let requests = flow.requests.iter().map(|it| it.locks.clone());
+    for locks in holds.chain(requests) {
+        let locks: Vec<usize> = locks;
+        let together: Vec<usize> = locks.iter().filter_map(|lock| class[*lock]).collect();
         if let Some(least) = together.iter().min().copied() {
             let merged: HashMap<usize, usize> =
                 together.into_iter().map(|it| (it, least)).collect();

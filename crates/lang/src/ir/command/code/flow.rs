@@ -27,23 +27,31 @@ pub struct Flow {
     constants: BTreeMap<String, String>,
     /// The text of a here-document with a quoted mark that the command at hand reads.
     document: Option<String>,
+    /// What the script itself reads: its number, and its text where that is written out.
+    stdin: Option<(usize, Option<String>)>,
     depth: usize,
 }
 
 impl Flow {
     /// Follows the values through a script until nothing new is learned about its variables and
     /// files, which loops and functions can carry backwards.
-    pub fn through(script: &List, variables: &[(&str, usize)]) -> Vec<Finding> {
+    pub fn through(
+        script: &List,
+        variables: &[(&str, usize)],
+        stdin: Option<(usize, Option<&str>)>,
+    ) -> Vec<Finding> {
         const MAX_ROUNDS: usize = 6;
         let mut flow = Self::default();
         for (name, piece) in variables {
             flow.variables.put(name, &Taint::from([*piece]));
         }
+        let input: Taint = stdin.iter().map(|(number, _)| *number).collect();
+        flow.stdin = stdin.map(|(number, text)| (number, text.map(String::from)));
         flow.declare(script);
         for _ in 0..MAX_ROUNDS {
             let before = (flow.variables.clone(), flow.files.clone());
             flow.findings.clear();
-            flow.list(script, &Taint::new());
+            flow.list(script, &input);
             if before == (flow.variables.clone(), flow.files.clone()) {
                 break;
             }
@@ -499,7 +507,9 @@ impl Flow {
         }
         if found.input_is_code {
             self.find(input, used, Reader::Input(name.to_string()), false);
-            if let Some(text) = self.document.take() {
+            let own = (self.stdin.as_ref()).filter(|(number, _)| input.contains(number));
+            let own = own.and_then(|(_, text)| text.clone());
+            if let Some(text) = self.document.take().or(own) {
                 self.nested(program, &text, &data, 0, &Taint::new());
             }
         }

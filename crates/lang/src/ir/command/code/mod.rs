@@ -34,8 +34,14 @@ pub enum Use {
     /// It stands in front of words that are code, and must not become several words.
     OneWord,
     /// It is an operand that the program would read as an option if it began with `-`; `--` belongs
-    /// before the word that begins at this unit of the text.
-    Dashes(usize),
+    /// before it, or before a word of the same command ahead of it. They are known by the units of
+    /// the text at which they begin.
+    Dashes {
+        /// The command.
+        command: usize,
+        /// The word.
+        word: usize,
+    },
     /// The same where `--` cannot stand: what begins with `-` must not get there.
     Operand,
     /// It is an argument of a program that is no part of the shell.
@@ -92,13 +98,19 @@ pub struct Finding {
 
 /// What becomes of the values of a script.
 pub fn findings(script: &List) -> Vec<Finding> {
-    flow::Flow::through(script, &[])
+    flow::Flow::through(script, &[], None)
 }
 
 /// The same where variables of the environment hold values, too: each with the number that it is
 /// called by in place of a piece.
 pub fn findings_with(script: &List, variables: &[(&str, usize)]) -> Vec<Finding> {
-    flow::Flow::through(script, variables)
+    flow::Flow::through(script, variables, None)
+}
+
+/// The same where what the script reads from its standard input is a value, too, with the number
+/// that it is called by in place of a piece; `text` is it where it is written out.
+pub fn findings_fed(script: &List, number: usize, text: Option<&str>) -> Vec<Finding> {
+    flow::Flow::through(script, &[], Some((number, text)))
 }
 
 /// Whether a word begins as an assignment.

@@ -267,11 +267,11 @@ pub fn check(words: &[ShellWord], end: usize, found: &mut Vec<Finding>) {
             });
         };
         if reader.dashes && !unclear && !options_later {
-            add(*piece, Use::Dashes(word.start));
-            return;
-        }
-        // An option that is not known may take it.
-        if !unclear || reader.dashes {
+            let command = words.first().map_or(0, |first| first.start);
+            let word = word.start;
+            add(*piece, Use::Dashes { command, word });
+        } else if !unclear || reader.dashes {
+            // Elsewhere an option that is not known may take it.
             add(*piece, Use::Operand);
         }
         at += 1;

@@ -11,7 +11,7 @@ use crate::ir::command::tree;
 use lockstep_base::diagnostic::{Code, codes};
 
 fn refused(text: &str) -> Vec<Code> {
-    match analyse(&pieces(text), true, &[]) {
+    match analyse(&pieces(text), true, &Default::default()) {
         Ok(_) => Vec::new(),
         Err(problems) => problems.iter().map(|problem| problem.code).collect(),
     }

@@ -19,7 +19,9 @@ pub(in crate::ir::command) fn misused(finding: &Finding, span: Span) -> Diagnost
         Use::Variable => super::as_variable(span),
         Use::Arithmetic => super::in_arithmetic(span),
         // The first two are no errors of the text.
-        Use::Dashes(_) | Use::Operand | Use::Argument => secret_as_argument(&finding.reader, span),
+        Use::Dashes { .. } | Use::Operand | Use::Argument => {
+            secret_as_argument(&finding.reader, span)
+        }
     }
 }
 
@@ -119,6 +121,43 @@ fn secret_as_argument(reader: &Reader, span: Span) -> Diagnostic {
          as a file (`${NAME.file}` of `secret NAME` is the path of one that holds it), or by \
          standard input: a here-document, or `printf %s ${…} | program`",
     )
+}
+
+/// What is wrong with a text on standard input that is used so: `run "sh" stdin x`.
+pub(in crate::ir::command) fn stdin_misused(finding: &Finding, span: Span) -> Diagnostic {
+    let name = match &finding.reader {
+        Reader::Program(name) | Reader::Input(name) if !name.is_empty() => format!("`{name}`"),
+        _ => String::from("the shell"),
+    };
+    match finding.used {
+        Use::Code(Language::Remote) => Diagnostic::error(
+            codes::VALUE_OVER_SSH,
+            span,
+            format!("{name} has this text executed by the shell over there"),
+        )
+        .here("would be read as code")
+        .help(
+            "give the infrastructure `connect = ssh(…)` and write `run \"…\" on …`, or let the \
+             command over there read its input as data: `ssh host 'cat >file'`",
+        ),
+        Use::Argument => secret_as_argument(&finding.reader, span),
+        Use::Code(_)
+        | Use::Program
+        | Use::Variable
+        | Use::Arithmetic
+        | Use::OneWord
+        | Use::Dashes { .. }
+        | Use::Operand => Diagnostic::error(
+            codes::VALUE_AS_CODE,
+            span,
+            format!("{name} executes what it reads from its standard input"),
+        )
+        .here("would be read as code")
+        .help(
+            "write the text out, and pass the value as an argument: `run \"sh -s ${…}\" stdin \
+             \"…\"`, with `\"$1\"` in the text",
+        ),
+    }
 }
 
 /// `curl -H "$TOKEN"` with a secret in `TOKEN`.

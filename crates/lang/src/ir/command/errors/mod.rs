@@ -4,7 +4,7 @@ mod misused;
 
 use lockstep_base::diagnostic::{Diagnostic, Fix, codes};
 use lockstep_base::source::Span;
-pub(super) use misused::{misused, value_as_option, variable_as_argument};
+pub(super) use misused::{misused, stdin_misused, value_as_option, variable_as_argument};
 
 /// There is no command.
 pub(super) fn empty(span: Span) -> Diagnostic {

@@ -1,0 +1,119 @@
+//! The errors of what lacks its brackets, or stands in another order.
+
+use super::*;
+
+fn with_fix(
+    mut diagnostic: Diagnostic,
+    title: impl Into<String>,
+    edits: Vec<(Span, String)>,
+) -> Diagnostic {
+    diagnostic.fixes.push(Fix {
+        title: title.into(),
+        edits,
+    });
+    diagnostic
+}
+
+/// `approve count 2 "ship?"`
+pub(crate) fn head_first(
+    text: Span,
+    part: Span,
+    keyword: &str,
+    right: &str,
+    edits: Vec<(Span, String)>,
+) -> Diagnostic {
+    let message = format!("the text of `{keyword}` stands directly behind it");
+    let diagnostic = error(codes::MISPLACED, text, message)
+        .label(part, "this comes after the text")
+        .help(format!("write `{right}`"));
+    with_fix(diagnostic, "move the text to the front", edits)
+}
+
+/// `batches 1, 10%`, `by ("a", "b")`
+pub(crate) fn list_brackets(span: Span, edits: Vec<(Span, String)>) -> Diagnostic {
+    let diagnostic = error(codes::SYNTAX, span, "a list is written in `[…]`")
+        .help("several values are a list: `[a, b]`");
+    with_fix(diagnostic, "write it in `[…]`", edits)
+}
+
+/// `type a = [x: int]`
+pub(crate) fn record_braces(span: Span, edits: Vec<(Span, String)>) -> Diagnostic {
+    let diagnostic = error(
+        codes::SYNTAX,
+        span,
+        "the type of a record is written in `{…}`",
+    )
+    .help("a record has fields: `{ name: TYPE }`; a list has one type: `[TYPE]`");
+    with_fix(diagnostic, "write it in `{…}`", edits)
+}
+
+/// `log run "x"`
+pub(crate) fn command_as_value(span: Span, word: &str) -> Diagnostic {
+    error(
+        codes::STRAY_STATEMENT,
+        span,
+        format!("`{word}` is a statement, not a value"),
+    )
+    .help(format!(
+        "in a pipeline or a workflow, name its result with `let NAME = {word} \"…\"`; then write \
+         `NAME.stdout`"
+    ))
+}
+
+/// `secret t = run "vault"`
+pub(crate) fn secret_of_command(span: Span, command: &str) -> Diagnostic {
+    error(
+        codes::SECRET_SOURCE,
+        span,
+        "a secret comes from `env(…)`, `file(…)` or `command(…)`",
+    )
+    .here("a statement")
+    .help(format!(
+        "read when the run starts: `command(\"PROGRAM\", \"ARGUMENT\")`; made in a pipeline: `let \
+         NAME: secret = {command}`"
+    ))
+}
+
+/// A missing body whose statement stands there.
+pub(crate) fn with_braces(diagnostic: Diagnostic, edits: Vec<(Span, String)>) -> Diagnostic {
+    let diagnostic = diagnostic.help("write the statements in `{ … }`");
+    with_fix(diagnostic, "add the braces", edits)
+}
+
+/// `for (k, v) in m`
+pub(crate) fn pair_in_brackets(span: Span, edits: Vec<(Span, String)>) -> Diagnostic {
+    let diagnostic = error(
+        codes::SYNTAX,
+        span,
+        "two variables are written without brackets",
+    )
+    .help("write `k, v in MAP`");
+    with_fix(diagnostic, "remove the brackets", edits)
+}
+
+/// `kind a extends b, c`
+pub(crate) fn one_base(span: Span, gone: Span) -> Diagnostic {
+    error(codes::SYNTAX, span, "a kind extends one other kind")
+        .help("leave the others out; a kind that is extended may itself extend another")
+        .fix("leave the others out", gone, " ")
+}
+
+/// `{ a: int; b: int }`
+pub(crate) fn list_semicolon(span: Span) -> Diagnostic {
+    error(
+        codes::SEMICOLON,
+        span,
+        "there are no semicolons in this language",
+    )
+    .help("the parts of a list or a record are separated by commas")
+    .fix(change_to(","), span, ",")
+}
+
+/// `for r in rs { infrastructure … }`, outside of a pipeline.
+pub(crate) fn declared_for(span: Span, word: &str) -> Diagnostic {
+    let message = format!("declarations do not stand in the body of `{word}`");
+    error(codes::FOREIGN_CONTROL, span, message).help(
+        "what is declared for each element of a list names the list in its head: `service \
+         \"${x.name}\": KIND for x in LIST if … { … }`, and the same for an `infrastructure`",
+    )
+}
