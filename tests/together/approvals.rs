@@ -115,7 +115,12 @@ fn of_two_answers_the_first_counts() {
     for said in answers.iter().filter(|said| said.code != 0) {
         let word = if yes { "yes" } else { "no" };
         let told = format!("has already been answered: {word}, by grace");
-        assert!(said.stderr.contains(&told), "{answers:?}");
+        // One that comes late finds that the run has ended.
+        let over = "there is no run with an open question";
+        assert!(
+            said.stderr.contains(&told) || said.stderr.contains(over),
+            "{answers:?}"
+        );
     }
     let (said, _) = end(&test, running);
     assert_eq!(said.code, if yes { 0 } else { 1 });

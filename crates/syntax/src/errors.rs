@@ -14,8 +14,9 @@ pub(super) use habits::{
     shell_block, shell_variable, ternary, two_words, typed_secret,
 };
 pub(super) use misread::{
-    command_as_value, declared_for, head_first, list_brackets, list_semicolon, one_base,
-    pair_in_brackets, record_braces, secret_of_command, with_braces,
+    command_as_value, declared_for, head_first, keep_first, list_brackets, list_semicolon, moved,
+    no_class, one_base, pair_in_brackets, record_braces, secret_of_command, statement_as_call,
+    with_braces,
 };
 pub(super) use stray::{
     no_call, no_let, no_with, outside_environment, set_again, stray_between, stray_declaration,

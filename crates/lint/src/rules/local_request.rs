@@ -1,5 +1,5 @@
-//! `local-request`: `http.*` to `localhost` in the deployment of an infrastructure that is elsewhere.
-//! Requests are sent from this machine, wherever commands run.
+//! `local-request`: `http.*` to `localhost` in the deployment of an infrastructure that is
+//! elsewhere. Requests are sent from this machine, wherever commands run.
 
 use std::collections::HashSet;
 

@@ -14,19 +14,59 @@ fn with_fix(
     diagnostic
 }
 
-/// `approve count 2 "ship?"`
+/// `approve count 2 "ship?"`, `barrier across stage a`: `what` must be first in its statement.
 pub(crate) fn head_first(
-    text: Span,
+    head: Span,
     part: Span,
-    keyword: &str,
+    what: &str,
     right: &str,
     edits: Vec<(Span, String)>,
 ) -> Diagnostic {
-    let message = format!("the text of `{keyword}` stands directly behind it");
-    let diagnostic = error(codes::MISPLACED, text, message)
-        .label(part, "this comes after the text")
+    let message = format!("{what} stands directly behind the keyword");
+    let diagnostic = error(codes::MISPLACED, head, message)
+        .label(part, "this comes after it")
         .help(format!("write `{right}`"));
-    with_fix(diagnostic, "move the text to the front", edits)
+    with_fix(diagnostic, "move it to the front", edits)
+}
+
+/// The parts change places.
+pub(crate) fn moved(diagnostic: Diagnostic, edits: Vec<(Span, String)>) -> Diagnostic {
+    with_fix(diagnostic, "move it", edits)
+}
+
+/// `fail as "x"`
+pub(crate) fn no_class(span: Span, text: &str, edits: Vec<(Span, String)>) -> Diagnostic {
+    let diagnostic = error(
+        codes::SYNTAX,
+        span,
+        "`as` is followed by a class of failures",
+    )
+    .help(format!(
+        "write `fail {text}`, or with a class, such as `fail {text} as verification`"
+    ));
+    with_fix(diagnostic, "remove `as`", edits)
+}
+
+/// `run("make")`
+pub(crate) fn statement_as_call(
+    span: Span,
+    word: &str,
+    right: &str,
+    edits: Vec<(Span, String)>,
+) -> Diagnostic {
+    let message = format!("`{word}` is a statement: what follows it has no brackets");
+    let diagnostic = error(codes::SYNTAX, span, message).help(format!("write `{right}`"));
+    with_fix(diagnostic, "remove the brackets", edits)
+}
+
+/// `keep latest queue "x"`
+pub(crate) fn keep_first(span: Span) -> Diagnostic {
+    error(
+        codes::MISPLACED,
+        span,
+        "`keep` stands behind the name of its queue",
+    )
+    .help("write `queue \"NAME\" keep latest`, or `keep all`")
 }
 
 /// `batches 1, 10%`, `by ("a", "b")`

@@ -545,6 +545,8 @@ impl<'t> TreeBuilder<'t> {
             self.report(errors::missing_part(place, "a variable before `in`"));
         } else if word == "between" && loops {
             self.report(errors::stray_between(span));
+        } else if word == "keep" && keyword.is_empty() {
+            self.keep_first(start);
         } else if self.habitual_head(text, start) {
             // It has been reported.
         } else if matches!(word, "then" | "do") {

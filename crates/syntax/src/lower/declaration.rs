@@ -29,11 +29,11 @@ impl<'t> TreeBuilder<'t> {
     }
 
     fn item_kind(&mut self, pair: Pair<'_>, span: Span) -> ItemKind {
-        let form = pair.rule();
+        let (form, start) = (pair.rule(), pair.start());
         let mut parts = Parts::of(pair);
         let parts = &mut parts;
         match form {
-            Rule::service => self.service(parts),
+            Rule::service => self.service(start, parts),
             Rule::environment => ItemKind::Environment(self.environment(parts)),
             Rule::pipeline => self.pipeline(parts, span),
             Rule::workflow => self.workflow(parts, span),

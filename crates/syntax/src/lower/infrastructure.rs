@@ -8,9 +8,9 @@ use crate::grammar::{Pair, Parts, Rule};
 use lockstep_base::source::Span;
 
 impl<'t> TreeBuilder<'t> {
-    pub(super) fn service(&mut self, parts: &mut Parts<'_>) -> ItemKind {
+    pub(super) fn service(&mut self, start: usize, parts: &mut Parts<'_>) -> ItemKind {
         let trouble = self.report_broken();
-        let (name, text) = self.name_or_text(parts, "the service's name");
+        let (name, text) = self.name_or_text(start, parts, "the service's name");
         let kind = self.of_kind(parts, &name, "a service");
         let using = parts.accept(Rule::using).map(|pair| self.using(pair));
         let each = parts.accept(Rule::for_in).map(|pair| self.each(pair));
@@ -28,8 +28,20 @@ impl<'t> TreeBuilder<'t> {
         }
     }
 
-    /// The name that must stand next; a text in quotes gives those of one for each element.
-    fn name_or_text(&mut self, parts: &mut Parts<'_>, what: &str) -> (Ident, Option<Expr>) {
+    /// The name that must stand next; a text in quotes gives those of one for each element. `start`
+    /// is where the declaration begins.
+    fn name_or_text(
+        &mut self,
+        start: usize,
+        parts: &mut Parts<'_>,
+        what: &str,
+    ) -> (Ident, Option<Expr>) {
+        if self.name_behind_list(start) {
+            let span = self.place(start, start);
+            parts.next();
+            let name = self.names.get("");
+            return (Ident { name, span }, None);
+        }
         let Some(pair) = parts.accept(Rule::bad_name) else {
             return (self.name_of(parts, what), None);
         };
@@ -212,9 +224,10 @@ impl<'t> TreeBuilder<'t> {
         let trouble = self.report_broken();
         let doc = self.doc(&pair);
         let span = self.span(&pair);
+        let start = pair.start();
         let mut parts = Parts::of(pair);
         let parts = &mut parts;
-        let (name, text) = self.name_or_text(parts, "the infrastructure's name");
+        let (name, text) = self.name_or_text(start, parts, "the infrastructure's name");
         let kind = self.of_kind(parts, &name, "an infrastructure");
         let each = parts.accept(Rule::for_in).map(|pair| self.each(pair));
         let (text, each) = self.text_with_list(&name, text, each, "the infrastructure's name");

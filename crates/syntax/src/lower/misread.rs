@@ -86,6 +86,16 @@ fn units(text: &str) -> (Vec<Unit<'_>>, Option<usize>) {
     (found, (depth > 0).then_some(start))
 }
 
+/// Whether a text is several values.
+fn is_several(text: &str) -> bool {
+    units(text).0.iter().any(|unit| unit.text == ",")
+}
+
+fn with_article(word: &str) -> String {
+    let article = if word.starts_with('i') { "an" } else { "a" };
+    format!("{article} {word}")
+}
+
 impl<'t> TreeBuilder<'t> {
     fn units_at(&self, at: usize) -> (Vec<Unit<'t>>, Option<usize>) {
         units(self.text.get(self.base + at..).unwrap_or(""))
@@ -125,12 +135,197 @@ impl<'t> TreeBuilder<'t> {
                 let parts = self.text_of(start + part.start, start + before.end);
                 let right = format!("{} {} {parts}", keyword.text, unit.text);
                 let (text, part) = (place(unit.start, unit.end), place(part.start, part.end));
-                let error = errors::head_first(text, part, keyword.text, &right, edits.clone());
+                let what = format!("the text of `{}`", keyword.text);
+                let error = errors::head_first(text, part, &what, &right, edits.clone());
                 self.repair_all(edits, error);
                 return;
             }
             before = unit;
         }
+    }
+
+    /// `fail as "x"`, `fail timeout "x"`: the class stands behind the text.
+    pub(super) fn class_first(&mut self, start: usize) {
+        let (units, _) = self.units_at(start);
+        let [keyword, class, text, ..] = units.as_slice() else {
+            return;
+        };
+        if !text.begins(&['"', '\'']) || !words::is_name(class.text) {
+            return;
+        }
+        let place = |from: usize, to: usize| self.place(start + from, start + to);
+        let edits = match class.text {
+            "as" => vec![(place(class.start, text.start), String::new())],
+            word => vec![
+                (place(class.start, text.start), String::new()),
+                (place(text.end, text.end), format!(" as {word}")),
+            ],
+        };
+        let class_span = place(class.start, class.end);
+        let error = match class.text {
+            "as" => errors::no_class(class_span, text.text, edits.clone()),
+            word => {
+                let right = format!("{} {} as {word}", keyword.text, text.text);
+                let text = place(text.start, text.end);
+                errors::head_first(
+                    text,
+                    class_span,
+                    "the text of `fail`",
+                    &right,
+                    edits.clone(),
+                )
+            }
+        };
+        self.repair_all(edits, error);
+    }
+
+    /// `barrier across stage a`: the name stands behind the clause.
+    pub(super) fn barrier_name_last(&mut self, start: usize) {
+        let (units, _) = self.units_at(start);
+        let [_, across, scope, name, ..] = units.as_slice() else {
+            return;
+        };
+        let known = across.text == "across" && matches!(scope.text, "stage" | "pipeline");
+        if !known || !words::is_name(name.text) {
+            return;
+        }
+        let place = |from: usize, to: usize| self.place(start + from, start + to);
+        let edits = vec![
+            (place(across.start, across.start), format!("{} ", name.text)),
+            (place(scope.end, name.end), String::new()),
+        ];
+        let right = format!("barrier {} across {}", name.text, scope.text);
+        let (name, clause) = (place(name.start, name.end), place(across.start, scope.end));
+        let what = "the name of a barrier";
+        let error = errors::head_first(name, clause, what, &right, edits.clone());
+        self.repair_all(edits, error);
+    }
+
+    /// `service for x in LIST "${x}": KIND { … }`: the name stands behind the list. `start` is the
+    /// place of the keyword. Returns whether it was repaired.
+    pub(super) fn name_behind_list(&mut self, start: usize) -> bool {
+        let (units, _) = self.units_at(start);
+        let [keyword, each, variable, rest @ ..] = units.as_slice() else {
+            return false;
+        };
+        if each.text != "for" || !words::is_name(variable.text) {
+            return false;
+        }
+        let Some(at) = rest.iter().position(|unit| unit.begins(&['"'])) else {
+            return false;
+        };
+        let Some(name) = rest.get(at) else {
+            return false;
+        };
+        let last = match rest.get(at + 1..) {
+            Some([colon, kind, ..]) if colon.text == ":" && words::is_name(kind.text) => kind,
+            _ => name,
+        };
+        let head = self.text_of(start + name.start, start + last.end);
+        let list = self
+            .text_of(start + each.start, start + name.start)
+            .trim_end();
+        let right = format!("{} {head} {list}", keyword.text);
+        let place = |from: usize, to: usize| self.place(start + from, start + to);
+        let edits = vec![
+            (place(each.start, each.start), format!("{head} ")),
+            (place(each.start + list.len(), last.end), String::new()),
+        ];
+        let what = format!("the name of {}", with_article(keyword.text));
+        let error = errors::head_first(
+            place(name.start, name.end),
+            place(each.start, each.start + list.len()),
+            &what,
+            &right,
+            edits.clone(),
+        );
+        self.repair_all(edits, error);
+        true
+    }
+
+    /// `keep latest queue "x"` in the head of a pipeline, which begins at `start`.
+    pub(super) fn keep_first(&mut self, start: usize) {
+        let (units, _) = self.units_at(start);
+        let span = self.place(start, start + "keep".len());
+        let error = errors::keep_first(span);
+        match units.as_slice() {
+            [_, which, queue, name, ..]
+                if matches!(which.text, "all" | "latest")
+                    && queue.text == "queue"
+                    && name.begins(&['"', '\'']) =>
+            {
+                let place = |from: usize, to: usize| self.place(start + from, start + to);
+                let behind = format!(" keep {}", which.text);
+                let edits = vec![
+                    (place(0, queue.start), String::new()),
+                    (place(name.end, name.end), behind),
+                ];
+                self.repair_all(edits.clone(), errors::moved(error, edits));
+            }
+            _ => self.report(error),
+        }
+    }
+
+    /// `approve("go?") by ["ops"]`: a statement that is written like a call, where no workflow or
+    /// action of its name is declared or imported.
+    pub(super) fn statement_as_call(&mut self, start: usize) {
+        let (units, _) = self.units_at(start);
+        let [word, args, ..] = units.as_slice() else {
+            return;
+        };
+        let takes_text = matches!(
+            word.text,
+            "run" | "query" | "log" | "fail" | "approve" | "wait"
+        );
+        let inner = args
+            .text
+            .strip_prefix('(')
+            .and_then(|text| text.strip_suffix(')'));
+        let Some(inner) = inner.filter(|_| takes_text) else {
+            return;
+        };
+        let value = inner.trim();
+        let quoted = value.starts_with(['"', '\'']);
+        let command = matches!(word.text, "run" | "query");
+        if value.is_empty() || is_several(value) || command && !quoted {
+            return;
+        }
+        if self.names_own(word.text) {
+            return;
+        }
+        let place = |from: usize, to: usize| self.place(start + from, start + to);
+        let lead = inner.len() - inner.trim_start().len();
+        let edits = vec![
+            (place(word.end, args.start + 1 + lead), String::from(" ")),
+            (
+                place(args.start + 1 + lead + value.len(), args.end),
+                String::new(),
+            ),
+        ];
+        let right = format!("{} {value}", word.text);
+        let span = place(args.start, args.end);
+        let error = errors::statement_as_call(span, word.text, &right, edits.clone());
+        self.repair_all(edits, error);
+    }
+
+    /// Whether the file declares or imports a name that is also the word of a statement.
+    fn names_own(&self, word: &str) -> bool {
+        let mut before = "";
+        let mut importing = false;
+        for token in lexer::tokens(self.text) {
+            let written = token.text(self.text);
+            importing = match written {
+                "import" => true,
+                "from" => false,
+                _ => importing,
+            };
+            let declared = matches!(before, "workflow" | "action" | "function") || importing;
+            if written == word && declared {
+                return true;
+            }
+            before = written;
+        }
+        false
     }
 
     /// A list that must stand next; its brackets may be missing.
@@ -249,6 +444,7 @@ impl<'t> TreeBuilder<'t> {
             return None;
         }
         self.head_first(at);
+        self.statement_as_call(at);
         let (units, _) = self.units_at(at);
         let (word, text) = (units.first()?, units.get(1)?);
         if !matches!(word.text, "run" | "query") || !text.begins(&['"', '\'']) {

@@ -93,8 +93,15 @@ impl<'t> TreeBuilder<'t> {
                 StmtKind::Error
             }
             _ => {
-                if matches!(form, Rule::approve | Rule::fail | Rule::run | Rule::query) {
-                    self.head_first(start);
+                match form {
+                    Rule::approve | Rule::run | Rule::query => self.head_first(start),
+                    Rule::fail => {
+                        self.head_first(start);
+                        self.class_first(start);
+                    }
+                    Rule::barrier => self.barrier_name_last(start),
+                    Rule::call => self.statement_as_call(start),
+                    _ => {}
                 }
                 let place = StatementPlace {
                     all: span,
