@@ -17,10 +17,11 @@ pub fn parser() -> Parser {
     parser
 }
 
-/// What tree-sitter lets pass: it has no way to say that a clause stands once in any order, and
-/// that a condition is any expression but a name alone.
-const BEYOND_A_GRAMMAR: [&str; 2] = [
+/// What tree-sitter lets pass: it has no way to say that a clause stands once in any order, that a
+/// condition is any expression but a name alone, and that a file has no workflow of a name.
+const BEYOND_A_GRAMMAR: [&str; 3] = [
     "is given twice",
+    "is a statement: what follows it has no brackets",
     "expected a status, or `before` and a node",
 ];
 

@@ -83,7 +83,9 @@ fn who_is_granted_a_place_that_was_left_half_done_does_not_deploy_there() {
         old.signal("KILL");
         let new = new.end();
         assert_eq!(new.code, code, "{pipeline}: {}", new.stdout);
-        assert_eq!(new.stdout.contains(WEB), code != 0, "{}", new.stdout);
+        // Also a failure that is ignored is shown.
+        let is_refused = pipeline != "other" && is_live == "v5";
+        assert_eq!(new.stdout.contains(WEB), is_refused, "{}", new.stdout);
         assert_eq!(
             new.stdout.contains("│ handled"),
             pipeline == "tells",

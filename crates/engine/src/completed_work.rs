@@ -165,7 +165,7 @@ impl Machine {
         let is_step = traits(&self.plan.tree.get(node.tree).stmt.kind).takes_yields;
         let value = match &node.signal {
             BodySignal::Return(value) => value,
-            _ if is_step && !node.ignored => node.yielded.as_ref().unwrap_or(&node.value),
+            _ if is_step && node.ignored.is_none() => node.yielded.as_ref().unwrap_or(&node.value),
             _ => &node.value,
         };
         CompletedOutcome {

@@ -182,9 +182,9 @@ impl Machine {
         let plan = self.plan.clone();
         self.leave_remaining_barriers(id, None)?;
         let node = self.node_mut(id)?;
-        node.ignored = true;
-        let failed = node.pending_failure.take();
-        let exited = failed.is_some_and(|it| it.failure.class == FailureClass::Exit);
+        let failed = node.pending_failure.take().map(|it| it.failure);
+        let exited = (failed.as_ref()).is_some_and(|it| it.class == FailureClass::Exit);
+        node.ignored = failed.map(Box::new);
         node.signal = BodySignal::None;
         // A command that failed with a code has a result too.
         let stmt = &plan.tree.get(node.tree).stmt;

@@ -91,7 +91,12 @@ impl Machine {
         }
         let stops = life.stops();
         (stops.is_held_back(), stops.timeout().is_some()).hash(hasher);
-        (node.ignored, node.roll_back, node.timeout.is_some()).hash(hasher);
+        (
+            node.ignored.is_some(),
+            node.roll_back,
+            node.timeout.is_some(),
+        )
+            .hash(hasher);
         node.always_to_run.len().hash(hasher);
         let watch = node.watch.as_ref();
         watch

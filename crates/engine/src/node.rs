@@ -59,8 +59,8 @@ pub struct ActiveNode {
     pub yielded: Option<Value>,
     /// What its body requests of the enclosing blocks.
     pub signal: BodySignal,
-    /// Whether its failure counts as success.
-    pub ignored: bool,
+    /// The failure that counts as success.
+    pub ignored: Option<Box<Failure>>,
     /// Whether a handler decided that it rolls back.
     pub roll_back: bool,
     /// What has to be done to undo what it did.
@@ -119,7 +119,7 @@ impl ActiveNode {
             value: Value::None,
             yielded: None,
             signal: BodySignal::None,
-            ignored: false,
+            ignored: None,
             roll_back: false,
             undo: UndoList::default(),
             always_to_run: Vec::new(),

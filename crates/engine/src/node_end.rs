@@ -23,7 +23,8 @@ impl Machine {
         self.go_to(id, NodePhase::Ended)?;
         self.settle_owed_arrivals(id, failed.as_ref().filter(|_| !tolerated))?;
         self.record_deployment_result(id)?;
-        self.emit_finished(id, failed)?;
+        let ignored = self.node(id)?.ignored.as_deref().cloned();
+        self.emit_finished(id, failed.or(ignored))?;
         let released = self.release_infrastructure_locks(id)?;
         let undo = self.undo_for_parent(id, released)?;
         let value = self.stage_value(id)?;
@@ -44,7 +45,7 @@ impl Machine {
                 &node.role,
                 node.tree,
                 value.unwrap_or(node.value),
-                (node.yielded, node.ignored),
+                (node.yielded, node.ignored.is_some()),
                 node.signal,
             ),
         };
@@ -100,7 +101,7 @@ impl Machine {
                 Status::Superseded
             }
             (_, Some(_)) => Status::Failed,
-            (_, None) if node.ignored => Status::Ignored,
+            (_, None) if node.ignored.is_some() => Status::Ignored,
             (_, None) => Status::Succeeded,
         })
     }

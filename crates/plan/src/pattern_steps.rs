@@ -8,8 +8,8 @@ use std::ptr;
 
 use lockstep_base::node_path::{HandlerPart, PathPart, parts, typed};
 use lockstep_base::source::{Name, Span};
-use lockstep_base::value::Value;
-use lockstep_lang::eval::Expr;
+use lockstep_base::value::{Type, Value};
+use lockstep_lang::eval::{Expr, ExprKind};
 use lockstep_lang::ir::{Block, Pipeline, Program, Stmt, StmtKind};
 
 use super::lock_names::lock_name_exprs;
@@ -248,6 +248,33 @@ impl<'p> SourceNodes<'p> {
             | StmtKind::Yield(_)
             | StmtKind::On { .. }
             | StmtKind::Verdict(_) => plain(name),
+        }
+    }
+
+    /// What the cells of a loop may be called as far as the source says it, for a value in brackets
+    /// that may be any: what an editor offers, and by which nothing is refused.
+    pub fn likely_cells(&self, node: SourceNode<'_>, value: usize) -> Vec<Name> {
+        let StmtKind::Matrix(matrix) = &node.stmt().kind else {
+            return Vec::new();
+        };
+        let axis = matrix.axes.get(value).filter(|axis| axis.by.is_none());
+        let Some(axis) = axis else {
+            return Vec::new();
+        };
+        let text = |value: &Value| match value {
+            Value::String(text) => Some(Name::from(&**text)),
+            _ => None,
+        };
+        match (&axis.list.kind, &axis.of) {
+            (ExprKind::Const(Value::List(list)), _) => list.iter().filter_map(text).collect(),
+            (ExprKind::List(items), _) => items
+                .iter()
+                .filter_map(|item| item.value.as_const().and_then(text))
+                .collect(),
+            (_, Some(Type::Infrastructure(_))) => self.infrastructures(),
+            (_, Some(Type::Service(_))) => self.services(),
+            (_, Some(Type::OneOf(texts))) => texts.clone(),
+            _ => Vec::new(),
         }
     }
 

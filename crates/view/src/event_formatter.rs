@@ -551,7 +551,13 @@ impl EventFormatter {
             FailureClass::Barrier => LineWeight::Detail,
             _ => LineWeight::Lasting,
         };
-        let head = StyledLine::of(mark.tone(), phrases::class_text(failure));
+        let ignored = if end.status == Status::Ignored {
+            "ignored: "
+        } else {
+            ""
+        };
+        let head = format!("{ignored}{}", phrases::class_text(failure));
+        let head = StyledLine::of(mark.tone(), head);
         self.push_lines(
             weight,
             mark,

@@ -59,7 +59,8 @@ pub fn complete_pattern(
         let forms = nodes.forms(node);
         let texts = match part.find('[') {
             Some(open) if part.get(..open) == Some(&*forms.name) => {
-                with_values(&forms, part.get(open + 1..).unwrap_or(""))
+                let likely = |value| nodes.likely_cells(node, value);
+                with_values(&forms, part.get(open + 1..).unwrap_or(""), likely)
             }
             Some(_) => Vec::new(),
             None => vec![open_part(&forms, 0, &[])],
@@ -150,8 +151,9 @@ fn open_part(forms: &NodeForms, given: usize, values: &[String]) -> String {
     format!("{}[{}]", forms.name, values.join(", "))
 }
 
-/// The parts with each value that may stand where one has been begun.
-fn with_values(forms: &NodeForms, typed: &str) -> Vec<String> {
+/// The parts with each value that may stand where one has been begun; `likely` has some of those
+/// that may be any.
+fn with_values(forms: &NodeForms, typed: &str, likely: impl Fn(usize) -> Vec<Name>) -> Vec<String> {
     let mut given: Vec<String> = typed.split(", ").map(String::from).collect();
     given.pop();
     let Some(value) = forms.values.get(given.len()) else {
@@ -160,7 +162,7 @@ fn with_values(forms: &NodeForms, typed: &str) -> Vec<String> {
     let any = std::iter::once(String::from("*"));
     let names = |names: &[Name]| names.iter().map(|name| written(name)).collect::<Vec<_>>();
     let known = match value {
-        ValueForms::Any => Vec::new(),
+        ValueForms::Any => names(&likely(given.len())),
         ValueForms::Text(text) => vec![written(text)],
         ValueForms::Services(services) => names(services),
         ValueForms::Infrastructures(places) => {

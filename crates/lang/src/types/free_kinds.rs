@@ -56,6 +56,10 @@ fn kind_in(ty: &TypeExpr) -> Option<&ast::Ident> {
 
 /// Whether a name is none that anybody could have meant for a kind.
 fn is_unknown(modules: &Modules, file: FileId, name: &ast::Ident) -> bool {
+    let is_name = modules.find(file, &name.name).is_some() || modules.is_lost(file, &name.name);
+    if is_name || name.name.is_empty() {
+        return false;
+    }
     let path = ast::Path {
         namespace: None,
         name: name.clone(),
@@ -65,11 +69,7 @@ fn is_unknown(modules: &Modules, file: FileId, name: &ast::Ident) -> bool {
     // Every short name is near to another one.
     let is_near = !near.is_empty() && name.name.chars().count() > 2;
     let found = modules.path(file, &path, DeclKind::Kind);
-    !name.name.is_empty()
-        && !modules.is_lost(file, &name.name)
-        && modules.find(file, &name.name).is_none()
-        && matches!(found, Err(Some(_)))
-        && !is_near
+    matches!(found, Err(Some(_))) && !is_near
 }
 
 impl Checker<'_> {

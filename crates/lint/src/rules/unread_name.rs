@@ -18,12 +18,13 @@ fn check(context: &Context<'_>, found: &mut Vec<Diagnostic>) {
     };
     let of_file: BTreeSet<&str> = module.ast.items.iter().filter_map(value_name).collect();
     for item in &module.ast.items {
-        let names = names_in(item, &of_file);
+        let own = names_in(item);
+        let is_value = |name: &str| of_file.contains(name) || own.contains(name);
         for (_, block) in tree::item_blocks(item) {
             tree::each_stmt(block, &mut |stmt| {
                 if let StmtKind::Run(run) = &stmt.kind {
-                    for name in unread(run, &names) {
-                        found.push(told(run, name));
+                    for name in unread(run, is_value) {
+                        found.push(told(run, &name));
                     }
                 }
             });
@@ -50,9 +51,9 @@ fn value_name(item: &Item) -> Option<&str> {
     }
 }
 
-/// The values that have a name somewhere in a declaration.
-fn names_in<'a>(item: &'a Item, of_file: &BTreeSet<&'a str>) -> BTreeSet<&'a str> {
-    let mut names = of_file.clone();
+/// The values that get a name somewhere in a declaration.
+fn names_in(item: &Item) -> BTreeSet<&str> {
+    let mut names = BTreeSet::new();
     if let ItemKind::Workflow { params, .. } = &item.kind {
         names.extend(params.iter().map(|param| &*param.name.name));
     }
@@ -69,7 +70,7 @@ fn names_in<'a>(item: &'a Item, of_file: &BTreeSet<&'a str>) -> BTreeSet<&'a str
 
 /// The variables of a command's text that have the name of a value, and that neither the command
 /// nor its `env` sets.
-fn unread<'a>(run: &Run, names: &BTreeSet<&'a str>) -> Vec<&'a str> {
+fn unread(run: &Run, is_value: impl Fn(&str) -> bool) -> Vec<String> {
     let texts: Vec<&str> = (run.command.parts.iter())
         .map(|part| match part {
             StringPart::Text { text, .. } => &**text,
@@ -78,7 +79,6 @@ fn unread<'a>(run: &Run, names: &BTreeSet<&'a str>) -> Vec<&'a str> {
         })
         .collect();
     let text = texts.concat();
-    let used = variables(&text);
     let is_given = |name: &str| {
         let by_env = run.variables().iter().any(|(key, _)| match key {
             RecordKey::Name(key) => &*key.name == name,
@@ -86,8 +86,9 @@ fn unread<'a>(run: &Run, names: &BTreeSet<&'a str>) -> Vec<&'a str> {
         });
         by_env || may_set(&text, name)
     };
-    let unread = names.iter().copied().filter(|name| used.contains(*name));
-    unread.filter(|name| !is_given(name)).collect()
+    let used = variables(&text).into_iter();
+    used.filter(|name| is_value(name) && !is_given(name))
+        .collect()
 }
 
 /// The variables that a shell reads in a text: `$name`, but not in single quotes or behind `\`.

@@ -55,7 +55,7 @@ pub(crate) fn statement_as_call(
     edits: Vec<(Span, String)>,
 ) -> Diagnostic {
     let message = format!("`{word}` is a statement: what follows it has no brackets");
-    let diagnostic = error(codes::SYNTAX, span, message).help(format!("write `{right}`"));
+    let diagnostic = error(codes::CALLEE, span, message).help(format!("write `{right}`"));
     with_fix(diagnostic, "remove the brackets", edits)
 }
 
