@@ -1,6 +1,9 @@
 //! `http.*` of the real program against real servers: certificates, proxies, redirects, classes.
 
+use std::io::{Read as _, Write as _};
+use std::net::{TcpListener, TcpStream};
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::{Receiver, channel};
 
 use super::{Told, file};
 use crate::support::Test;
@@ -149,8 +152,14 @@ fn a_certificate_that_does_not_fit_says_why() {
         );
     }
     // No TLS at all.
-    let plain = WebServer::new(ok("fine"));
-    let get = asks(&format!("http.get(\"https://{}\")", plain.authority()));
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let plain = listener.local_addr().expect("an address");
+    std::thread::spawn(move || {
+        let (mut stream, _) = listener.accept().expect("a connection");
+        let _ = stream.read(&mut [0; 1024]);
+        let _ = stream.write_all(&answer("400 Bad Request", &[], ""));
+    });
+    let get = asks(&format!("http.get(\"https://{plain}\")"));
     fails(&get, "connection", &["not TLS"]);
 }
 
@@ -315,6 +324,83 @@ fn tls_goes_through_a_tunnel_of_the_proxy() {
     fails(&gone, "connection", &words);
 }
 
+/// Accepts connections as a proxy: `accept` reads where one is to go, and it goes to `to`.
+fn relay(to: String, accept: fn(&mut TcpStream) -> String) -> (u16, Receiver<String>) {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let port = listener.local_addr().expect("an address").port();
+    let (tell, told) = channel();
+    std::thread::spawn(move || {
+        let (mut client, _) = listener.accept().expect("a connection");
+        let _ = tell.send(accept(&mut client));
+        let mut server = TcpStream::connect(to).expect("a server");
+        let mut back = (
+            server.try_clone().expect("a copy"),
+            client.try_clone().expect("a copy"),
+        );
+        std::thread::spawn(move || std::io::copy(&mut back.0, &mut back.1));
+        let _ = std::io::copy(&mut client, &mut server);
+    });
+    (port, told)
+}
+
+fn bytes(stream: &mut TcpStream, length: usize) -> Vec<u8> {
+    let mut bytes = vec![0; length];
+    stream.read_exact(&mut bytes).expect("bytes");
+    bytes
+}
+
+#[test]
+fn a_tunnel_leads_to_the_server() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let ours = Authority::new(folder.path(), "ours");
+    let certificate = ours.sign("server", "DNS:shop.example");
+    let server = WebServer::with_tls(tls(&certificate, None), ok("fine"));
+    let to = server.authority().replace("localhost", "127.0.0.1");
+    let (port, told) = relay(to, |client| {
+        let mut asked = Vec::new();
+        while !asked.ends_with(b"\r\n\r\n") {
+            asked.extend(bytes(client, 1));
+        }
+        let good = b"HTTP/1.1 200 Connection established\r\n\r\n";
+        client.write_all(good).expect("it is answered");
+        String::from_utf8_lossy(&asked).into_owned()
+    });
+    let get = asks("http.get(\"https://shop.example/x\", headers: { \"X-Key\": \"k\" })")
+        .env("SSL_CERT_FILE", &text(&ours.certificate()))
+        .env("https_proxy", &format!("127.0.0.1:{port}"));
+    succeeds(&get);
+    assert!(server.only().contains("x-key: k"));
+    let asked = told.recv().expect("it was asked");
+    assert!(
+        asked.starts_with("CONNECT shop.example:443 HTTP/1.1"),
+        "{asked}"
+    );
+    assert!(!asked.contains("X-Key"), "{asked}");
+}
+
+#[test]
+fn socks_leads_to_the_server() {
+    let server = WebServer::new(ok("fine"));
+    let (port, told) = relay(server.authority().to_string(), |client| {
+        let ways = usize::from(bytes(client, 2)[1]);
+        bytes(client, ways);
+        client.write_all(&[5, 0]).expect("no password");
+        // A connection to a name, which is as long as the last of these says.
+        let head = bytes(client, 5);
+        assert_eq!(head[..4], [5, 1, 0, 3]);
+        let name = bytes(client, usize::from(head[4]));
+        bytes(client, 2);
+        let good = [5, 0, 0, 1, 0, 0, 0, 0, 0, 0];
+        client.write_all(&good).expect("it is answered");
+        String::from_utf8_lossy(&name).into_owned()
+    });
+    let get = asks("http.get(\"http://shop.example/x\")")
+        .env("all_proxy", &format!("socks5h://127.0.0.1:{port}"));
+    succeeds(&get);
+    assert!(server.only().starts_with("get /x http/1.1"));
+    assert_eq!(told.recv().expect("it was asked"), "shop.example");
+}
+
 // --- Redirects ---------------------------------------------------------------------------
 
 #[test]
@@ -433,6 +519,7 @@ fn json_is_checked_where_it_gets_a_type() {
     let get = |path: &str| {
         asks(&format!(
             "let a = http.get(\"{}{path}\")\n\
+             if a.json == none {{ fail \"no JSON\" }}\n\
              let files: [{{ name: string, size: int }}] = a.json\nlog files[0].name",
             server.url
         ))

@@ -290,9 +290,10 @@ fn send(
         let next = redirect::next(&request, answer.status, location, &is_secret);
         request = match next {
             Ok(_) if redirects > MAX_REDIRECTS => {
+                let last = address::shown(location);
                 let message = format!(
-                    "{original} was redirected more than {MAX_REDIRECTS} times, the last time to {}",
-                    address::shown(location)
+                    "{original} was redirected more than {MAX_REDIRECTS} times, the last time to \
+                     {last}"
                 );
                 return EffectOutcome::failed(FailureClass::Failed, message);
             }
