@@ -16,6 +16,7 @@ mod examples;
 mod failures;
 mod fields;
 mod handlers;
+mod http;
 mod kept_cells;
 #[cfg(target_os = "linux")]
 mod kills;

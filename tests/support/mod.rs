@@ -10,5 +10,6 @@ pub mod session;
 #[cfg(target_os = "linux")]
 pub mod sshd;
 pub mod terminal;
+pub mod web;
 
 pub use program::Test;

@@ -20,7 +20,7 @@ pub use lockstep_engine::{EffectId, LockDemand, PendingLockRequest};
 use lockstep_lang::ir::FailureClass;
 pub use lockstep_runtime::clock::{Clock, Sleep};
 pub use lockstep_runtime::connection::{Connection, SshTarget};
-pub use lockstep_runtime::http::{HttpClient, HttpError, HttpRequest, HttpResponse};
+pub use lockstep_runtime::http::{HttpClient, HttpError, HttpIdentity, HttpRequest, HttpResponse};
 pub use lockstep_runtime::journal::JournalError;
 pub use lockstep_runtime::locks::{Locks, LocksError};
 pub use lockstep_runtime::process::StopRequest;

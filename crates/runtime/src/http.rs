@@ -1,6 +1,8 @@
 //! The built-in actions `http.request`, `http.get` and `http.post`, on top of a replaceable client.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
+
+use indexmap::IndexMap;
 
 use super::secrets::{SecretVault, TextError};
 use lockstep_base::value::{JsonTextError, Type, Value, from_json, parse_json};
@@ -15,6 +17,16 @@ const DEFAULT_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// The maximum size of a response body, in bytes.
 pub const MAX_BODY_BYTES: u64 = 10 * 1024 * 1024;
+
+/// The maximum size of the status line and the headers of a response, in bytes.
+pub const MAX_HEADER_BYTES: usize = 64 * 1024;
+
+/// The maximum number of headers of a response.
+pub const MAX_HEADERS: usize = 128;
+
+mod address;
+mod redirect;
+pub use redirect::MAX_REDIRECTS;
 
 /// Whether this is a built-in action.
 pub fn is_built_in(action: &str) -> bool {
@@ -34,6 +46,23 @@ pub struct HttpRequest {
     pub body: Option<String>,
     /// The timeout, from the start to the end of the response.
     pub timeout: Duration,
+    /// What this side identifies itself with in TLS.
+    pub identity: Option<HttpIdentity>,
+}
+
+/// A client certificate, and its key.
+#[derive(Clone, PartialEq, Eq)]
+pub struct HttpIdentity {
+    /// The certificate and those of the authorities between it and the root, as PEM.
+    pub certificate: String,
+    /// The private key as PEM. It may be the same text, which holds both.
+    pub key: String,
+}
+
+impl std::fmt::Debug for HttpIdentity {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("HttpIdentity")
+    }
 }
 
 impl std::fmt::Debug for HttpRequest {
@@ -50,7 +79,7 @@ pub struct HttpResponse {
     pub status: u16,
     /// The reason phrase, if the status has one: `OK`.
     pub reason: Option<String>,
-    /// The headers.
+    /// The headers. Those of one name are joined with commas in the value of the action.
     pub headers: Vec<(String, String)>,
     /// The body, of at most [`MAX_BODY_BYTES`].
     pub body: String,
@@ -67,6 +96,10 @@ pub enum HttpError {
     Request(String),
     /// There is no connection, or it was lost; the sentence says why.
     Connection(String),
+    /// One side does not trust the other, or denies access; the sentence says why.
+    Authentication(String),
+    /// There are more headers than [`MAX_HEADERS`], or they are longer than [`MAX_HEADER_BYTES`].
+    HeadersTooLarge,
     /// The body of the response is longer than [`MAX_BODY_BYTES`].
     TooLarge,
     /// The body of the response is not UTF-8.
@@ -82,8 +115,9 @@ impl std::fmt::Display for HttpError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {
             Self::Timeout => "it took too long",
-            Self::Url => "the address is not a URL",
-            Self::Request(why) | Self::Connection(why) => why,
+            Self::Url => "the address is not one with http or https",
+            Self::Request(why) | Self::Connection(why) | Self::Authentication(why) => why,
+            Self::HeadersTooLarge => "its answer has more than 128 headers or 64 KiB of them",
             Self::TooLarge => "the body of its answer is longer than 10 MiB",
             Self::NotUtf8 { byte } => {
                 return write!(f, "the body of its answer is not UTF-8 (byte {byte})");
@@ -97,8 +131,8 @@ impl std::error::Error for HttpError {}
 
 /// Makes the requests of a run. A host may supply its own.
 pub trait HttpClient: Send + Sync {
-    /// Makes a request and waits for the whole response; redirects are followed. It is called on a
-    /// thread of its own.
+    /// Makes a request and waits for the whole response. Redirects are not followed: whoever calls
+    /// this does that, with a request of its own for each. It is called on a thread of its own.
     ///
     /// # Errors
     ///
@@ -128,6 +162,8 @@ enum RequestError {
     Text(TextError),
     /// There is no such method.
     Method(String),
+    /// There is a key without a certificate.
+    OnlyKey,
 }
 
 impl std::fmt::Display for RequestError {
@@ -135,6 +171,7 @@ impl std::fmt::Display for RequestError {
         match self {
             Self::Text(why) => why.fmt(f),
             Self::Method(method) => write!(f, "`{method}` is not an HTTP method"),
+            Self::OnlyKey => f.write_str("there is a `key` without a `certificate`"),
         }
     }
 }
@@ -150,9 +187,9 @@ impl From<TextError> for RequestError {
 /// Makes a request and waits for its response; it blocks the thread. Secrets are masked in the
 /// message of a failure; what was answered is a value, and stays as it is.
 ///
-/// Fails with class `connection` if there is no response, `timeout` if it takes too long, `exit` if
-/// the status is not one of `expect` (by default 200 to 299), and `failed` if the request itself is
-/// invalid.
+/// Fails with class `connection` if there is no response, `authentication` if one side does not
+/// trust the other, `timeout` if it takes too long, `exit` if the status is not one of `expect` (by
+/// default 200 to 299), and `failed` if the request or what was answered is invalid.
 pub fn request(
     client: &dyn HttpClient,
     action: &str,
@@ -162,7 +199,7 @@ pub fn request(
     // Neither URLs nor headers are logged: they may contain secrets.
     tracing::debug!(target: TARGET, action, "a request is made");
     let outcome = match read(action, args, vault) {
-        Ok((request, expect)) => send(client, &request, &expect),
+        Ok((request, expect)) => send(client, request, &expect, vault),
         Err(error) => EffectOutcome::failed(FailureClass::Failed, error.to_string()),
     };
     EffectOutcome {
@@ -205,22 +242,73 @@ fn read(
         Some(Value::Duration(ms)) => Duration::from_millis(u64::try_from(*ms).unwrap_or(0)),
         _ => DEFAULT_TIMEOUT,
     };
+    let pem = |at| arg(at).map(|pem| vault.text(pem)).transpose();
+    let identity = match (pem(5)?, pem(6)?) {
+        (Some(certificate), key) => Some(HttpIdentity {
+            key: key.unwrap_or_else(|| certificate.clone()),
+            certificate,
+        }),
+        (None, Some(_)) => return Err(RequestError::OnlyKey),
+        (None, None) => None,
+    };
     let request = HttpRequest {
         method,
         url,
         headers,
         body,
         timeout,
+        identity,
     };
     Ok((request, expect.collect()))
 }
 
-fn send(client: &dyn HttpClient, request: &HttpRequest, expect: &[i64]) -> EffectOutcome {
-    let HttpRequest { method, url, .. } = request;
-    let answer = match client.send(request) {
-        Ok(answer) => answer,
-        Err(error) => return no_answer(&error, request),
-    };
+/// Makes the request and those that it is redirected to.
+fn send(
+    client: &dyn HttpClient,
+    request: HttpRequest,
+    expect: &[i64],
+    vault: &SecretVault,
+) -> EffectOutcome {
+    let start = Instant::now();
+    let timeout = request.timeout;
+    let mut subject = format!("{} {}", request.method, address::shown(&request.url));
+    let original = subject.clone();
+    let mut request = request;
+    let mut redirects = 0;
+    loop {
+        request.timeout = timeout.saturating_sub(start.elapsed());
+        let answer = match client.send(&request) {
+            Ok(answer) => answer,
+            Err(error) => return no_answer(&error, &subject, timeout),
+        };
+        let is_expected = expect.contains(&i64::from(answer.status));
+        let Some(location) = redirect::location(&answer).filter(|_| !is_expected) else {
+            return answered(answer, expect, &subject);
+        };
+        redirects += 1;
+        let is_secret = |text: &str| vault.mask(text) != text;
+        let next = redirect::next(&request, answer.status, location, &is_secret);
+        request = match next {
+            Ok(_) if redirects > MAX_REDIRECTS => {
+                let last = address::shown(location);
+                let message = format!(
+                    "{original} was redirected more than {MAX_REDIRECTS} times, the last time to \
+                     {last}"
+                );
+                return EffectOutcome::failed(FailureClass::Failed, message);
+            }
+            Ok(next) => next,
+            Err(why) => {
+                let message = format!("{subject} was redirected {why}");
+                return EffectOutcome::failed(FailureClass::Failed, message);
+            }
+        };
+        let url = address::shown(&request.url);
+        subject = format!("{original}, redirected to {url},");
+    }
+}
+
+fn answered(answer: HttpResponse, expect: &[i64], subject: &str) -> EffectOutcome {
     let code = i64::from(answer.status);
     let json = json_of(&answer.body);
     let unread = json.as_ref().err().map(ToString::to_string);
@@ -233,13 +321,13 @@ fn send(client: &dyn HttpClient, request: &HttpRequest, expect: &[i64]) -> Effec
     let failure = (!good).then(|| {
         let reason = answer.reason.map(|reason| format!(" {reason}"));
         let reason = reason.unwrap_or_default();
-        let message = format!("{method} {url} answered {code}{reason}");
+        let message = format!("{subject} answered {code}{reason}");
         (FailureClass::Exit, message)
     });
     // A part of an answer is never left out in silence.
     let failure = failure.or_else(|| {
         let why = unread?;
-        let message = format!("{method} {url} was answered with JSON that cannot be read: {why}");
+        let message = format!("{subject} was answered with JSON that cannot be read: {why}");
         Some((FailureClass::Failed, message))
     });
     EffectOutcome {
@@ -249,38 +337,38 @@ fn send(client: &dyn HttpClient, request: &HttpRequest, expect: &[i64]) -> Effec
     }
 }
 
-fn no_answer(error: &HttpError, request: &HttpRequest) -> EffectOutcome {
-    let HttpRequest {
-        method,
-        url,
-        timeout,
-        ..
-    } = request;
-    match error {
+fn no_answer(error: &HttpError, subject: &str, timeout: Duration) -> EffectOutcome {
+    let (class, message) = match error {
         HttpError::Timeout => {
             let limit = lockstep_base::value::text::duration(timeout.as_millis() as i64);
-            let message = format!("{method} {url} took longer than {limit}");
-            EffectOutcome::failed(FailureClass::Timeout, message)
+            let message = format!("{subject} took longer than {limit}");
+            (FailureClass::Timeout, message)
         }
-        HttpError::Url => {
-            EffectOutcome::failed(FailureClass::Failed, format!("`{url}` is not a URL"))
+        HttpError::Url | HttpError::Request(_) => {
+            let message = format!("{subject} cannot be sent: {error}");
+            (FailureClass::Failed, message)
         }
-        HttpError::Request(error) => {
-            let message = format!("the request to {url} cannot be made: {error}");
-            EffectOutcome::failed(FailureClass::Failed, message)
+        HttpError::HeadersTooLarge => {
+            let message = format!("{subject} was answered, but {error}");
+            (FailureClass::Failed, message)
         }
         HttpError::TooLarge | HttpError::NotUtf8 { .. } => {
             let message = format!(
-                "{method} {url} was answered, but {error}: a command such as \
-                 `curl -o FILE` takes anything"
+                "{subject} was answered, but {error}: a command such as `curl -o FILE` takes \
+                 anything"
             );
-            EffectOutcome::failed(FailureClass::Failed, message)
+            (FailureClass::Failed, message)
+        }
+        HttpError::Authentication(_) => {
+            let message = format!("{subject} got no response: {error}");
+            (FailureClass::Authentication, message)
         }
         HttpError::Connection(_) | HttpError::Unavailable => {
-            let message = format!("{method} {url} got no response: {error}");
-            EffectOutcome::failed(FailureClass::Connection, message)
+            let message = format!("{subject} got no response: {error}");
+            (FailureClass::Connection, message)
         }
-    }
+    };
+    EffectOutcome::failed(class, message)
 }
 
 /// A body as JSON, nothing where it is none, and an error where it is JSON that is no value here.
@@ -295,9 +383,18 @@ fn json_of(body: &str) -> Result<Option<Value>, JsonTextError> {
 }
 
 fn answer_value(code: i64, headers: &[(String, String)], body: &str, json: Value) -> Value {
-    let headers = headers
-        .iter()
-        .map(|(name, value)| (name.clone(), Value::string(value.as_str())));
+    let mut joined: IndexMap<&str, String> = IndexMap::new();
+    for (name, value) in headers {
+        match joined.get_mut(name.as_str()) {
+            Some(values) => {
+                values.push_str(", ");
+                values.push_str(value);
+            }
+            None => drop(joined.insert(name, value.clone())),
+        }
+    }
+    let headers =
+        (joined.into_iter()).map(|(name, value)| (name.to_string(), Value::string(value.as_str())));
     Value::map([
         ("status", Value::Int(code)),
         ("headers", Value::map(headers)),
@@ -308,145 +405,4 @@ fn answer_value(code: i64, headers: &[(String, String)], body: &str, json: Value
 
 #[cfg(test)]
 #[cfg(feature = "http")]
-mod tests {
-    use std::io::{Read, Write};
-    use std::net::TcpListener;
-
-    use super::*;
-
-    /// Responds to one request with this text and returns the request.
-    fn serve(answer: impl Into<Vec<u8>>) -> (String, std::thread::JoinHandle<String>) {
-        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
-        let address = listener.local_addr().expect("an address");
-        let answer: Vec<u8> = answer.into();
-        let served = std::thread::spawn(move || {
-            let (mut stream, _) = listener.accept().expect("a request");
-            let mut asked = Vec::new();
-            let mut piece = [0; 1024];
-            while !String::from_utf8_lossy(&asked).contains("end-of-request") {
-                let read = stream.read(&mut piece).expect("it can be read");
-                asked.extend_from_slice(&piece[..read]);
-                if read == 0 {
-                    break;
-                }
-            }
-            stream.write_all(&answer).expect("it can be answered");
-            String::from_utf8_lossy(&asked).into_owned()
-        });
-        (format!("http://{address}/path"), served)
-    }
-
-    fn post(url: &str, headers: Value, expect: Value) -> EffectOutcome {
-        let vault = SecretVault::new(["s3cret-token"]);
-        let args = [
-            Value::string(url),
-            headers,
-            Value::string("end-of-request"),
-            expect,
-            Value::Duration(5_000),
-        ];
-        request(&SystemHttp, "http.post", &args, &vault)
-    }
-
-    #[test]
-    fn secrets_go_out_and_an_answer_is_a_value() {
-        let (url, served) = serve(
-            "HTTP/1.1 200 OK\r\nContent-Length: 32\r\nConnection: close\r\n\r\n\
-             {\"token\": \"s3cret-token\", \"n\":1}",
-        );
-        let secret = Value::Secret(std::sync::Arc::new(vec![
-            lockstep_base::value::SecretPart::Secret(0),
-        ]));
-        let outcome = post(&url, Value::map([("x-token", secret)]), Value::None);
-        let asked = served.join().expect("it served");
-        assert!(asked.starts_with("POST /path HTTP/1.1"), "{asked}");
-        assert!(asked.contains("x-token: s3cret-token"), "{asked}");
-        assert_eq!(outcome.failure, None);
-        let body = outcome
-            .value
-            .as_map()
-            .and_then(|it| it.get("body"))
-            .cloned();
-        assert_eq!(
-            body,
-            Some(Value::string("{\"token\": \"s3cret-token\", \"n\":1}"))
-        );
-        let json = outcome
-            .value
-            .as_map()
-            .and_then(|it| it.get("json"))
-            .and_then(Value::as_map);
-        assert_eq!(json.and_then(|json| json.get("n")), Some(&Value::Int(1)));
-    }
-
-    #[test]
-    fn json_that_is_no_value_here_is_a_failure() {
-        for (body, why) in [
-            (
-                "{\"id\": 12345678901234567890123}",
-                "does not fit into 64 bits",
-            ),
-            ("{\"a\": 1, \"a\": 2}", "twice"),
-        ] {
-            let length = body.len();
-            let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {length}\r\nConnection: close");
-            let (url, served) = serve(format!("{head}\r\n\r\n{body}"));
-            let outcome = post(&url, Value::None, Value::None);
-            served.join().expect("it served");
-            let (class, message) = outcome.failure.expect("a failure");
-            assert_eq!(class, FailureClass::Failed);
-            assert!(message.contains(why), "{message}");
-        }
-        let (url, served) =
-            serve("HTTP/1.1 200 OK\r\nContent-Length: 3\r\nConnection: close\r\n\r\n{a}");
-        let outcome = post(&url, Value::None, Value::None);
-        served.join().expect("it served");
-        assert_eq!(outcome.failure, None);
-    }
-
-    #[test]
-    fn a_status_that_is_not_expected_fails_with_class_exit() {
-        let answer =
-            "HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
-        let (url, served) = serve(answer);
-        let outcome = post(&url, Value::None, Value::None);
-        served.join().expect("it served");
-        let message = format!("POST {url} answered 503 Service Unavailable");
-        assert_eq!(outcome.failure, Some((FailureClass::Exit, message)));
-        let (url, served) = serve(answer);
-        let outcome = post(&url, Value::None, Value::list([Value::Int(503)]));
-        served.join().expect("it served");
-        assert_eq!(outcome.failure, None);
-    }
-
-    #[test]
-    fn an_answer_that_is_no_text_or_too_long_is_a_failure() {
-        let head = "HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n";
-        let mut latin: Vec<u8> = head.into();
-        latin.extend(b"caf\xe9");
-        let mut long: Vec<u8> = head.into();
-        long.resize(head.len() + 11 * 1024 * 1024, b'x');
-        for (answer, why) in [
-            (latin, "is not UTF-8 (byte 4)"),
-            (long, "is longer than 10 MiB"),
-        ] {
-            let (url, served) = serve(answer);
-            let outcome = post(&url, Value::None, Value::None);
-            let (class, message) = outcome.failure.expect("a failure");
-            assert_eq!(class, FailureClass::Failed);
-            assert!(message.contains(why), "{message}");
-            // The client may have gone before it had all.
-            let _ = served.join();
-        }
-    }
-
-    #[test]
-    fn nobody_there_is_a_connection_failure() {
-        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
-        let address = listener.local_addr().expect("an address");
-        drop(listener);
-        let outcome = post(&format!("http://{address}/"), Value::None, Value::None);
-        let class = outcome.failure.map(|(class, _)| class);
-        assert_eq!(class, Some(FailureClass::Connection));
-    }
-}
+mod tests;

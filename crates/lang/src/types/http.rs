@@ -40,6 +40,8 @@ fn request() -> Vec<(&'static str, Type)> {
         ("body", Type::optional(Type::Secret)),
         ("expect", Type::optional(Type::list(Type::Int))),
         ("timeout", Type::optional(Type::Duration)),
+        ("certificate", Type::optional(Type::Secret)),
+        ("key", Type::optional(Type::Secret)),
     ]
 }
 
