@@ -35,6 +35,9 @@ mod orders;
 #[cfg(target_os = "linux")]
 mod orphans;
 mod parts;
+// Some of its signals have other numbers elsewhere, and `setsid` is of Linux.
+#[cfg(target_os = "linux")]
+mod places;
 mod questions;
 mod releases;
 mod results;

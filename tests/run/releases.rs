@@ -202,3 +202,74 @@ fn of_three_overlapping_runs_none_undoes_what_is_newer() {
         assert!(said.stdout.contains(end), "{}", said.stdout);
     }
 }
+
+/// What another run may have to go back to stays, also on another machine: there the folders of runs
+/// cannot be seen.
+#[cfg(target_os = "linux")]
+#[test]
+fn versions_that_live_runs_need_stay_on_another_machine() {
+    use crate::support::sshd::Sshd;
+    use std::process::Command;
+
+    let allowed = Command::new("unshare").args(["-rm", "true"]).output();
+    if !allowed.is_ok_and(|it| it.status.success()) {
+        println!("SKIPPED: no other view of the file system can be had here (`unshare -rm`)");
+        return;
+    }
+    let test = Test::new().folder("mine").folder("other");
+    let srv = test.path("srv").display().to_string();
+    let there = format!("root = \"{srv}\", connect = ssh(\"target\")");
+    let hide = format!(
+        "mount -t tmpfs none '{}'; mount -t tmpfs none '{}'; exec sh -c \"$ORIGINAL\"\n",
+        test.path("mine").display(),
+        test.path("other").display()
+    );
+    let login = format!(
+        "ForceCommand ORIGINAL=\"$SSH_ORIGINAL_COMMAND\" exec unshare -rm sh '{}'",
+        test.path("hide.sh").display()
+    );
+    let test = test
+        .file(
+            "main.deploy",
+            OVERLAP.replace("root = \"srv\"", &there.replace(", ", "\n")),
+        )
+        .file("hold.sh", HOLD)
+        .file("hide.sh", hide)
+        .file("src/page", "a page\n")
+        .args(["run", "main.deploy"]);
+    let Some(server) = Sshd::start(&test, &login) else {
+        return;
+    };
+    let start = |version: &str, state: &str| {
+        let mut command = server.command(&test);
+        command.args(["-i", &format!("v={version}"), "--state", state]);
+        Running::start(command)
+    };
+    let ends = |version: &str, state: &str| {
+        std::fs::write(test.path(&format!("go-{version}")), "").expect("a file");
+        let said = start(version, state).end();
+        assert_eq!(said.code, 0, "{}{}", said.stdout, said.stderr);
+    };
+    ends("v0", "mine");
+    let old = start("v1", "mine");
+    until("it waits", || test.path("waits-v1").exists());
+    ends("v2", "mine");
+    assert_eq!(versions(&test), ["v0", "v1", "v2"]);
+    ends("v3", "other");
+    assert_eq!(versions(&test), ["v0", "v1", "v2", "v3"]);
+    std::fs::write(test.path("go-v1"), "").expect("a file");
+    assert_eq!(old.end().code, 0);
+    // The run of another state folder is over, which nobody here knows: it counts for a day.
+    ends("v4", "mine");
+    assert_eq!(versions(&test), ["v2", "v3", "v4"]);
+    for entry in std::fs::read_dir(test.path("srv/shop/.way-back")).expect("a folder") {
+        let path = entry.expect("an entry").path();
+        let touched = Command::new("touch")
+            .args(["-d", "2 days ago"])
+            .arg(path)
+            .status();
+        assert!(touched.is_ok_and(|it| it.success()));
+    }
+    ends("v5", "mine");
+    assert_eq!(versions(&test), ["v4", "v5"]);
+}

@@ -24,10 +24,10 @@ pub(super) use image::WorkingFolders;
 use lockstep_base::value::Value;
 pub(super) use masters::{Masters, Opening};
 pub(super) use script::{
-    LINE_END_SCRIPT, RemoteScript, ScriptError, add_script, enter_folder, in_line,
+    LINE_END_SCRIPT, RemoteScript, ScriptError, add_script, bootstrap, enter_folder, in_line,
 };
 pub(super) use sessions::Sessions;
-pub(super) use trailer::{RemoteReport, Trailer, not_connected};
+pub(super) use trailer::{RemoteReport, ReportedCommand, Trailer, not_connected};
 pub(super) use tries::Tries;
 
 /// The target of the log events of connections.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use tokio::sync::Notify;
 
 use super::super::process::{
-    CommandFailure, PreparedCommand, ProcessExit, StopRequest, exit_message, signal_message,
+    CommandFailure, ProcessExit, StartProblem, exit_message, signal_message, stopped,
 };
 use lockstep_lang::ir::FailureClass;
 
@@ -98,8 +98,8 @@ impl Trailer {
             started: self.started,
             code: None,
             signal: None,
-            no_folder: false,
-            no_stdin: false,
+            refused: None,
+            was_forced: false,
             outputs: String::new(),
         };
         let Some(report) = self.report.as_ref().filter(|_| self.is_complete()) else {
@@ -117,6 +117,7 @@ impl Trailer {
         let token = String::from_utf8_lossy(&self.token);
         let (jobs, outputs) = (rest.split_once(&format!("{token} outputs\n"))).unwrap_or_default();
         let end = self.token.len() + " end\n".len();
+        let was_forced = words.next() == Some("forced");
         let is_signal = words.next() == Some("signal") || ended_by_signal(jobs, child);
         RemoteReport {
             code,
@@ -126,8 +127,8 @@ impl Trailer {
                 129.. if is_signal => Some(code - 128),
                 _ => None,
             }),
-            no_folder: kind == "dir",
-            no_stdin: kind == "stdin",
+            refused: Refusal::of(kind),
+            was_forced,
             outputs: outputs[..outputs.len().saturating_sub(end)].to_owned(),
             ..nothing
         }
@@ -152,9 +153,49 @@ pub(crate) struct RemoteReport {
     code: Option<i32>,
     /// The signal that ended it, where the other side knows.
     signal: Option<i32>,
-    no_folder: bool,
-    no_stdin: bool,
+    /// Why the command was not started.
+    refused: Option<Refusal>,
+    /// Whether what was to end did not in its time, and was killed.
+    was_forced: bool,
     outputs: String,
+}
+
+/// Why the other side has not started a command.
+#[derive(Debug, Clone, Copy)]
+enum Refusal {
+    /// Its standard input has no place there.
+    Stdin,
+    /// The program or its folder.
+    Start(StartProblem),
+}
+
+impl Refusal {
+    /// What the script calls it.
+    fn of(kind: &str) -> Option<Self> {
+        Some(Self::Start(match kind {
+            "stdin" => return Some(Self::Stdin),
+            "no-dir" => StartProblem::NoFolder,
+            "file-dir" => StartProblem::FolderIsFile,
+            "closed-dir" => StartProblem::ClosedFolder,
+            "folder" => StartProblem::IsFolder,
+            "no-file" => StartProblem::NoFile,
+            "no-interpreter" => StartProblem::NoInterpreter,
+            "closed" => StartProblem::NotExecutable,
+            "no-program" => StartProblem::NotOnPath { beside: false },
+            "beside" => StartProblem::NotOnPath { beside: true },
+            _ => return None,
+        }))
+    }
+}
+
+/// What a report is about.
+pub(crate) struct ReportedCommand<'a> {
+    /// The program that was to start, where it is no shell with a script.
+    pub(crate) program: Option<&'a str>,
+    /// Its folder, as it is written.
+    pub(crate) dir: Option<&'a str>,
+    /// The client that has brought the report.
+    pub(crate) client: &'a str,
 }
 
 impl RemoteReport {
@@ -165,7 +206,12 @@ impl RemoteReport {
 
     /// Whether the connection was lost while the command ran.
     pub(crate) fn is_lost(&self) -> bool {
-        self.started && self.code.is_none() && !self.no_folder && !self.no_stdin
+        self.started && self.code.is_none() && self.refused.is_none()
+    }
+
+    /// Whether the command was asked to end, did not in its time, and was killed.
+    pub(crate) fn is_forced(&self, ending: &ProcessExit) -> bool {
+        ending.forced || (self.was_forced && ending.stopped.is_some())
     }
 
     /// Whether nothing has happened on the other side.
@@ -180,27 +226,29 @@ impl RemoteReport {
         ending: &ProcessExit,
         written: [&str; 2],
         last_words: Option<&str>,
-        client: &PreparedCommand,
+        command: &ReportedCommand<'_>,
     ) -> Result<(), CommandFailure> {
         let Self { started, code, .. } = self;
         tracing::debug!(target: super::TARGET, started, code, "the other side has reported");
         if let Some(stop) = ending.stopped {
-            let message = match stop {
-                StopRequest::Term => "it was stopped",
-                StopRequest::Kill => "it was stopped by force",
-            };
-            return Err((FailureClass::Cancelled, String::from(message), self.code));
+            let code = self.code.filter(|_| self.signal.is_none());
+            return Err(stopped(stop, self.is_forced(ending), code));
         }
-        if self.no_folder {
-            let message = String::from(
-                "its folder does not exist on the other side of the \
-                                        connection",
-            );
-            return Err((FailureClass::Failed, message, None));
-        }
-        if self.no_stdin {
-            let message = String::from("its standard input cannot be stored on the other side");
-            return Err((FailureClass::Failed, message, None));
+        match self.refused {
+            None => {}
+            Some(Refusal::Stdin) => {
+                let message = "its standard input cannot be stored on the other side";
+                return Err((FailureClass::Failed, String::from(message), None));
+            }
+            Some(Refusal::Start(problem)) => {
+                let folder = match command.dir {
+                    Some(dir) => format!("`{dir}`"),
+                    None => String::from("the folder where a login arrives"),
+                };
+                let program = command.program.unwrap_or_default();
+                let message = problem.message(program, &folder);
+                return Err((FailureClass::Failed, message, None));
+            }
         }
         if let Some(signal) = self.signal {
             return Err((FailureClass::Signal, signal_message(signal, false), None));
@@ -208,7 +256,7 @@ impl RemoteReport {
         match self.code {
             Some(0) => Ok(()),
             Some(code) => {
-                let message = exit_message(code, true, written);
+                let message = exit_message(code, command.program.is_none(), written);
                 Err((FailureClass::Exit, message, Some(code)))
             }
             None if self.started => {
@@ -216,7 +264,7 @@ impl RemoteReport {
                 let message = format!("the connection was lost while it ran{said}");
                 Err((FailureClass::Connection, message, None))
             }
-            None => Err(not_connected(written[1], &client.program)),
+            None => Err(not_connected(written[1], command.client)),
         }
     }
 }

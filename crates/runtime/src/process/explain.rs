@@ -8,40 +8,90 @@ use super::PreparedCommand;
 /// The maximum size of a single argument or variable on Linux, with its final NUL, in bytes.
 const MAX_ARGUMENT_BYTES: usize = 128 * 1024;
 
+/// What is wrong with a program or its folder, wherever it was to start.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum StartProblem {
+    /// Its folder does not exist.
+    NoFolder,
+    /// Its folder is a file.
+    FolderIsFile,
+    /// Its folder may not be entered.
+    ClosedFolder,
+    /// There is no file at its path.
+    NoFile,
+    /// Its first line names an interpreter that does not exist.
+    NoInterpreter,
+    /// It is not on the PATH.
+    NotOnPath {
+        /// Whether a file with its name is in its folder.
+        beside: bool,
+    },
+    /// It is a folder.
+    IsFolder,
+    /// Nobody may execute it.
+    NotExecutable,
+}
+
+impl StartProblem {
+    /// The message. `folder` is that where the program was to start.
+    pub(crate) fn message(self, program: &str, folder: &str) -> String {
+        match self {
+            Self::NoFolder => format!("its folder {folder} does not exist"),
+            Self::FolderIsFile => format!("its folder {folder} is a file"),
+            Self::ClosedFolder => format!("its folder {folder} may not be entered"),
+            Self::NoFile => format!("`{program}` does not exist in {folder}"),
+            Self::NoInterpreter => {
+                format!("`{program}` names an interpreter in its first line that does not exist")
+            }
+            Self::NotOnPath { beside } => {
+                let hint = match beside {
+                    true => format!("write `./{program}` for the file in its folder"),
+                    false => String::from("install it, or name it with its path"),
+                };
+                format!("`{program}` was not found on the PATH: {hint}")
+            }
+            Self::IsFolder => format!("`{program}` is a folder"),
+            Self::NotExecutable if program.contains('/') => {
+                format!("`{program}` is not executable: `chmod +x` makes it so")
+            }
+            Self::NotExecutable => format!("`{program}` is not executable"),
+        }
+    }
+
+    /// What the system's error means here.
+    fn of(command: &PreparedCommand, error: &Error) -> Option<Self> {
+        let program = &command.program;
+        if !command.dir.is_dir() {
+            return Some(match command.dir.exists() {
+                true => Self::FolderIsFile,
+                false => Self::NoFolder,
+            });
+        }
+        if rustix::fs::access(&command.dir, rustix::fs::Access::EXEC_OK).is_err() {
+            return Some(Self::ClosedFolder);
+        }
+        let file = command.dir.join(program);
+        let has_path = program.contains('/');
+        match error.kind() {
+            ErrorKind::NotFound if !has_path => Some(Self::NotOnPath {
+                beside: file.is_file(),
+            }),
+            ErrorKind::NotFound if file.exists() => Some(Self::NoInterpreter),
+            ErrorKind::NotFound => Some(Self::NoFile),
+            ErrorKind::PermissionDenied if has_path && file.is_dir() => Some(Self::IsFolder),
+            ErrorKind::PermissionDenied => Some(Self::NotExecutable),
+            _ => None,
+        }
+    }
+}
+
 /// Why a program did not start.
 pub(super) fn not_started(command: &PreparedCommand, error: &Error) -> String {
     let program = &command.program;
-    if !command.dir.is_dir() {
-        return match command.dir.exists() {
-            true => format!("its folder `{}` is a file", command.dir.display()),
-            false => format!("its folder `{}` does not exist", command.dir.display()),
-        };
+    if let Some(problem) = StartProblem::of(command, error) {
+        return problem.message(program, &format!("`{}`", command.dir.display()));
     }
     match error.kind() {
-        ErrorKind::NotFound if program.contains('/') => {
-            if command.dir.join(program).exists() {
-                format!("`{program}` names an interpreter in its first line that does not exist")
-            } else {
-                format!("`{program}` does not exist in `{}`", command.dir.display())
-            }
-        }
-        ErrorKind::NotFound => {
-            let beside = command.dir.join(program).is_file();
-            let hint = if beside {
-                format!(": write `./{program}` for the file in its folder")
-            } else {
-                String::from(": install it, or name it with its path")
-            };
-            format!("`{program}` was not found on the PATH{hint}")
-        }
-        ErrorKind::PermissionDenied if program.contains('/') => {
-            if command.dir.join(program).is_dir() {
-                format!("`{program}` is a folder")
-            } else {
-                format!("`{program}` is not executable: `chmod +x` makes it so")
-            }
-        }
-        ErrorKind::PermissionDenied => format!("`{program}` is not executable"),
         ErrorKind::ArgumentListTooLong => too_long(command),
         _ if error.raw_os_error() == Some(rustix::io::Errno::MFILE.raw_os_error()) => format!(
             "`{program}` could not be started: no more files may be open at once here \

@@ -26,11 +26,11 @@ use indexmap::IndexMap;
 use tokio::process::{Child, ChildStdout};
 use tokio::sync::{Notify, watch};
 
-use super::connection::{Connection, Masters, RemoteReport, Sessions, Trailer};
+use super::connection::{Connection, Masters, RemoteReport, ReportedCommand, Sessions, Trailer};
 use super::guardian::dead_runner::{remove_folder, remove_too, sign};
 use super::processes;
 use super::secrets::SecretVault;
-pub(super) use explain::{exit_message, signal_message};
+pub(super) use explain::{StartProblem, exit_message, signal_message};
 pub use left_output::LeftOutput;
 use leftovers::{CommandProcesses, ProcessLooks};
 use lockstep_base::node_path::NodePath;
@@ -420,7 +420,12 @@ impl SystemSpawner {
                     false => None,
                 };
                 let written = [&*stdout.text, &*stderr.text];
-                report.result(&ending, written, last_words.as_deref(), &command)
+                let reported = ReportedCommand {
+                    program: spawn.program(),
+                    dir: spawn.dir_there(),
+                    client: &command.program,
+                };
+                report.result(&ending, written, last_words.as_deref(), &reported)
             }
         };
         let is_unstarted = remote.as_ref().is_some_and(RemoteReport::is_unstarted)
@@ -450,6 +455,7 @@ impl SystemSpawner {
                 outputs,
             },
         };
+        let killed = (remote.as_ref()).map_or(ending.forced, |report| report.is_forced(&ending));
         let left = match remote {
             None => LeftOutput::of(running.out, running.err, self.groups.as_ref()),
             Some(_) => None,
@@ -461,7 +467,7 @@ impl SystemSpawner {
         let ended = EndedCommand {
             result,
             left,
-            killed: ending.forced,
+            killed,
         };
         (ended, is_unstarted)
     }
@@ -612,6 +618,16 @@ async fn start(command: &PreparedCommand) -> std::io::Result<Child> {
     }
 }
 
+/// The end of a command that was asked to stop.
+pub(super) fn stopped(stop: StopRequest, forced: bool, code: Option<i32>) -> CommandFailure {
+    let message = match stop {
+        StopRequest::Term if forced => "it did not end in time after SIGTERM, and was killed",
+        StopRequest::Term => "it was stopped",
+        StopRequest::Kill => "it was stopped by force",
+    };
+    (FailureClass::Cancelled, String::from(message), code)
+}
+
 /// The meaning of a local command's end.
 fn classify_exit(
     ending: &ProcessExit,
@@ -627,18 +643,7 @@ fn classify_exit(
         }
     };
     if let Some(stop) = ending.stopped {
-        let message = match stop {
-            StopRequest::Term if ending.forced => {
-                "it did not end in time after SIGTERM, and was killed"
-            }
-            StopRequest::Term => "it was stopped",
-            StopRequest::Kill => "it was stopped by force",
-        };
-        return Err((
-            FailureClass::Cancelled,
-            String::from(message),
-            status.code(),
-        ));
+        return Err(stopped(stop, ending.forced, status.code()));
     }
     match (status.code(), status.signal()) {
         (Some(0), _) => Ok(()),

@@ -142,15 +142,15 @@ pub(super) fn prepare(
     let script = RemoteScript {
         token: &token,
         words: &words,
+        checks_program: spawn.program().is_some(),
         env: &env,
         dir: spawn.dir_there(),
         stdin_bytes: stdin.as_ref().map(String::len),
         grace: spawn.grace.unwrap_or(spawner.grace),
         streams_joined: spawn.streams_joined,
-        leaves_orphans: matches!(spawn.connection, Connection::Ssh(_)),
     };
     let (program, arguments) = spawn.connection.client(
-        RemoteScript::BOOTSTRAP,
+        connection::bootstrap(),
         &spawner.ssh,
         socket,
         &spawn.folders(),
@@ -185,6 +185,14 @@ impl SpawnRequest {
     /// The folders of the command on this machine.
     pub(super) fn folders(&self) -> WorkingFolders {
         WorkingFolders::new(self.source_folder(), self.dir.as_deref())
+    }
+
+    /// The program that is started without a shell.
+    pub(super) fn program(&self) -> Option<&str> {
+        match &self.invocation {
+            Invocation::Direct(words) => words.first().map(String::as_str),
+            Invocation::Shell { .. } | Invocation::Transfer(_) => None,
+        }
     }
 
     /// The folder to change to on the other side. A container of an image starts in its folder.

@@ -9,7 +9,7 @@ use tokio::task::JoinHandle;
 
 use super::prepare::{PrepareError, PreparedCommand};
 use super::{CommandResult, OutputLine, SpawnRequest, SystemSpawner};
-use crate::connection::{Connection, RemoteScript, random};
+use crate::connection::{Connection, bootstrap, random};
 use crate::secrets::SecretVault;
 use crate::transfer::{
     Arrived, Payload, TransferError, TransferScript, TransferSummary, TransferTask, receive,
@@ -130,12 +130,8 @@ fn client(
     }
     let token = random();
     let line = script.remote(&token, spawn.dir_there());
-    (command.program, command.arguments) = (spawn.connection).client(
-        RemoteScript::BOOTSTRAP,
-        &spawner.ssh,
-        socket,
-        &spawn.folders(),
-    );
+    (command.program, command.arguments) =
+        (spawn.connection).client(bootstrap(), &spawner.ssh, socket, &spawn.folders());
     command.input = Some(line.into_bytes());
     command.token = Some(token);
     command.begun = spawn.begun.clone();

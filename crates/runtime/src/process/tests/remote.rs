@@ -76,8 +76,31 @@ async fn check(bench: &ProcessFixture, connection: &Connection) {
         let (got, words, _) = failure(&ended);
         assert_eq!((got, words), (class, message), "{script}");
     }
-    let ended = over(bench, connection, direct(&["no-such-program-here"])).await;
-    assert_eq!(failure(&ended).2, Some(127));
+    for (program, message) in [
+        (
+            "no-such-program-here",
+            "`no-such-program-here` was not found on the PATH: install it, or name it with its path",
+        ),
+        (
+            "/no/such/program",
+            "`/no/such/program` does not exist in the folder where a login arrives",
+        ),
+        ("/etc", "`/etc` is a folder"),
+        (
+            "/etc/passwd",
+            "`/etc/passwd` is not executable: `chmod +x` makes it so",
+        ),
+    ] {
+        let ended = over(bench, connection, direct(&[program])).await;
+        assert_eq!(failure(&ended), (FailureClass::Failed, message, None));
+    }
+    // What a failed command has left in its group is ended.
+    let left = bench.folder.path().join("left");
+    let script = format!("sleep 300 & echo $! >'{}'; exit 3", left.display());
+    let ended = run(&script).await;
+    assert_eq!(failure(&ended).2, Some(3));
+    let id = std::fs::read_to_string(&left).unwrap();
+    assert!(is_gone(id.trim()), "{id}");
     assert_eq!(
         stdout_of(&over(bench, connection, direct(&["cat"])).await),
         ""
@@ -122,7 +145,7 @@ async fn check(bench: &ProcessFixture, connection: &Connection) {
     let ended = bench.run(spawn).await.0;
     assert_eq!(
         failure(&ended).1,
-        "its folder does not exist on the other side of the connection"
+        "its folder `/no/such/folder` does not exist"
     );
     let much = stdout_of(&run("head -c 3000000 /dev/zero | tr '\\0' a").await);
     assert_eq!(much.len(), stream::MAX_KEPT_BYTES);
