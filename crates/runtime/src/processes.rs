@@ -2,6 +2,7 @@
 //! session or process group they are in.
 
 use std::collections::{HashMap, HashSet};
+use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 /// Identifies the processes of a command: a token of the runner and the command's number. Where
@@ -236,15 +237,23 @@ pub(crate) fn new_token() -> String {
 /// exist or has ended, or if the system does not list processes.
 pub fn start(pid: u32) -> Option<String> {
     let found = stat(i32::try_from(pid).ok()?)?;
-    let boot = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
-    Some(format!("{}:{}", boot.trim(), found.process.began))
+    Some(format!("{}:{}", boot(), found.process.began))
+}
+
+/// What tells this start of the machine from others; empty if the system does not say it. It is the
+/// same as long as this process lives.
+fn boot() -> &'static str {
+    static BOOT: OnceLock<String> = OnceLock::new();
+    BOOT.get_or_init(|| {
+        let text = std::fs::read_to_string("/proc/sys/kernel/random/boot_id");
+        String::from(text.unwrap_or_default().trim())
+    })
 }
 
 /// The namespace of the process numbers that this process sees; empty if that is not known.
 pub fn namespace() -> String {
-    let boot = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
     let space = std::fs::read_link("/proc/self/ns/pid").unwrap_or_default();
-    match boot.trim() {
+    match boot() {
         "" => String::new(),
         boot => format!("{boot} {}", space.display()),
     }

@@ -3,11 +3,13 @@
 Each round has four hosts, each an sshd on this machine with a small disk of its own. A version is on
 them; another is deployed, and in the middle of it, of its rollback, or at its barrier, hosts are cut
 off (killed with all that runs there), frozen for a while, started again, or their disks are full. In
-some rounds Lockstep is killed too. Then everything is mended, and what the run says of each host is
+some rounds Lockstep is killed too. Then everything works again, and what the run says of each host is
 compared with what is there. Then the run is opened by all commands that take one, and a further
 version must come to all hosts.
 
-A round is made from its seed alone, apart from the moments: those depend on the machine.
+A round is made from its seed alone, apart from the moments: those depend on the machine. With
+`CHAOS_FORGE` a host has another version in the end than any run has brought there: every round must
+be found wrong.
 """
 
 import concurrent.futures
@@ -146,7 +148,7 @@ class Host:
             except OSError:
                 pass
 
-    def mend(self):
+    def repair(self):
         if self.child is None:
             self.start()
         if self.is_frozen:
@@ -250,9 +252,9 @@ class Round:
             if host.name in self.victims:
                 getattr(host, self.trouble)()
 
-    def mend(self):
+    def repair(self):
         for host in self.hosts:
-            host.mend()
+            host.repair()
 
     def drive(self):
         """Runs the deployment with its trouble; its exit code."""
@@ -275,7 +277,7 @@ class Round:
                 if not struck and MOMENTS[self.moment](event):
                     struck = True
                     timers.append(threading.Timer(self.pause_s, self.strike))
-                    timers.append(threading.Timer(self.pause_s + self.lasts_s, self.mend))
+                    timers.append(threading.Timer(self.pause_s + self.lasts_s, self.repair))
                     if self.is_killed:
                         timers.append(threading.Timer(self.pause_s + 0.3, child.kill))
                     for timer in timers:
@@ -314,7 +316,7 @@ class Round:
         return json.loads(text)
 
     def settle(self):
-        self.mend()
+        self.repair()
         for host in self.hosts:
             if not host.settle():
                 self.say(f"something still runs on {host.name}")
@@ -340,6 +342,8 @@ class Round:
             again, text = self.lockstep("resume", run, "--no-input")
             if again not in [0, 2]:
                 self.say(f"a run that has ended is resumed with {again}: {text}")
+        if os.environ.get("CHAOS_FORGE"):
+            self.hosts[0].put("current", "v0\n")
         self.compare("the run", code, shown)
         before = {host.name: host.version() for host in self.hosts}
         undone, text = self.lockstep("undo", run, "--yes", "--no-input")
@@ -371,6 +375,14 @@ class Round:
 def main():
     begun = time.monotonic()
     rounds = [Round(SEED + number) for number in range(ROUNDS)]
+
+    def stopped(*_):
+        for host in [host for one in rounds for host in one.hosts]:
+            host.end()
+        os._exit(1)
+
+    signal.signal(signal.SIGTERM, stopped)
+    signal.signal(signal.SIGINT, stopped)
     print(f"rounds {SEED} to {SEED + ROUNDS - 1}, {BESIDE} at once", flush=True)
     bad = 0
     with concurrent.futures.ThreadPoolExecutor(BESIDE) as pool:
