@@ -27,6 +27,10 @@ pub enum Kind {
     Fail,
     Log,
     Wait(u32),
+    /// A text that is sent to a file, whose name stands for the command.
+    Send,
+    /// `approve "a7"`, and how many people have to say yes.
+    Approve(u32),
     /// A step, and whether it can be undone.
     Step(bool),
     /// `let r7 = run …`, and whether it is the result of the step around it, which its undo reads.
@@ -99,6 +103,8 @@ fn is_bodiless(kind: &Kind) -> bool {
             | Kind::Fail
             | Kind::Log
             | Kind::Wait(_)
+            | Kind::Send
+            | Kind::Approve(_)
             | Kind::Barrier(_)
             | Kind::Let(_)
             | Kind::Return
@@ -118,6 +124,8 @@ pub struct Flavour {
     pub barriers: bool,
     /// `watch`.
     pub watches: bool,
+    /// Approvals, and files that are sent.
+    pub people: bool,
 }
 
 /// A program: its pipeline and its text.
@@ -233,6 +241,9 @@ impl Growth<'_> {
         let leaf = place.depth >= 5;
         let kind = match self.pick(if leaf { 3 } else { 18 }) {
             0 | 1 => Kind::Run,
+            2 if self.flavour.people && self.pick(2) == 1 => {
+                [Kind::Send, Kind::Approve(1), Kind::Approve(2)][self.pick(3) as usize].clone()
+            }
             2 => [Kind::Log, Kind::Fail, Kind::Wait(7)][self.pick(3) as usize].clone(),
             3 | 4 => Kind::Step(self.pick(3) > 0),
             5 => Kind::Serial,
@@ -334,6 +345,7 @@ impl Growth<'_> {
                 | Kind::If(_)
                 | Kind::Barrier(_)
                 | Kind::Wait(_)
+                | Kind::Approve(_)
                 | Kind::With
                 | Kind::Outcome
         ) {
@@ -382,7 +394,7 @@ impl Growth<'_> {
             node.always = Some(self.body(inner));
         }
         // A lock is held until what looks at it has ended, which the reference does not know.
-        let can_be_watched = !matches!(node.kind, Kind::Run | Kind::Lock(..));
+        let can_be_watched = !matches!(node.kind, Kind::Run | Kind::Send | Kind::Lock(..));
         if self.flavour.watches && can_be_watched && self.pick(4) == 3 {
             node.watch = Some(5 + 10 * self.pick(4));
         }
@@ -488,6 +500,17 @@ impl Writer {
             Kind::Fail => out.push_str("fail \"by itself\""),
             Kind::Log => out.push_str(&format!("log \"l{id}\"")),
             Kind::Wait(ms) => out.push_str(&format!("wait {ms}ms")),
+            Kind::Send => {
+                let to = say("w");
+                let to = to.trim_start_matches("run ");
+                out.push_str(&format!("send text \"it is {id}\" to {to}"));
+            }
+            Kind::Approve(1) => out.push_str(&format!("approve \"a{id}\"")),
+            Kind::Approve(count) => {
+                out.push_str(&format!(
+                    "approve \"a{id}\" count {count} except [run.user]"
+                ));
+            }
             Kind::Step(_) => out.push_str(&format!("step s{id}")),
             Kind::Serial => out.push_str("serial"),
             Kind::Parallel => out.push_str("parallel"),

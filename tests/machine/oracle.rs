@@ -44,7 +44,12 @@ impl Luck {
     }
 
     pub fn fails_now(&self, started: &StartedEffect) -> bool {
-        self.fails(&started.text) && !(self.flaky && started.before > 0)
+        self.fails(named(&started.text)) && !(self.flaky && started.before > 0)
+    }
+
+    /// Whether people say yes to this question.
+    pub fn approves(&self, question: &str) -> bool {
+        !self.number(question, 5).is_multiple_of(4)
     }
 
     pub fn says_yes(&self, text: &str) -> bool {
@@ -65,8 +70,17 @@ pub struct Ran {
     pub end: usize,
 }
 
+/// What names a command: its text, or the file that it sends a text to.
+pub fn named(text: &str) -> &str {
+    match text.strip_prefix("send text to ") {
+        Some(file) => file.trim_matches('\''),
+        None => text,
+    }
+}
+
 /// Reads `w7 x3_0=1`.
 fn read(text: &str) -> (char, u32, Seen) {
+    let text = named(text);
     let mut words = text.split(' ');
     let first = words.next().expect("a word");
     let word = first.chars().next().expect("a letter");
@@ -308,7 +322,7 @@ impl Reference {
     fn once(&mut self, node: &Node, seen: &Seen) -> End {
         let judged = |is_good| if is_good { End::Good } else { End::Failed };
         match &node.kind {
-            Kind::Run => judged(self.run('w', node.id, seen)),
+            Kind::Run | Kind::Send => judged(self.run('w', node.id, seen)),
             Kind::Let(_) => {
                 self.bound.insert((node.id, seen.clone()));
                 judged(self.run('w', node.id, seen))
@@ -319,6 +333,7 @@ impl Reference {
             },
             Kind::Return => End::Returned,
             Kind::Fail => End::Failed,
+            Kind::Approve(_) => judged(self.luck.approves(&format!("a{}", node.id))),
             Kind::Log | Kind::Wait(_) | Kind::Barrier(_) | Kind::If(Some(false)) => End::Good,
             Kind::If(None) => {
                 self.run('c', node.id, seen);

@@ -6,6 +6,7 @@ use std::collections::HashSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use lockstep_base::node_path::NodePath;
+use lockstep_base::source::Name;
 use lockstep_engine::run_event::{RunEventKind, Status};
 use lockstep_engine::{Answer, ApprovalAnswer, EffectOutcome, FailureChoice, Question};
 use lockstep_lang::ir::FailureClass;
@@ -15,6 +16,7 @@ use proptest::prelude::*;
 use super::generate::{Flavour, Kind, Modifiers, Node, Program, Verdict, program};
 use super::oracle::{
     Luck, Map, Record, Reference, check_locks, check_order, check_skipped, check_undo, check_width,
+    named,
 };
 use super::play::{Play, try_plan};
 
@@ -28,7 +30,8 @@ struct World {
 
 impl SimulationScript for World {
     fn course(&mut self, started: &StartedEffect) -> EffectCourse {
-        let said = match self.luck.says_yes(&started.text) {
+        let text = named(&started.text);
+        let said = match self.luck.says_yes(text) {
             true => "yes",
             false => "no",
         };
@@ -36,8 +39,8 @@ impl SimulationScript for World {
         let failure = self.luck.fails_now(started);
         let failure = failure.then(|| (FailureClass::Exit, String::from("bad luck")));
         let salt = u64::from(started.before) + 3;
-        let takes_ms = self.luck.number(&started.text, salt) % 30;
-        let stops_ms = self.luck.number(&started.text, salt + 50) % 4;
+        let takes_ms = self.luck.number(text, salt) % 30;
+        let stops_ms = self.luck.number(text, salt + 50) % 4;
         EffectCourse {
             stops_ms: stops_ms as i64,
             ..EffectCourse::new(
@@ -52,10 +55,11 @@ impl SimulationScript for World {
     }
 
     fn answer(&mut self, node: &NodePath, question: &Question) -> Option<(i64, Answer)> {
-        if let Question::Approve { .. } = question {
-            let answers = [ApprovalAnswer::Yes, ApprovalAnswer::No(String::new())];
-            let which = self.luck.number(node, 4) % 2;
-            let answer = answers.into_iter().nth(which as usize)?;
+        if let Question::Approve(request) = question {
+            let answer = match self.luck.approves(&request.text) {
+                true => ApprovalAnswer::Yes,
+                false => ApprovalAnswer::No(String::new()),
+            };
             return Some((3, answer.into()));
         }
         let answers = [
@@ -70,6 +74,11 @@ impl SimulationScript for World {
         let again = !self.asked.insert(node.clone());
         let answer = if again { FailureChoice::Ignore } else { answer };
         Some((3, answer.into()))
+    }
+
+    fn respondent(&mut self, _: &NodePath, _: &Question) -> Option<Name> {
+        // Nobody counts twice.
+        Some(Name::from(format!("person {}", self.heard)))
     }
 
     fn cancel_at(&self) -> Option<i64> {
@@ -236,13 +245,13 @@ proptest! {
     /// program finds the same commands and the same end.
     #[test]
     fn plain_programs_run_as_they_are_written(bytes in bytes(), luck in luck()) {
-        let flavour = Flavour { lucky: false, timeouts: false, barriers: false, watches: false };
+        let flavour = Flavour { lucky: false, timeouts: false, barriers: false, watches: false, people: true };
         check(&program(&bytes, flavour), luck, None)?;
     }
 
     #[test]
     fn programs_with_everything_keep_order_width_and_undo(bytes in bytes(), luck in luck()) {
-        let flavour = Flavour { lucky: true, timeouts: false, barriers: false, watches: false };
+        let flavour = Flavour { lucky: true, timeouts: false, barriers: false, watches: false, people: true };
         check(&program(&bytes, flavour), luck, None)?;
     }
 }
@@ -254,7 +263,7 @@ proptest! {
     fn programs_that_run_out_of_time_or_are_cancelled_end_cleanly(
         bytes in bytes(), luck in luck(), at in 0..200_i64
     ) {
-        let flavour = Flavour { lucky: true, timeouts: true, barriers: false, watches: false };
+        let flavour = Flavour { lucky: true, timeouts: true, barriers: false, watches: false, people: true };
         let program = program(&bytes, flavour);
         check(&program, luck, None)?;
         check(&program, luck, Some(at))?;
@@ -262,7 +271,7 @@ proptest! {
 
     #[test]
     fn programs_with_barriers_end(bytes in bytes(), luck in luck(), at in 0..200_i64) {
-        let flavour = Flavour { lucky: true, timeouts: true, barriers: true, watches: false };
+        let flavour = Flavour { lucky: true, timeouts: true, barriers: true, watches: false, people: true };
         let program = program(&bytes, flavour);
         check(&program, luck, None)?;
         check(&program, luck, Some(at))?;

@@ -70,6 +70,7 @@ impl Case {
             timeouts: chance.below(2) == 0,
             barriers: false,
             watches: seed.is_multiple_of(3),
+            people: false,
         };
         let program = program(&bytes, flavour);
         let luck = Luck {

@@ -5,10 +5,11 @@
 use std::sync::Arc;
 
 use lockstep_base::node_path::NodePath;
+use lockstep_base::source::Name;
 use lockstep_engine::run_event::RunEventKind;
 use lockstep_engine::{
     Answer, ApprovalAnswer, Effect, EffectId, EffectOutcome, Event, FailureChoice, Machine,
-    PendingEffects, Question,
+    PendingEffects, Question, Respondent,
 };
 use lockstep_lang::ir::FailureClass;
 use lockstep_plan::{BoundInputs, Plan};
@@ -168,10 +169,16 @@ fn goes_on(mut stand: Stand, mut now: i64, mut chance: Chance) {
                     Event::Fired { id }
                 } else if left.questions.contains_key(&id) {
                     let answer = chance.answer(&left.questions[&id].1);
+                    let by = Name::from(format!("person {}", chance.below(4)));
+                    let from = Respondent {
+                        by,
+                        at: String::from("2026-01-01T00:00:00Z"),
+                        comment: None,
+                    };
                     Event::Answered {
                         id,
                         answer,
-                        from: None,
+                        from: Some(Box::new(from)),
                     }
                 } else if left.stopped.contains(&id) {
                     let outcome = EffectOutcome::failed(FailureClass::Cancelled, "stopped");
@@ -212,6 +219,7 @@ fn check(number: u64, places: usize) -> bool {
         timeouts: chance.below(2) == 0,
         barriers: chance.below(2) == 0,
         watches: number.is_multiple_of(3),
+        people: number.is_multiple_of(2),
     };
     let program = program(&bytes, flavour);
     // A barrier may be one that nobody else arrives at.

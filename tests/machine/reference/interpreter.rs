@@ -500,6 +500,7 @@ impl<'p> Interpreter<'p> {
             }
             Kind::Fail => Err(self.fail(Class::Failed)),
             Kind::Log | Kind::Barrier(_) => Ok(()),
+            Kind::Approve(_) | Kind::Send => unreachable!("these programs have none"),
             Kind::Wait(ms) => {
                 let at = self.clock.now.get() + i64::from(*ms) * SCALE;
                 match self.clock.sleep_until(at, &|| frame.stops()).await {
