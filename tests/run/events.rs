@@ -86,6 +86,7 @@ pub fn are_well_formed(events: &[Value]) {
                 }
                 has_a_failure_if_it_is_bad(event);
             }
+            "no-way-back" => assert!(!text(&event["reason"]).is_empty(), "{event}"),
             other => panic!("an unknown event `{other}`"),
         }
     }

@@ -62,9 +62,8 @@ fn is_output(event: &Value) -> bool {
 
 fn without_chance(mut event: Value, folder: &Path) -> String {
     if let Some(fields) = event.as_object_mut() {
-        for field in ["seq", "at", "run", "place"] {
-            fields.remove(field);
-        }
+        let differs = ["seq", "at", "run", "place"];
+        fields.retain(|name, _| !differs.contains(&name.as_str()));
     }
     let folder = folder.display().to_string();
     let text = event.to_string();

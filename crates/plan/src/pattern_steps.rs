@@ -265,15 +265,20 @@ impl<'p> SourceNodes<'p> {
             Value::String(text) => Some(Name::from(&**text)),
             _ => None,
         };
-        match (&axis.list.kind, &axis.of) {
-            (ExprKind::Const(Value::List(list)), _) => list.iter().filter_map(text).collect(),
-            (ExprKind::List(items), _) => items
-                .iter()
-                .filter_map(|item| item.value.as_const().and_then(text))
-                .collect(),
-            (_, Some(Type::Infrastructure(_))) => self.infrastructures(),
-            (_, Some(Type::Service(_))) => self.services(),
-            (_, Some(Type::OneOf(texts))) => texts.clone(),
+        if let Some(Value::List(list)) = axis.list.as_const() {
+            return list.iter().filter_map(text).collect();
+        }
+        if let ExprKind::List(items) = &axis.list.kind {
+            let values = items.iter().filter_map(|item| item.value.as_const());
+            let texts: Vec<Name> = values.filter_map(text).collect();
+            if !texts.is_empty() {
+                return texts;
+            }
+        }
+        match &axis.of {
+            Some(Type::Infrastructure(_)) => self.infrastructures(),
+            Some(Type::Service(_)) => self.services(),
+            Some(Type::OneOf(texts)) => texts.clone(),
             _ => Vec::new(),
         }
     }

@@ -314,13 +314,12 @@ impl<'t> TreeBuilder<'t> {
         let mut importing = false;
         for token in lexer::tokens(self.text) {
             let written = token.text(self.text);
-            importing = match written {
-                "import" => true,
-                "from" => false,
-                _ => importing,
-            };
-            let declared = matches!(before, "workflow" | "action" | "function") || importing;
-            if written == word && declared {
+            // `from "a.deploy" import b, run as log`
+            let in_list = matches!(before, "import" | "," | "as");
+            importing =
+                written == "import" || importing && (in_list || matches!(written, "," | "as"));
+            let declared = matches!(before, "workflow" | "action" | "function");
+            if written == word && (declared || importing && in_list) {
                 return true;
             }
             before = written;

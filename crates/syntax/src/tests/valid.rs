@@ -216,7 +216,6 @@ fn keywords_are_names_elsewhere() {
     for text in [
         "stage stage { deploy stage to stage.stage }",
         "run.notify(\"x\")",
-        "log(\"x\")",
         "retry-all(1)",
         "timeout(5m)",
         "let run = run.id",
@@ -234,6 +233,8 @@ fn keywords_are_names_elsewhere() {
     tree("environment e { infrastructure = 1 override = 2, field = 3 }");
     tree("let service = 1 let pipeline = service");
     tree("kind kind { service { service: int } }");
+    tree("workflow log(text: string) { run \"x\" } pipeline p { log(\"x\") }");
+    tree("from \"a.deploy\" import other, run as log let a = 1 pipeline p { log(\"x\") }");
 }
 
 #[test]
