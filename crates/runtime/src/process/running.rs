@@ -25,6 +25,13 @@ const REMOTE_KILL_TIMEOUT: Duration = Duration::from_secs(2);
 /// behind may keep its pipes open for ever.
 const PIPE_DRAIN_TIMEOUT: Duration = Duration::from_millis(200);
 
+/// How long a pipe is silent that has been read to its end, after that time.
+const PIPE_SILENCE: Duration = Duration::from_millis(20);
+
+/// How often is read after that time. What a command itself has written fits its pipes; who still
+/// writes then is not the command.
+const MAX_LATE_READS: usize = 512;
+
 /// How long what stands behind the output of a command that has ended may take to pass it on.
 const LATE_READER_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -111,14 +118,19 @@ impl<'a> RunningCommand<'a> {
     }
 
     /// Reads the output while the command's processes have it open. What still holds it after that
-    /// time is not the command.
+    /// time is not the command; but what the command has written is read, however slow this machine
+    /// is.
     async fn read_rest(&mut self, limit: Duration, listener: LineListener<'_>) {
-        let rest = async {
-            while self.is_open() {
-                read(&mut self.out, &mut self.err, listener).await;
+        let deadline = Instant::now() + limit;
+        let mut late_reads = 0;
+        while self.is_open() && late_reads < MAX_LATE_READS {
+            let left = deadline.saturating_duration_since(Instant::now());
+            late_reads += usize::from(left.is_zero());
+            let next = read(&mut self.out, &mut self.err, listener);
+            if tokio::time::timeout(left.max(PIPE_SILENCE), next).await.is_err() {
+                return;
             }
-        };
-        let _ = tokio::time::timeout(limit, rest).await;
+        }
     }
 
     fn is_open(&self) -> bool {
