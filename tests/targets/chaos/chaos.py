@@ -43,6 +43,8 @@ class Host:
     def __init__(self, folder, name):
         self.name, self.home = name, os.path.join(folder, name)
         self.disk, self.mounted, self.child, self.is_frozen = f"{self.home}/disk", False, None, False
+        # A trouble may take longer than it was to last.
+        self.turn = threading.Lock()
         os.makedirs(self.disk)
         mount = ["mount", "-t", "tmpfs", "-o", f"size={DISK_BYTES}", "chaos", self.disk]
         self.mounted = subprocess.run(mount, stderr=subprocess.DEVNULL).returncode == 0
@@ -250,11 +252,13 @@ class Round:
     def strike(self):
         for host in self.hosts:
             if host.name in self.victims:
-                getattr(host, self.trouble)()
+                with host.turn:
+                    getattr(host, self.trouble)()
 
     def repair(self):
         for host in self.hosts:
-            host.repair()
+            with host.turn:
+                host.repair()
 
     def drive(self):
         """Runs the deployment with its trouble; its exit code."""
