@@ -127,7 +127,10 @@ impl<'a> RunningCommand<'a> {
             let left = deadline.saturating_duration_since(Instant::now());
             late_reads += usize::from(left.is_zero());
             let next = read(&mut self.out, &mut self.err, listener);
-            if tokio::time::timeout(left.max(PIPE_SILENCE), next).await.is_err() {
+            if tokio::time::timeout(left.max(PIPE_SILENCE), next)
+                .await
+                .is_err()
+            {
                 return;
             }
         }
