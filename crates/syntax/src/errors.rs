@@ -14,7 +14,7 @@ pub(super) use habits::{
     shell_block, shell_variable, ternary, two_words, typed_secret,
 };
 pub(super) use misread::{
-    command_as_value, declared_for, head_first, keep_first, list_brackets, list_semicolon, moved,
+    command_as_value, declared_for, head_first, keep_first, list_brackets, list_semicolon,
     no_class, one_base, pair_in_brackets, record_braces, secret_of_command, statement_as_call,
     with_braces,
 };

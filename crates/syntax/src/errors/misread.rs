@@ -29,22 +29,17 @@ pub(crate) fn head_first(
     with_fix(diagnostic, "move it to the front", edits)
 }
 
-/// The parts change places.
-pub(crate) fn moved(diagnostic: Diagnostic, edits: Vec<(Span, String)>) -> Diagnostic {
-    with_fix(diagnostic, "move it", edits)
-}
-
 /// `fail as "x"`
-pub(crate) fn no_class(span: Span, text: &str, edits: Vec<(Span, String)>) -> Diagnostic {
-    let diagnostic = error(
+pub(crate) fn no_class(span: Span, text: &str, gone: Span) -> Diagnostic {
+    error(
         codes::SYNTAX,
         span,
         "`as` is followed by a class of failures",
     )
     .help(format!(
         "write `fail {text}`, or with a class, such as `fail {text} as verification`"
-    ));
-    with_fix(diagnostic, "remove `as`", edits)
+    ))
+    .fix("remove `as`", gone, "")
 }
 
 /// `run("make")`
@@ -60,13 +55,14 @@ pub(crate) fn statement_as_call(
 }
 
 /// `keep latest queue "x"`
-pub(crate) fn keep_first(span: Span) -> Diagnostic {
-    error(
-        codes::MISPLACED,
-        span,
-        "`keep` stands behind the name of its queue",
-    )
-    .help("write `queue \"NAME\" keep latest`, or `keep all`")
+pub(crate) fn keep_first(span: Span, edits: Vec<(Span, String)>) -> Diagnostic {
+    let message = "`keep` stands behind the name of its queue";
+    let diagnostic = error(codes::MISPLACED, span, message)
+        .help("write `queue \"NAME\" keep latest`, or `keep all`");
+    match edits.is_empty() {
+        true => diagnostic,
+        false => with_fix(diagnostic, "move it", edits),
+    }
 }
 
 /// `batches 1, 10%`, `by ("a", "b")`

@@ -1,6 +1,8 @@
 //! Finds what is read as something else because it lacks its brackets or stands in another order:
 //! parts before the head, lists without `[ ]`, bodies without `{ }`, commands as values.
 
+use std::collections::HashSet;
+
 use super::TreeBuilder;
 use crate::ast::Expr;
 use crate::grammar::{Pair, Parts, Rule};
@@ -154,28 +156,17 @@ impl<'t> TreeBuilder<'t> {
             return;
         }
         let place = |from: usize, to: usize| self.place(start + from, start + to);
-        let edits = match class.text {
-            "as" => vec![(place(class.start, text.start), String::new())],
-            word => vec![
-                (place(class.start, text.start), String::new()),
-                (place(text.end, text.end), format!(" as {word}")),
-            ],
-        };
-        let class_span = place(class.start, class.end);
-        let error = match class.text {
-            "as" => errors::no_class(class_span, text.text, edits.clone()),
-            word => {
-                let right = format!("{} {} as {word}", keyword.text, text.text);
-                let text = place(text.start, text.end);
-                errors::head_first(
-                    text,
-                    class_span,
-                    "the text of `fail`",
-                    &right,
-                    edits.clone(),
-                )
-            }
-        };
+        let at = place(class.start, class.end);
+        let gone = (place(class.start, text.start), String::new());
+        if class.text == "as" {
+            self.repair_all(vec![gone.clone()], errors::no_class(at, text.text, gone.0));
+            return;
+        }
+        let behind = format!(" as {}", class.text);
+        let right = format!("{} {}{behind}", keyword.text, text.text);
+        let edits = vec![gone, (place(text.end, text.end), behind)];
+        let text = place(text.start, text.end);
+        let error = errors::head_first(text, at, "the text of `fail`", &right, edits.clone());
         self.repair_all(edits, error);
     }
 
@@ -246,23 +237,23 @@ impl<'t> TreeBuilder<'t> {
     /// `keep latest queue "x"` in the head of a pipeline, which begins at `start`.
     pub(super) fn keep_first(&mut self, start: usize) {
         let (units, _) = self.units_at(start);
-        let span = self.place(start, start + "keep".len());
-        let error = errors::keep_first(span);
+        let place = |from: usize, to: usize| self.place(start + from, start + to);
+        let keep = place(0, "keep".len());
         match units.as_slice() {
             [_, which, queue, name, ..]
                 if matches!(which.text, "all" | "latest")
                     && queue.text == "queue"
                     && name.begins(&['"', '\'']) =>
             {
-                let place = |from: usize, to: usize| self.place(start + from, start + to);
                 let behind = format!(" keep {}", which.text);
                 let edits = vec![
                     (place(0, queue.start), String::new()),
                     (place(name.end, name.end), behind),
                 ];
-                self.repair_all(edits.clone(), errors::moved(error, edits));
+                let error = errors::keep_first(keep, edits.clone());
+                self.repair_all(edits, error);
             }
-            _ => self.report(error),
+            _ => self.report(errors::keep_first(keep, Vec::new())),
         }
     }
 
@@ -290,7 +281,7 @@ impl<'t> TreeBuilder<'t> {
         if value.is_empty() || is_several(value) || command && !quoted {
             return;
         }
-        if self.names_own(word.text) {
+        if self.is_declared(word.text) {
             return;
         }
         let place = |from: usize, to: usize| self.place(start + from, start + to);
@@ -308,23 +299,29 @@ impl<'t> TreeBuilder<'t> {
         self.repair_all(edits, error);
     }
 
-    /// Whether the file declares or imports a name that is also the word of a statement.
-    fn names_own(&self, word: &str) -> bool {
-        let mut before = "";
-        let mut importing = false;
-        for token in lexer::tokens(self.text) {
-            let written = token.text(self.text);
-            // `from "a.deploy" import b, run as log`
-            let in_list = matches!(before, "import" | "," | "as");
-            importing =
-                written == "import" || importing && (in_list || matches!(written, "," | "as"));
-            let declared = matches!(before, "workflow" | "action" | "function");
-            if written == word && (declared || importing && in_list) {
-                return true;
+    /// Whether the file declares or imports a workflow, an action or a function by the word of a
+    /// statement.
+    fn is_declared(&mut self, word: &str) -> bool {
+        let text = self.text;
+        let declared = self.declared_words.get_or_insert_with(|| {
+            let mut before = "";
+            let mut found = HashSet::new();
+            for token in lexer::tokens(text) {
+                let written = token.text(text);
+                // `from "a.deploy" import b, run as log`; a comma may also stand elsewhere, and
+                // then a message is less precise.
+                let names = matches!(
+                    before,
+                    "workflow" | "action" | "function" | "import" | "as" | ","
+                );
+                if names && words::STATEMENTS.contains(&written) {
+                    found.insert(written);
+                }
+                before = written;
             }
-            before = written;
-        }
-        false
+            found
+        });
+        declared.contains(word)
     }
 
     /// A list that must stand next; its brackets may be missing.

@@ -19,7 +19,7 @@ mod types;
 
 pub(crate) use number::NumberProblem;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use crate::ast::*;
 use crate::errors;
@@ -70,6 +70,8 @@ pub(super) struct TreeBuilder<'t> {
     too_deep: bool,
     /// Whether the value of a `secret` is being lowered.
     in_secret: bool,
+    /// The words of statements that the file declares or imports something by, once asked for.
+    declared_words: Option<HashSet<&'t str>>,
     /// Declarations that stood in a block.
     hoisted: Vec<Item>,
     /// What is wrong.
@@ -100,6 +102,7 @@ impl<'t> TreeBuilder<'t> {
             depth: 0,
             too_deep: false,
             in_secret: false,
+            declared_words: None,
             hoisted: Vec::new(),
             diagnostics: Vec::new(),
             repairs: Vec::new(),

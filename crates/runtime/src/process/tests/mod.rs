@@ -468,6 +468,22 @@ async fn much_output_is_read_and_its_end_is_kept() {
     assert!(stdout(&ended).len() <= stream::MAX_KEPT_BYTES);
 }
 
+#[tokio::test]
+async fn what_a_command_has_written_is_read_however_slow_its_reader_is() {
+    let bench = ProcessFixture::new();
+    let (_sender, stop) = watch::channel(None);
+    let mut count = 0;
+    let listener = |_, _: &str| {
+        std::thread::sleep(Duration::from_micros(100));
+        count += 1;
+    };
+    // All of it fits the pipe, so that the command has ended long before it is read.
+    let command = bench.spawn(direct(&["seq", "9000"]));
+    let ended = (bench.spawner.run(command, &bench.vault, listener, stop)).await;
+    assert_eq!(count, 9000);
+    assert!(stdout(&ended).ends_with("\n9000"));
+}
+
 /// Lines of two streams that are one come in the order of the writes, whatever the writer does in
 /// between, and nothing else is different.
 #[tokio::test]
