@@ -96,6 +96,46 @@ impl SimulationScript for World {
     }
 }
 
+/// What is never generated is never tested.
+#[test]
+fn programs_have_all_that_they_may_have() {
+    let flavour = Flavour {
+        lucky: true,
+        timeouts: true,
+        barriers: true,
+        watches: true,
+        people: true,
+    };
+    let mut text = String::new();
+    for seed in 0..400_u64 {
+        let luck = Luck {
+            seed,
+            failing: 0,
+            flaky: false,
+        };
+        let bytes: Vec<u8> = (0..100).map(|at| luck.number("byte", at) as u8).collect();
+        text += &program(&bytes, flavour).text;
+    }
+    for part in [
+        "send text",
+        "approve \"a",
+        " count 2 except",
+        "watch every",
+        "between {",
+        "lock [",
+        "barrier b",
+        "return",
+        "query ",
+        " stdin ",
+        " by \"",
+        "undo none",
+        "tolerate",
+        "batches",
+    ] {
+        assert!(text.contains(part), "{part}");
+    }
+}
+
 /// Whether a property holds for any part of a statement.
 fn has(node: &Node, is_so: &dyn Fn(&Node) -> bool) -> bool {
     let handler = node.on_failure.iter().flat_map(|(body, _)| body);
