@@ -53,7 +53,9 @@ const FILES = {
 
 function setUp() {
   fs.rmSync(work, { recursive: true, force: true });
-  fs.mkdirSync(path.join(home, 'data', 'User'), { recursive: true });
+  for (const folder of ['User', 'Machine']) {
+    fs.mkdirSync(path.join(home, 'data', folder), { recursive: true });
+  }
   fs.cpSync(path.join(root, 'examples', 'shop'), shop, { recursive: true });
   for (const [name, text] of Object.entries(FILES)) {
     fs.writeFileSync(path.join(shop, name), text);
@@ -69,25 +71,30 @@ function setUp() {
       `if [ "$1" = lsp ]; then exec '${lockstep}' "$@" 2>>'${log}'; fi\nexec '${lockstep}' "$@"\n`,
     { mode: 0o755 },
   );
+  // A window in a browser is a remote one: where the program is, is a setting of the machine it runs
+  // on. Among those of the user it would hold only until the extension has said what it means. The
+  // PATH is no way: VS Code takes it from a login shell.
+  writeSettings('Machine', { 'lockstep.path': path.join(bin, 'lockstep') });
   settings({});
   return { ...process.env, HOME: home };
 }
 
+/** Writes settings in one step: a file that is only half written would be read as one without any. */
+function writeSettings(folder, all) {
+  const file = path.join(home, 'data', folder, 'settings.json');
+  fs.writeFileSync(`${file}.new`, JSON.stringify(all));
+  fs.renameSync(`${file}.new`, file);
+}
+
 /** Writes the settings of the user: those of all tests, and more. */
 function settings(more) {
-  const all = {
-    // VS Code takes its PATH from a login shell.
-    'lockstep.path': path.join(work, 'bin', 'lockstep'),
+  writeSettings('User', {
     'workbench.startupEditor': 'none',
     'workbench.tips.enabled': false,
     'telemetry.telemetryLevel': 'off',
     'editor.minimap.enabled': false,
     ...more,
-  };
-  // In one step: a file that is only half written would be read as one without a program.
-  const file = path.join(home, 'data', 'User', 'settings.json');
-  fs.writeFileSync(`${file}.new`, JSON.stringify(all));
-  fs.renameSync(`${file}.new`, file);
+  });
 }
 
 /** The line of a file, counted from 1, that has this text. */

@@ -158,8 +158,11 @@ fn output(
         let place = format!("  in {}", text::clean(&excerpt.node));
         lines.push(StyledLine::of(Tone::Dim, place));
     }
-    let text = phrases::command_line(&excerpt.node, &excerpt.command);
-    command(&text, style, lines);
+    // What `log` writes comes from no command.
+    if !excerpt.command.is_empty() {
+        let text = phrases::command_line(&excerpt.node, &excerpt.command);
+        command(&text, style, lines);
+    }
     let bar = format!("  {} ", style.bar());
     let mut said = |tone, what: &str, left_out| {
         let mut line = StyledLine::of(Tone::Bad, bar.as_str());
