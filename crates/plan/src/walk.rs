@@ -6,6 +6,7 @@
 
 mod deployment;
 mod kinds;
+mod known_faults;
 mod matrix_axes;
 mod misfits;
 mod possible_targets;

@@ -32,6 +32,10 @@ pub fn proved(bound: BoundInputs) -> Result<Plan, Vec<Diagnostic>> {
     if !misfits.is_empty() {
         return Err(misfits);
     }
+    let faults = plan.known_faults();
+    if !faults.is_empty() {
+        return Err(faults);
+    }
     lock_limits::check(&plan)?;
     deadlock::report::prove(&plan)?;
     Ok(plan)

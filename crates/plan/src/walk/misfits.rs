@@ -49,7 +49,7 @@ impl PlanWalk<'_> {
     }
 
     /// The same with the calls by which a run comes to it.
-    fn with_calls(&self, id: TreeId, mut misfit: Diagnostic) -> Diagnostic {
+    pub(super) fn with_calls(&self, id: TreeId, mut misfit: Diagnostic) -> Diagnostic {
         let mut at = self.tree.get(id).parent;
         while let Some(around) = at {
             let node = self.tree.get(around);
