@@ -221,7 +221,8 @@ const CHECK_PATH_SCRIPT: &str = r#"command -v "$lockstep_program" >/dev/null 2>&
 ///   begins a process group where there is a program for that.
 /// - `lockstep_supervise` ends the command when asked or when the connection is lost, and reports.
 ///   What is left of the process group of one that was asked to end or has failed is ended, and
-///   gets its grace, as on the local machine. An exit code of more than 128 may be a signal: which
+///   gets its grace, as on the local machine. A process that has ended is not left, also where
+///   nobody waits for it: the first process of a container is often a `sleep` or a `cat`. An exit code of more than 128 may be a signal: which
 ///   it is, a shell says of its jobs (`dash`), or when it has waited for one.
 const FUNCTIONS_SCRIPT: &str = r#"lockstep_refuse() {
   printf "%s $1 0\n%s end\n" "$lockstep_token" "$lockstep_token";
@@ -279,9 +280,19 @@ lockstep_watch() {
   echo kill >>"$lockstep_stop";
   lockstep_kill KILL;
 };
+lockstep_is_left() {
+  kill -s 0 -- "-$lockstep_child" || return 1;
+  [ -r /proc/self/stat ] || return 0;
+  for lockstep_at in /proc/[0-9]*/stat; do
+    read -r lockstep_line <"$lockstep_at" || continue;
+    set -- ${lockstep_line##*) };
+    if [ "$3" = "$lockstep_child" ] && [ "$1" != Z ]; then return 0; fi;
+  done;
+  return 1;
+};
 lockstep_end_group() {
   lockstep_count=0;
-  while kill -s 0 -- "-$lockstep_child"; do
+  while lockstep_is_left; do
     if [ -s "$lockstep_stop" ]; then break; fi;
     if [ "$lockstep_count" -ge "$((lockstep_grace * 10))" ]; then lockstep_forced=forced; break; fi;
     sleep 0.1 || sleep 1;
