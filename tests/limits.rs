@@ -276,3 +276,25 @@ fn a_loop_with_too_many_cells_fails_before_its_first() {
         assert!(said.stdout.contains("too many cells"), "{}", said.stdout);
     }
 }
+
+#[test]
+fn locks_over_many_cells_are_proved() {
+    // Compared with each other they would be some 10⁹ pairs.
+    let one = "pipeline p {
+  parallel a in range(0, 30000) { lock \"c\" { run \"x\" lock \"d\" limit 2 { run \"y\" } } }
+}
+";
+    let columns = "pipeline p {
+  matrix parallel a in range(0, 128) parallel b in range(0, 128) {
+    lock \"c${b}\" { run \"y\" lock \"z\" limit 3 { run \"q\" } }
+    barrier row[a]
+  }
+}
+";
+    for text in [one, columns] {
+        let folder = tempfile::tempdir().expect("a folder");
+        std::fs::write(folder.path().join("p.deploy"), text).expect("the file is written");
+        let said = run(limited(folder.path(), &["plan", "p.deploy"]));
+        assert_eq!(said.code, 0, "{}{}", said.stdout, said.stderr);
+    }
+}

@@ -27,8 +27,8 @@ pub fn is_ordered(flow: &DeadlockModel, shortage: &[bool]) -> bool {
     graph.has_order() && graph.locks_have_no_cycle()
 }
 
-/// More steps than this are not taken to follow what the holders of locks wait for.
-const MAX_WALK_STEPS: usize = 20_000_000;
+/// More steps than this are not taken to follow what the holders of locks wait for: a few seconds.
+const MAX_WALK_STEPS: usize = 200_000_000;
 
 /// Something that is waited for: its number and, for a lock, who requests it.
 type WaitPoint = (usize, Option<LockOwner>);
@@ -319,32 +319,38 @@ impl<'a> WaitGraph<'a> {
         }
     }
 
-    /// Removes what waits for nothing, repeatedly; returns whether nothing is left (then there is
-    /// no cycle).
+    /// Whether there is no cycle, locks aside.
     fn has_order(&self) -> bool {
-        let followers = self.table(|edge| edge.sooner);
-        let mut waits = vec![0_u32; self.next];
-        for edge in &self.edges {
-            waits[edge.later as usize] += 1;
-        }
-        let mut open: Vec<usize> = (0..self.next).filter(|at| waits[*at] == 0).collect();
-        let mut taken = 0;
-        while let Some(at) = open.pop() {
-            taken += 1;
-            for edge in followers.of(at) {
-                let later = self.edges[*edge as usize].later as usize;
-                waits[later] -= 1;
-                if waits[later] == 0 {
-                    open.push(later);
-                }
-            }
-        }
-        taken == self.next
+        let mut left = vec![true; self.next];
+        let waits = self.edges.iter().map(|edge| (edge.later, edge.sooner));
+        remove_free(&mut left, waits);
+        !left.contains(&true)
+    }
+
+    /// What may be on a cycle, if a lock waits for all that any of its holders waits for. A lock that
+    /// is not needs no closer look, and most are not.
+    fn may_be_on_cycles(&self) -> Vec<bool> {
+        let mut left = vec![true; self.next];
+        let edges = self.edges.iter().map(|edge| (edge.later, edge.sooner));
+        let of_holders = self.held.iter().flat_map(|held| {
+            let lock = (self.locks + held.class) as u32;
+            held.waits.iter().map(move |(wait, _)| (lock, *wait as u32))
+        });
+        let waits = edges.chain(of_holders);
+        remove_free(&mut left, waits.clone());
+        // What nothing waits for that is left is on none, either.
+        remove_free(&mut left, waits.map(|(later, sooner)| (sooner, later)));
+        left
     }
 
     /// Whether no holder of a lock waits for something that waits for that lock.
     fn locks_have_no_cycle(&self) -> bool {
-        let sooner = self.table(|edge| edge.later);
+        let suspects = self.may_be_on_cycles();
+        let is_suspect = |held: &&HeldLock| suspects[self.locks + held.class];
+        if !self.held.iter().any(|held| is_suspect(&held)) {
+            return true;
+        }
+        let sooner = NumberTable::new(self.next, self.edges.iter().map(|edge| edge.later));
         let mut by_class: HashMap<usize, Vec<usize>> = HashMap::new();
         for (at, held) in self.held.iter().enumerate() {
             by_class
@@ -361,7 +367,7 @@ impl<'a> WaitGraph<'a> {
             round: 0,
             steps: 0,
         };
-        self.held.iter().all(|held| {
+        self.held.iter().filter(is_suspect).all(|held| {
             walk.round += 1;
             if walk.is_reachable(held) {
                 return true;
@@ -372,32 +378,13 @@ impl<'a> WaitGraph<'a> {
             walk.is_reachable(held)
         })
     }
-
-    /// The edges of each number, by one of their ends.
-    fn table(&self, end: impl Fn(&WaitEdge) -> u32) -> OrderTable {
-        let mut starts = vec![0_u32; self.next + 1];
-        for edge in &self.edges {
-            starts[end(edge) as usize + 1] += 1;
-        }
-        for at in 0..self.next {
-            starts[at + 1] += starts[at];
-        }
-        let mut edges = vec![0_u32; self.edges.len()];
-        let mut free = starts.clone();
-        for (at, edge) in self.edges.iter().enumerate() {
-            let slot = &mut free[end(edge) as usize];
-            edges[*slot as usize] = at as u32;
-            *slot += 1;
-        }
-        OrderTable { starts, edges }
-    }
 }
 
 /// A walk from what is held to what that waits for.
 struct WaitGraphWalk<'a> {
     graph: &'a WaitGraph<'a>,
     exclusion: Exclusion<'a>,
-    sooner: OrderTable,
+    sooner: NumberTable,
     /// Who may hold the locks of each class, by the number of that.
     by_class: HashMap<usize, Vec<usize>>,
     /// In which round each number was last visited.
@@ -431,8 +418,9 @@ impl WaitGraphWalk<'_> {
             let edges = self.sooner.of(at).iter();
             let edges = edges.map(|edge| &graph.edges[*edge as usize]);
             next.extend(edges.map(|edge| (edge.sooner as usize, edge.asks)));
-            let others = self.by_class.get(&at).into_iter().flatten();
-            let others = others.map(|other| &graph.held[*other]);
+            let others = self.by_class.get(&at).map_or(&[][..], |it| it);
+            self.steps += others.len();
+            let others = others.iter().map(|other| &graph.held[*other]);
             let others = others.filter(|it| !self.exclusion.excludes(it.owner, held.owner));
             next.extend(others.flat_map(|other| other.waits.iter().copied()));
         }
@@ -454,16 +442,61 @@ impl WaitGraphWalk<'_> {
     }
 }
 
-/// Edges by one of their ends.
-struct OrderTable {
-    starts: Vec<u32>,
-    edges: Vec<u32>,
+/// Removes, again and again, what waits for nothing that is left.
+fn remove_free(left: &mut [bool], waits: impl Iterator<Item = (u32, u32)> + Clone) {
+    let waits: Vec<(u32, u32)> = waits
+        .filter(|(later, sooner)| left[*later as usize] && left[*sooner as usize])
+        .collect();
+    let followers = NumberTable::new(left.len(), waits.iter().map(|(_, sooner)| *sooner));
+    let mut counts = vec![0_u32; left.len()];
+    for (later, _) in &waits {
+        counts[*later as usize] += 1;
+    }
+    let is_free = |at: &usize| left[*at] && counts[*at] == 0;
+    let mut free: Vec<usize> = (0..left.len()).filter(is_free).collect();
+    while let Some(at) = free.pop() {
+        left[at] = false;
+        for wait in followers.of(at) {
+            let later = waits[*wait as usize].0 as usize;
+            counts[later] -= 1;
+            if counts[later] == 0 {
+                free.push(later);
+            }
+        }
+    }
 }
 
-impl OrderTable {
-    fn of(&self, at: usize) -> &[u32] {
-        let range = self.starts[at] as usize..self.starts[at + 1] as usize;
-        self.edges.get(range).unwrap_or_default()
+/// The places in a list, by the number that each of its elements has.
+struct NumberTable {
+    starts: Vec<u32>,
+    places: Vec<u32>,
+}
+
+impl NumberTable {
+    /// The numbers are below `count`.
+    fn new(count: usize, numbers: impl Iterator<Item = u32> + Clone) -> Self {
+        let mut starts = vec![0_u32; count + 1];
+        let mut all = 0;
+        for number in numbers.clone() {
+            starts[number as usize + 1] += 1;
+            all += 1;
+        }
+        for at in 0..count {
+            starts[at + 1] += starts[at];
+        }
+        let mut places = vec![0_u32; all];
+        let mut free = starts.clone();
+        for (at, number) in numbers.enumerate() {
+            let slot = &mut free[number as usize];
+            places[*slot as usize] = at as u32;
+            *slot += 1;
+        }
+        Self { starts, places }
+    }
+
+    fn of(&self, number: usize) -> &[u32] {
+        let range = self.starts[number] as usize..self.starts[number + 1] as usize;
+        self.places.get(range).unwrap_or_default()
     }
 }
 
@@ -477,7 +510,11 @@ fn classes(flow: &DeadlockModel, shortage: &[bool]) -> Vec<Option<usize>> {
     for locks in holds.chain(requests) {
         let locks: Vec<usize> = locks;
         let together: Vec<usize> = locks.iter().filter_map(|lock| class[*lock]).collect();
-        if let Some(least) = together.iter().min().copied() {
+        let (Some(least), Some(most)) = (together.iter().min(), together.iter().max()) else {
+            continue;
+        };
+        if least != most {
+            let least = *least;
             let merged: HashMap<usize, usize> =
                 together.into_iter().map(|it| (it, least)).collect();
             for own in class.iter_mut().flatten() {
