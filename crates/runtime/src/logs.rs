@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 
 use sha2::{Digest as _, Sha256};
 
+use crate::output_lines::OutputLines;
 use crate::process::OutputLine;
 use lockstep_base::node_path::NodePath;
 use lockstep_engine::run_event::Stream;
@@ -118,6 +119,32 @@ struct OpenLog {
     is_begun: bool,
 }
 
+impl OpenLog {
+    /// Appends a line, or a piece of one.
+    fn line(&mut self, line: OutputLine<'_>) {
+        self.end_other(line.stream);
+        self.held.extend_from_slice(line.text.as_bytes());
+        self.unended = (!line.is_ended).then_some(line.stream);
+        if line.is_ended {
+            self.held.push(b'\n');
+        }
+    }
+
+    /// Appends lines with their ends, the first of which was written to this stream.
+    fn whole(&mut self, first: Stream, text: &str) {
+        self.end_other(first);
+        self.unended = None;
+        self.held.extend_from_slice(text.as_bytes());
+    }
+
+    /// Ends the line of the other stream, where it has no end yet.
+    fn end_other(&mut self, stream: Stream) {
+        if self.unended.is_some_and(|unended| unended != stream) {
+            self.held.push(b'\n');
+        }
+    }
+}
+
 impl RunLogs {
     /// The state directory, from the root.
     pub fn state(&self) -> PathBuf {
@@ -135,16 +162,15 @@ impl RunLogs {
         }
     }
 
-    /// Appends a line, or a piece of one.
-    pub(super) fn line(&mut self, node: &NodePath, line: OutputLine<'_>) -> Result<(), LogError> {
-        let open = self.open.entry(node.clone()).or_default();
-        if open.unended.is_some_and(|stream| stream != line.stream) {
-            open.held.push(b'\n');
-        }
-        open.held.extend_from_slice(line.text.as_bytes());
-        open.unended = (!line.is_ended).then_some(line.stream);
-        if line.is_ended {
-            open.held.push(b'\n');
+    /// Appends what a command has written.
+    pub(super) fn lines(&mut self, node: &NodePath, lines: &OutputLines) -> Result<(), LogError> {
+        let open = match self.open.get_mut(node) {
+            Some(open) => open,
+            None => self.open.entry(node.clone()).or_default(),
+        };
+        match lines.whole() {
+            Some((stream, text)) => open.whole(stream, text),
+            None => lines.iter().for_each(|line| open.line(line)),
         }
         if open.held.len() < WRITE_BUFFER_BYTES {
             return Ok(());
@@ -286,6 +312,16 @@ pub fn file_name(node: &str) -> String {
 mod tests {
     use super::*;
 
+    fn written(stream: Stream, text: &str, is_ended: bool) -> OutputLines {
+        let mut lines = OutputLines::default();
+        lines.push(OutputLine {
+            stream,
+            text,
+            is_ended,
+        });
+        lines
+    }
+
     #[test]
     fn names_of_files_are_safe_and_different() {
         assert_eq!(file_name("p/run"), "p+run.log");
@@ -306,20 +342,16 @@ mod tests {
             let text = read_log(&folder.path().join("runs/r-1"), &node).unwrap();
             text.map(|text| String::from_utf8(text).unwrap())
         };
-        let line = |text| OutputLine {
-            stream: Stream::Stdout,
-            text,
-            is_ended: true,
-        };
-        logs.line(&node, line("one")).unwrap();
+        let line = |text| written(Stream::Stdout, text, true);
+        logs.lines(&node, &line("one")).unwrap();
         assert_eq!(read(), None);
         logs.close(&node).unwrap();
         assert_eq!(read().unwrap(), "one\n");
-        logs.line(&node, line("two")).unwrap();
+        logs.lines(&node, &line("two")).unwrap();
         logs.flush().unwrap();
         assert_eq!(read().unwrap(), "one\ntwo\n");
         let long = "x".repeat(WRITE_BUFFER_BYTES);
-        logs.line(&node, line(&long)).unwrap();
+        logs.lines(&node, &line(&long)).unwrap();
         assert_eq!(read().unwrap().len(), 8 + WRITE_BUFFER_BYTES + 1);
     }
 
@@ -330,12 +362,7 @@ mod tests {
         let mut logs = RunLogs::new(state.clone(), state.join("r-1"), LogAccess::Owner);
         let node = NodePath::from("p/run");
         let mut write = |stream, text, is_ended| {
-            let line = OutputLine {
-                stream,
-                text,
-                is_ended,
-            };
-            logs.line(&node, line).unwrap();
+            logs.lines(&node, &written(stream, text, is_ended)).unwrap();
             if text == "last" {
                 logs.close(&node).unwrap();
             } else {
