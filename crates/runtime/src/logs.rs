@@ -23,6 +23,15 @@ const WRITE_BUFFER_BYTES: usize = 64 * 1024;
 /// 255).
 const MAX_FILE_NAME_BYTES: usize = 200;
 
+/// So much of a longer one is kept, in bytes.
+const KEPT_FILE_NAME_BYTES: usize = 180;
+
+/// Stands between that and the hash.
+const HASH_MARK: &str = "...";
+
+/// The bytes of the hash that are in the name, two digits each.
+const HASH_BYTES: usize = 8;
+
 /// Why a log cannot be written or read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LogError {
@@ -279,6 +288,53 @@ pub fn read_log(folder: &Path, node: &str) -> Result<Option<Vec<u8>>, LogError> 
     }
 }
 
+/// The names of the files of all logs in a folder, in no order; none where it does not exist.
+///
+/// # Errors
+///
+/// If the folder cannot be read.
+pub fn log_names(folder: &Path) -> Result<Vec<String>, LogError> {
+    let found = match std::fs::read_dir(folder) {
+        Ok(found) => found,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(LogError::new(folder, &error)),
+    };
+    let names = found.map(|entry| Ok(entry?.file_name().to_string_lossy().into_owned()));
+    let names: std::io::Result<Vec<String>> = names.collect();
+    names.map_err(|error| LogError::new(folder, &error))
+}
+
+/// The node whose log has this file name; nothing where the name does not say it.
+///
+/// ```
+/// use lockstep_runtime::logs::node_of;
+/// let node = node_of("p+deploy[web,%20prod.eu]+run.log");
+/// assert_eq!(node.as_deref(), Some("p/deploy[web, prod.eu]/run"));
+/// ```
+pub fn node_of(name: &str) -> Option<NodePath> {
+    let stem = name.strip_suffix(".log")?;
+    let may_end_in_hash = stem.len() == KEPT_FILE_NAME_BYTES + HASH_MARK.len() + 2 * HASH_BYTES
+        && (stem.get(KEPT_FILE_NAME_BYTES..)).is_some_and(|end| end.starts_with(HASH_MARK));
+    if may_end_in_hash {
+        return None;
+    }
+    let mut bytes = Vec::with_capacity(stem.len());
+    let mut rest = stem.bytes();
+    while let Some(byte) = rest.next() {
+        bytes.push(match byte {
+            b'+' => b'/',
+            b'%' => {
+                let digit = |byte| char::from(byte).to_digit(16);
+                let (high, low) = (digit(rest.next()?)?, digit(rest.next()?)?);
+                u8::try_from(high * 16 + low).ok()?
+            }
+            byte => byte,
+        });
+    }
+    let node = String::from_utf8(bytes).ok()?;
+    (file_name(&node) == name).then(|| node.into())
+}
+
 /// The file name of a node's log: its path with `+` for `/`, and percent-encoding for each byte
 /// that is unsuitable in a file name. A long one ends in a hash.
 ///
@@ -300,9 +356,13 @@ pub fn file_name(node: &str) -> String {
     }
     if name.len() > MAX_FILE_NAME_BYTES {
         let digits = |byte: &u8| format!("{byte:02x}");
-        let hash: String = Sha256::digest(node).iter().take(8).map(digits).collect();
-        name.truncate(MAX_FILE_NAME_BYTES - 20);
-        name.push_str("...");
+        let hash: String = Sha256::digest(node)
+            .iter()
+            .take(HASH_BYTES)
+            .map(digits)
+            .collect();
+        name.truncate(KEPT_FILE_NAME_BYTES);
+        name.push_str(HASH_MARK);
         name.push_str(&hash);
     }
     name + ".log"
@@ -330,6 +390,29 @@ mod tests {
         let long = |end: &str| file_name(&format!("{}{end}", "p/é".repeat(200)));
         assert_ne!(long("a"), long("b"));
         assert!(long("a").len() < 255);
+    }
+
+    #[test]
+    fn a_name_says_its_node_or_nothing() {
+        for node in ["p/run", "p/a+b/ü\0%2F", "../x", "", "p/m[a, b]#2/run"] {
+            assert_eq!(node_of(&file_name(node)), Some(node.into()));
+        }
+        for other in [
+            "p+run",
+            "p+run.log.log~",
+            "p%2",
+            "%zz.log",
+            "p%2frun.log",
+            "%FF.log",
+        ] {
+            assert_eq!(node_of(other), None, "{other}");
+        }
+        for long in ["p/é", "x", "x+y"] {
+            assert_eq!(node_of(&file_name(&long.repeat(201))), None);
+        }
+        // Of this length it may be the beginning of a longer one, and is not.
+        let longest = "x".repeat(MAX_FILE_NAME_BYTES);
+        assert_eq!(node_of(&file_name(&longest)), Some((&*longest).into()));
     }
 
     #[test]
