@@ -113,3 +113,48 @@ fn logs_have_times_and_an_end() {
     let one = says(&test, &["logs", "-n", "2", "**/run"]).stdout;
     assert_eq!(one, "two\nthree\n");
 }
+
+/// What a node wrote is in its log; a long journal is not read for it, only for the order and the
+/// times of several.
+#[test]
+fn the_log_of_one_node_is_shown_without_the_journal() {
+    let test = project().file(
+        "more.deploy",
+        "pipeline more { step one { run \"echo 1\" } step silent { run \"true\" } }",
+    );
+    let long = "x".repeat(250);
+    let other = format!("pipeline other {{ step {long} {{ run \"echo long\" }} }}\n");
+    let database =
+        || rusqlite::Connection::open(test.path("state/here/state.db")).expect("a database");
+    let logs = |words: &[&str]| {
+        let said = says(&test, &[&["logs"], words].concat());
+        (said.stdout, said.code)
+    };
+    says(&test, &["run", "more.deploy"]);
+    let all = [
+        logs(&[]),
+        logs(&["**/one"]),
+        logs(&["**/one/run"]),
+        logs(&["**/silent"]),
+        logs(&["--tail", "1"]),
+    ];
+    assert_eq!(all[0], (String::from("1\n"), 0));
+    assert_eq!(all[3], (String::new(), 2));
+    let json = logs(&["--format", "json"]);
+    let began = json.0.contains("\"began\":\"20");
+    assert!(began, "{}", json.0);
+    database()
+        .execute("UPDATE journal SET told = 'no JSON'", [])
+        .expect("a change");
+    assert_eq!(logs(&[]), all[0]);
+    assert_eq!(logs(&["**/one"]), all[1]);
+    assert_eq!(logs(&["**/one/run"]), all[2]);
+    assert_eq!(logs(&["**/silent"]), all[3]);
+    assert_eq!(logs(&["--tail", "1"]), all[4]);
+    assert_eq!(logs(&["--format", "json"]).1, 2, "it tells times");
+    // The name of this log does not say its node.
+    let test = test.file("main.deploy", &other);
+    says(&test, &["run"]);
+    let said = says(&test, &["logs", &format!("other/{long}")]);
+    assert_eq!((said.stdout.as_str(), said.code), ("long\n", 0));
+}

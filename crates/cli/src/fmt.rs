@@ -27,9 +27,9 @@ const STDIN_NAME: &str = "standard input";
 /// The result for one file.
 struct FormatOutcome {
     path: String,
-    /// The original text, if it can be read.
+    /// The original text, if it can be read; nothing where it stays as it is.
     old: String,
-    /// The formatted text, or why there is none.
+    /// The formatted text, or why there is none; nothing where it stays as it is.
     new: Result<Formatted, FormatError>,
 }
 
@@ -138,7 +138,13 @@ fn file(path: &str, writes: bool) -> FormatOutcome {
         }
         Ok(new)
     });
-    outcome(old, new)
+    match new {
+        // Nothing is told of it, however many there are.
+        Ok(new) if new.text == old && !new.broken => {
+            outcome(String::new(), Ok(Formatted::default()))
+        }
+        new => outcome(old, new),
+    }
 }
 
 /// Reports the result for a file.

@@ -1,6 +1,6 @@
 //! `lockstep logs`: shows what the commands of a run wrote, and follows a run that is active.
 
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 use std::fs::File;
 use std::io::{Read as _, Seek as _, SeekFrom};
 use std::path::{Path, PathBuf};
@@ -18,8 +18,7 @@ use lockstep_base::diagnostic::render::clean_line;
 use lockstep_base::diagnostic::{Diagnostic, codes};
 use lockstep_base::node_path::NodePath;
 use lockstep_engine::path_pattern::PathPattern;
-use lockstep_engine::run_event::RunEventKind;
-use lockstep_runtime::logs::{LogError, file_name};
+use lockstep_runtime::logs::{LogError, file_name, log_names, node_of};
 use lockstep_store::{RunStatus, Store, StoreError, StoredRun, ms_between, time};
 use lockstep_view::output_line;
 use lockstep_view::phrases::timestamp;
@@ -129,10 +128,10 @@ impl LogLine<'_> {
         path: Option<&str>,
         output: &mut Output,
     ) -> Result<Exit, StoreError> {
-        self.read_new()?;
-        if !follow {
-            self.nodes
-                .retain(|node, _| self.folder.join(file_name(node)).exists());
+        if follow {
+            self.read_new()?;
+        } else {
+            self.find_written()?;
             // The output of a single command is shown unchanged.
             self.named = self.nodes.len() > 1;
         }
@@ -165,20 +164,51 @@ impl LogLine<'_> {
         Ok(output.refuse(&refused.help(help)))
     }
 
+    /// Finds the nodes that have written something, in the order in which they started. What ran is
+    /// in the journal, which may be long; so it is read only where the logs do not say enough.
+    fn find_written(&mut self) -> Result<(), StoreError> {
+        let mut nodes = HashSet::new();
+        let mut unnamed = HashSet::new();
+        for name in log_names(&self.folder)? {
+            match node_of(&name) {
+                Some(node) if self.is_meant(&node) => drop(nodes.insert(node)),
+                Some(_) => {}
+                None => drop(unnamed.insert(name)),
+            }
+        }
+        // Where only one has written, neither its place nor its time is shown.
+        let shows_order = nodes.len() > 1 || self.format == ListFormat::Json;
+        if unnamed.is_empty() && (nodes.is_empty() || !shows_order) {
+            let read = nodes.into_iter().map(|node| (node, LogCursor::default()));
+            self.nodes.extend(read);
+            return Ok(());
+        }
+        self.read_started(|node| {
+            nodes.contains(node) || !unnamed.is_empty() && unnamed.contains(&file_name(node))
+        })
+    }
+
     /// Finds nodes that have started since.
     fn read_new(&mut self) -> Result<(), StoreError> {
         let last = self.store.last_sequence(self.run.number)?;
         if last < self.next {
             return Ok(());
         }
-        for event in self.store.published_events(self.run.number, self.next)? {
-            if let RunEventKind::NodeStarted { node, .. } = event.what
-                && self.is_meant(&node)
-            {
-                self.nodes.entry(node).or_default().began = Some(event.at);
-            }
-        }
+        self.read_started(|_| true)?;
         self.next = last + 1;
+        Ok(())
+    }
+
+    /// Reads from the journal which of these nodes have started, and when.
+    fn read_started(&mut self, is_wanted: impl Fn(&str) -> bool) -> Result<(), StoreError> {
+        let mut nodes = std::mem::take(&mut self.nodes);
+        let (run, next) = (self.run.number, self.next);
+        self.store.started_nodes(run, next, |node, at| {
+            if is_wanted(node) && self.is_meant(node) {
+                nodes.entry(NodePath::read(node)).or_default().began = Some(at);
+            }
+        })?;
+        self.nodes = nodes;
         Ok(())
     }
 

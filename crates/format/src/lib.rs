@@ -25,18 +25,22 @@ use std::ops::Range;
 
 pub use edits::{FormatEdit, apply, edits};
 use lockstep_base::source::{FileId, Span};
-use lockstep_syntax::ast::{File, Item};
-use lockstep_syntax::{Parse, parse};
+use lockstep_syntax::ast::Item;
+use lockstep_syntax::{Parse, ScannedText, parse};
 use printer::{LineStart, Printer, Unprintable};
 
 /// How many mistakes a file may have before it is left alone.
 const MAX_MISTAKES: usize = 400;
 
+/// The tree of a shorter text is small: to read it in pieces saves nothing, and to read some of it
+/// twice where it changes costs something. In bytes.
+const MIN_BYTES_IN_PIECES: usize = 1 << 14;
+
 /// How often a text with mistakes is formatted until it stays as it is.
 const MAX_FORMAT_ROUNDS: usize = 4;
 
 /// A formatted text.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Formatted {
     /// The text.
     pub text: String,
@@ -81,10 +85,12 @@ fn format_around(parse: &Parse, text: &str, around: MistakeRegion) -> Formatted 
     if parse.diagnostics.len() > MAX_MISTAKES {
         return unchanged(text, parse.file.span);
     }
-    let mut printer = Printer::new(text);
-    let mark = text.len() - text.trim_start_matches('\u{feff}').len();
-    printer.begin(mark);
-    print(&mut printer, &parse.file, &wrong(parse), around);
+    let mut printer = begun(text);
+    let whole = text.len();
+    let (items, wrong) = (&parse.file.items, wrong(parse));
+    let start = print(&mut printer, items, whole, LineStart::First, &wrong, around);
+    printer.keep_until(whole, start);
+    printer.finish();
     Formatted {
         text: printer.out,
         preserved: printer.preserved,
@@ -139,7 +145,13 @@ pub fn range(text: &str, range: Range<usize>) -> Result<Vec<FormatEdit>, Formatt
 ///
 /// As [`format_text`].
 pub fn checked(text: &str) -> Result<Formatted, FormatterDefect> {
-    let before = parse(FileId(0), text);
+    let scanned = ScannedText::new(text);
+    if text.len() >= MIN_BYTES_IN_PIECES
+        && let Some(formatted) = unchanged_pieces(&scanned, text)
+    {
+        return Ok(formatted);
+    }
+    let before = scanned.parse(FileId(0));
     if before.diagnostics.is_empty() {
         let formatted = format(&before, text);
         if formatted.text != text {
@@ -157,6 +169,40 @@ pub fn checked(text: &str) -> Result<Formatted, FormatterDefect> {
         formatted.text = next;
     }
     Ok(unchanged(text, before.file.span))
+}
+
+/// Formats a text that is formatted already, as most are; nothing where it is not, or has mistakes.
+/// It is read and printed piece by piece, so that there is never a tree of all of it, and no
+/// further than to the first difference.
+fn unchanged_pieces(scanned: &ScannedText<'_>, text: &str) -> Option<Formatted> {
+    let mut printer = begun(text);
+    let mut start = LineStart::First;
+    let mut rest = text.get(mark_bytes(text)..)?;
+    let mut compared = 0;
+    let is_read = scanned.pieces(FileId(0), |items, end| {
+        let around = MistakeRegion::Statement;
+        start = print(&mut printer, items, end, start, &[], around);
+        let new = printer.out.get(compared..).unwrap_or_default();
+        compared = printer.out.len();
+        match rest.strip_prefix(new) {
+            Some(behind) => {
+                rest = behind;
+                true
+            }
+            None => false,
+        }
+    });
+    if !is_read {
+        return None;
+    }
+    printer.keep_until(text.len(), start);
+    printer.finish();
+    (printer.out == text).then_some(Formatted {
+        text: printer.out,
+        preserved: printer.preserved,
+        moved: printer.long,
+        broken: false,
+    })
 }
 
 /// Formats a text with mistakes. Lines have a meaning for what can be understood of it: where the
@@ -191,17 +237,37 @@ fn wrong(parse: &Parse) -> Vec<Span> {
     spans
 }
 
-fn print(printer: &mut Printer<'_>, file: &File, wrong: &[Span], around: MistakeRegion) {
-    let mut start = LineStart::First;
+/// A printer at the beginning of a text.
+fn begun(text: &str) -> Printer<'_> {
+    let mut printer = Printer::new(text);
+    printer.begin(mark_bytes(text));
+    printer
+}
+
+/// How many bytes of a text are byte order marks at its beginning.
+fn mark_bytes(text: &str) -> usize {
+    text.len() - text.trim_start_matches('\u{feff}').len()
+}
+
+/// Prints declarations, which stand before `end`. Returns how what follows them begins.
+fn print(
+    printer: &mut Printer<'_>,
+    items: &[Item],
+    end: usize,
+    start: LineStart,
+    wrong: &[Span],
+    around: MistakeRegion,
+) -> LineStart {
+    let mut start = start;
     let range = |item: &Item| (item.span.start as usize, item.span.end as usize);
-    let ranges: Vec<(usize, usize)> = file.items.iter().map(range).collect();
-    for (place, item) in file.items.iter().enumerate() {
+    let ranges: Vec<(usize, usize)> = items.iter().map(range).collect();
+    for (place, item) in items.iter().enumerate() {
         let (from, to) = range(item);
         // A declaration in a block stands in the tree a second time.
         if from < printer.end() || from >= to {
             continue;
         }
-        if let Some(lines) = printer.unread_lines(&ranges, place, printer.text.len()) {
+        if let Some(lines) = printer.unread_lines(&ranges, place, end) {
             printer.keep_lines(&lines, start);
             start = LineStart::Next;
             continue;
@@ -218,6 +284,70 @@ fn print(printer: &mut Printer<'_>, file: &File, wrong: &[Span], around: Mistake
         });
         start = LineStart::Next;
     }
-    printer.keep_until(printer.text.len(), start);
-    printer.finish();
+    start
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Declarations of all kinds, formatted, many times: a text of many pieces.
+    fn long_text() -> String {
+        let unit = r#"# Of many.
+kind app@ {
+  service { image: string = "x" }
+  infrastructure { hosts: [string] = [] }
+  deploy using roll@
+}
+
+workflow roll@(s: service<app@>, i: infrastructure<app@>) {
+  # What it does.
+  run """
+    echo ${s.image}
+    echo ${i.name}
+    """ timeout 5m retry 3 every 250ms
+  if length(i.hosts) > 3 { log "many" } else { log "few" }  # Behind.
+}
+
+service web@: app@ { image = "web:7" }
+"#;
+        let mut text = String::from("\u{feff}# The file.\n");
+        for number in 0..100 {
+            text.push('\n');
+            text.push_str(&unit.replace('@', &number.to_string()));
+        }
+        text + "\n# The end.\n"
+    }
+
+    fn in_pieces(text: &str) -> Option<Formatted> {
+        unchanged_pieces(&ScannedText::new(text), text)
+    }
+
+    #[test]
+    fn a_formatted_text_is_read_in_pieces_as_it_is_in_one() {
+        let text = long_text();
+        let whole = format(&parse(FileId(0), &text), &text);
+        assert_eq!(whole.text, text);
+        assert_eq!(whole.moved.len(), 100);
+        assert_eq!(in_pieces(&text), Some(whole));
+    }
+
+    #[test]
+    fn pieces_say_nothing_of_a_text_that_changes() {
+        let text = long_text();
+        for (place, _) in text.match_indices("\nservice web") {
+            let mut changed = text.clone();
+            changed.insert(place + "\nservice".len(), ' ');
+            assert_eq!(in_pieces(&changed), None);
+            assert_eq!(format_text(&changed).as_ref(), Ok(&text));
+        }
+        for changed in [
+            text.trim_end().to_owned(),
+            format!("{text}\n"),
+            format!("{text}service web: app0 {{"),
+            format!("{text}let x = y z\n"),
+        ] {
+            assert_eq!(in_pieces(&changed), None);
+        }
+    }
 }

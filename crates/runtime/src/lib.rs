@@ -13,6 +13,7 @@ pub mod locks;
 pub mod logs;
 mod made_secrets;
 mod made_texts;
+mod output_lines;
 pub mod process;
 pub mod processes;
 pub mod redact;

@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 
 use sha2::{Digest as _, Sha256};
 
+use crate::output_lines::OutputLines;
 use crate::process::OutputLine;
 use lockstep_base::node_path::NodePath;
 use lockstep_engine::run_event::Stream;
@@ -21,6 +22,15 @@ const WRITE_BUFFER_BYTES: usize = 64 * 1024;
 /// The maximum length of a file name before a hash replaces its end, in bytes (file systems allow
 /// 255).
 const MAX_FILE_NAME_BYTES: usize = 200;
+
+/// So much of a longer one is kept, in bytes.
+const KEPT_FILE_NAME_BYTES: usize = 180;
+
+/// Stands between that and the hash.
+const HASH_MARK: &str = "...";
+
+/// The bytes of the hash that are in the name, two digits each.
+const HASH_BYTES: usize = 8;
 
 /// Why a log cannot be written or read.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -118,6 +128,32 @@ struct OpenLog {
     is_begun: bool,
 }
 
+impl OpenLog {
+    /// Appends a line, or a piece of one.
+    fn line(&mut self, line: OutputLine<'_>) {
+        self.end_other(line.stream);
+        self.held.extend_from_slice(line.text.as_bytes());
+        self.unended = (!line.is_ended).then_some(line.stream);
+        if line.is_ended {
+            self.held.push(b'\n');
+        }
+    }
+
+    /// Appends lines with their ends, the first of which was written to this stream.
+    fn whole(&mut self, first: Stream, text: &str) {
+        self.end_other(first);
+        self.unended = None;
+        self.held.extend_from_slice(text.as_bytes());
+    }
+
+    /// Ends the line of the other stream, where it has no end yet.
+    fn end_other(&mut self, stream: Stream) {
+        if self.unended.is_some_and(|unended| unended != stream) {
+            self.held.push(b'\n');
+        }
+    }
+}
+
 impl RunLogs {
     /// The state directory, from the root.
     pub fn state(&self) -> PathBuf {
@@ -135,16 +171,15 @@ impl RunLogs {
         }
     }
 
-    /// Appends a line, or a piece of one.
-    pub(super) fn line(&mut self, node: &NodePath, line: OutputLine<'_>) -> Result<(), LogError> {
-        let open = self.open.entry(node.clone()).or_default();
-        if open.unended.is_some_and(|stream| stream != line.stream) {
-            open.held.push(b'\n');
-        }
-        open.held.extend_from_slice(line.text.as_bytes());
-        open.unended = (!line.is_ended).then_some(line.stream);
-        if line.is_ended {
-            open.held.push(b'\n');
+    /// Appends what a command has written.
+    pub(super) fn lines(&mut self, node: &NodePath, lines: &OutputLines) -> Result<(), LogError> {
+        let open = match self.open.get_mut(node) {
+            Some(open) => open,
+            None => self.open.entry(node.clone()).or_default(),
+        };
+        match lines.whole() {
+            Some((stream, text)) => open.whole(stream, text),
+            None => lines.iter().for_each(|line| open.line(line)),
         }
         if open.held.len() < WRITE_BUFFER_BYTES {
             return Ok(());
@@ -253,6 +288,53 @@ pub fn read_log(folder: &Path, node: &str) -> Result<Option<Vec<u8>>, LogError> 
     }
 }
 
+/// The names of the files of all logs in a folder, in no order; none where it does not exist.
+///
+/// # Errors
+///
+/// If the folder cannot be read.
+pub fn log_names(folder: &Path) -> Result<Vec<String>, LogError> {
+    let found = match std::fs::read_dir(folder) {
+        Ok(found) => found,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(LogError::new(folder, &error)),
+    };
+    let names = found.map(|entry| Ok(entry?.file_name().to_string_lossy().into_owned()));
+    let names: std::io::Result<Vec<String>> = names.collect();
+    names.map_err(|error| LogError::new(folder, &error))
+}
+
+/// The node whose log has this file name; nothing where the name does not say it.
+///
+/// ```
+/// use lockstep_runtime::logs::node_of;
+/// let node = node_of("p+deploy[web,%20prod.eu]+run.log");
+/// assert_eq!(node.as_deref(), Some("p/deploy[web, prod.eu]/run"));
+/// ```
+pub fn node_of(name: &str) -> Option<NodePath> {
+    let stem = name.strip_suffix(".log")?;
+    let may_end_in_hash = stem.len() == KEPT_FILE_NAME_BYTES + HASH_MARK.len() + 2 * HASH_BYTES
+        && (stem.get(KEPT_FILE_NAME_BYTES..)).is_some_and(|end| end.starts_with(HASH_MARK));
+    if may_end_in_hash {
+        return None;
+    }
+    let mut bytes = Vec::with_capacity(stem.len());
+    let mut rest = stem.bytes();
+    while let Some(byte) = rest.next() {
+        bytes.push(match byte {
+            b'+' => b'/',
+            b'%' => {
+                let digit = |byte| char::from(byte).to_digit(16);
+                let (high, low) = (digit(rest.next()?)?, digit(rest.next()?)?);
+                u8::try_from(high * 16 + low).ok()?
+            }
+            byte => byte,
+        });
+    }
+    let node = String::from_utf8(bytes).ok()?;
+    (file_name(&node) == name).then(|| node.into())
+}
+
 /// The file name of a node's log: its path with `+` for `/`, and percent-encoding for each byte
 /// that is unsuitable in a file name. A long one ends in a hash.
 ///
@@ -274,9 +356,13 @@ pub fn file_name(node: &str) -> String {
     }
     if name.len() > MAX_FILE_NAME_BYTES {
         let digits = |byte: &u8| format!("{byte:02x}");
-        let hash: String = Sha256::digest(node).iter().take(8).map(digits).collect();
-        name.truncate(MAX_FILE_NAME_BYTES - 20);
-        name.push_str("...");
+        let hash: String = Sha256::digest(node)
+            .iter()
+            .take(HASH_BYTES)
+            .map(digits)
+            .collect();
+        name.truncate(KEPT_FILE_NAME_BYTES);
+        name.push_str(HASH_MARK);
         name.push_str(&hash);
     }
     name + ".log"
@@ -285,6 +371,16 @@ pub fn file_name(node: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn written(stream: Stream, text: &str, is_ended: bool) -> OutputLines {
+        let mut lines = OutputLines::default();
+        lines.push(OutputLine {
+            stream,
+            text,
+            is_ended,
+        });
+        lines
+    }
 
     #[test]
     fn names_of_files_are_safe_and_different() {
@@ -297,6 +393,29 @@ mod tests {
     }
 
     #[test]
+    fn a_name_says_its_node_or_nothing() {
+        for node in ["p/run", "p/a+b/ü\0%2F", "../x", "", "p/m[a, b]#2/run"] {
+            assert_eq!(node_of(&file_name(node)), Some(node.into()));
+        }
+        for other in [
+            "p+run",
+            "p+run.log.log~",
+            "p%2",
+            "%zz.log",
+            "p%2frun.log",
+            "%FF.log",
+        ] {
+            assert_eq!(node_of(other), None, "{other}");
+        }
+        for long in ["p/é", "x", "x+y"] {
+            assert_eq!(node_of(&file_name(&long.repeat(201))), None);
+        }
+        // Of this length it may be the beginning of a longer one, and is not.
+        let longest = "x".repeat(MAX_FILE_NAME_BYTES);
+        assert_eq!(node_of(&file_name(&longest)), Some((&*longest).into()));
+    }
+
+    #[test]
     fn a_log_is_written_when_it_is_closed_flushed_or_large() {
         let folder = tempfile::tempdir().unwrap();
         let state = folder.path().to_path_buf();
@@ -306,20 +425,16 @@ mod tests {
             let text = read_log(&folder.path().join("runs/r-1"), &node).unwrap();
             text.map(|text| String::from_utf8(text).unwrap())
         };
-        let line = |text| OutputLine {
-            stream: Stream::Stdout,
-            text,
-            is_ended: true,
-        };
-        logs.line(&node, line("one")).unwrap();
+        let line = |text| written(Stream::Stdout, text, true);
+        logs.lines(&node, &line("one")).unwrap();
         assert_eq!(read(), None);
         logs.close(&node).unwrap();
         assert_eq!(read().unwrap(), "one\n");
-        logs.line(&node, line("two")).unwrap();
+        logs.lines(&node, &line("two")).unwrap();
         logs.flush().unwrap();
         assert_eq!(read().unwrap(), "one\ntwo\n");
         let long = "x".repeat(WRITE_BUFFER_BYTES);
-        logs.line(&node, line(&long)).unwrap();
+        logs.lines(&node, &line(&long)).unwrap();
         assert_eq!(read().unwrap().len(), 8 + WRITE_BUFFER_BYTES + 1);
     }
 
@@ -330,12 +445,7 @@ mod tests {
         let mut logs = RunLogs::new(state.clone(), state.join("r-1"), LogAccess::Owner);
         let node = NodePath::from("p/run");
         let mut write = |stream, text, is_ended| {
-            let line = OutputLine {
-                stream,
-                text,
-                is_ended,
-            };
-            logs.line(&node, line).unwrap();
+            logs.lines(&node, &written(stream, text, is_ended)).unwrap();
             if text == "last" {
                 logs.close(&node).unwrap();
             } else {

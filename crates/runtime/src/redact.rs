@@ -393,6 +393,10 @@ impl PatternAutomaton {
 
     /// The length of the prefix in which no pattern begins.
     fn plain_prefix(&self, bytes: &[u8]) -> usize {
+        // Without secrets there is only the root.
+        if self.nodes.len() == 1 {
+            return bytes.len();
+        }
         bytes
             .iter()
             .position(|byte| self.first[usize::from(*byte)])

@@ -22,8 +22,9 @@ pub fn read(path: &Path) -> Result<String, FileError> {
         .read(true)
         .custom_flags(flags)
         .open(path)?;
-    check(&file.metadata()?)?;
-    text(file)
+    let metadata = file.metadata()?;
+    check(&metadata)?;
+    text(file, metadata.len())
 }
 
 /// The text that another process hands over under this name, such as `/dev/fd/63` in a command line
@@ -35,7 +36,7 @@ pub fn read(path: &Path) -> Result<String, FileError> {
 pub fn read_handed_over(path: &Path) -> Result<String, FileError> {
     let is_handed_over = path == Path::new("/dev/stdin") || path.starts_with("/dev/fd");
     match is_handed_over {
-        true => text(std::fs::File::open(path)?),
+        true => text(std::fs::File::open(path)?, 0),
         false => read(path),
     }
 }
@@ -56,8 +57,10 @@ fn check(metadata: &std::fs::Metadata) -> Result<(), FileError> {
     }
 }
 
-fn text(file: std::fs::File) -> Result<String, FileError> {
-    let mut bytes = Vec::new();
+/// The text of a file of about so many bytes: where that is true, it is read in one go.
+fn text(file: std::fs::File, about: u64) -> Result<String, FileError> {
+    let about = usize::try_from(about.min(MAX_BYTES)).unwrap_or_default();
+    let mut bytes = Vec::with_capacity(about);
     file.take(MAX_BYTES + 1).read_to_end(&mut bytes)?;
     if bytes.len() as u64 > MAX_BYTES {
         return Err(FileError::TooLarge);

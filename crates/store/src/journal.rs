@@ -1,10 +1,12 @@
 //! The stored journals of runs, and the events that they emitted.
 
+use std::borrow::Cow;
 use std::time::Instant;
 
 use jiff::Timestamp;
 use rusqlite::{Row, params};
-use serde::Serialize;
+use serde::de::{Deserializer as _, SeqAccess, Visitor};
+use serde::{Deserialize, Serialize};
 
 use super::runs::EVENTS_AHEAD;
 use super::{LEASE_RENEW_INTERVAL, RunNumber, RunOwner, Store, StoreError, Stored};
@@ -184,6 +186,33 @@ impl Store {
         Ok(events)
     }
 
+    /// Tells each node that has started in a run, and when, in that order, from the record with
+    /// this number on (1 for all). Nothing else of what was told is read.
+    ///
+    /// # Errors
+    ///
+    /// If the journal cannot be read.
+    pub fn started_nodes(
+        &self,
+        run: RunNumber,
+        from: u64,
+        mut started: impl FnMut(&str, Timestamp),
+    ) -> Result<(), StoreError> {
+        let select = "SELECT told, at FROM journal WHERE key BETWEEN ? AND ? \
+            AND told IS NOT NULL ORDER BY key";
+        let read = self.rows(select, run, from, |row| {
+            let at = row.get::<_, Stored>(1)?.0;
+            let mut started = |node: &str| started(node, at);
+            let mut told = serde_json::Deserializer::from_str(row.get_ref(0)?.as_str()?);
+            let nodes = StartedNodes(&mut started);
+            Ok(told.deserialize_seq(nodes).is_ok() && told.end().is_ok())
+        })?;
+        match read.into_iter().all(|is_read| is_read) {
+            true => Ok(()),
+            false => Err(StoreError::damaged(self.folder())),
+        }
+    }
+
     /// The number of the last record of a run; 0 where there is none.
     ///
     /// # Errors
@@ -209,6 +238,44 @@ impl Store {
             rows.collect::<rusqlite::Result<Vec<T>>>()
         });
         rows.map_err(|error| self.error(&error))
+    }
+}
+
+/// Finds the nodes that start in the events that one record tells.
+struct StartedNodes<'a>(&'a mut dyn FnMut(&str));
+
+/// As much of an event as says whether a node has started.
+#[derive(Deserialize)]
+struct ToldStart<'t> {
+    event: ToldEvent,
+    #[serde(borrow, default)]
+    node: Cow<'t, str>,
+}
+
+/// What is told.
+#[derive(Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum ToldEvent {
+    NodeStarted,
+    #[serde(other)]
+    Other,
+}
+
+impl<'t> Visitor<'t> for StartedNodes<'_> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("events")
+    }
+
+    fn visit_seq<A: SeqAccess<'t>>(self, mut events: A) -> Result<(), A::Error> {
+        while let Some(told) = events.next_element::<ToldStart<'t>>()? {
+            match told.event {
+                ToldEvent::NodeStarted => (self.0)(&told.node),
+                ToldEvent::Other => {}
+            }
+        }
+        Ok(())
     }
 }
 

@@ -1,7 +1,8 @@
 //! The state directory alone: what is written can be read again, also by another process.
 
 use super::*;
-use lockstep_engine::run_event::{RunEventKind, Status};
+use lockstep_base::node_path::NodePath;
+use lockstep_engine::run_event::{NodeKind, RunEventKind, Status};
 use lockstep_engine::{
     Answer, ApprovalAnswer, EffectId, Event, FailureChoice, LockDemand, Question,
 };
@@ -183,6 +184,62 @@ fn a_journal_is_read_as_it_was_written() {
         store.records(two.number).unwrap_err().kind,
         StoreErrorKind::Damaged
     );
+}
+
+#[test]
+fn the_nodes_that_started_are_those_of_the_events() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(folder.path()).unwrap();
+    let run = begin(&store, "r-1");
+    let started = |node: &str| RunEventKind::NodeStarted {
+        node: node.into(),
+        kind: NodeKind::Run,
+        text: Some(String::from(
+            "echo '{\"event\":\"node-started\",\"node\":\"x\"}'",
+        )),
+        place: None,
+        deployment: None,
+    };
+    let ended = |node: &str| RunEventKind::NodeFinished {
+        node: node.into(),
+        kind: NodeKind::Run,
+        status: Status::Succeeded,
+        failure: None,
+        deployment: None,
+    };
+    let begun = RunEventKind::RunStarted {
+        run: run.id.clone(),
+        pipeline: run.pipeline.clone(),
+    };
+    let strange = "p/serial[a \"b\"\n\\ é]/run";
+    let mut journal = RunJournal::new(store.reopen().unwrap(), run.number);
+    let told = [
+        vec![begun, started("p/a"), ended("p/a"), started(strange)],
+        Vec::new(),
+        vec![ended(strange), started("p/a"), ended("p/a")],
+    ];
+    for (seq, told) in (1..).zip(told) {
+        journal.write(&[record(seq, Event::Start, told)]).unwrap();
+    }
+    for (from, count) in [(1, 3), (2, 1), (3, 1), (4, 0)] {
+        let mut found = Vec::new();
+        let read = store.started_nodes(run.number, from, |node, at| {
+            found.push((NodePath::read(node), at));
+        });
+        read.unwrap();
+        let events = store.published_events(run.number, from).unwrap();
+        let starts = events.into_iter().filter_map(|event| match event.what {
+            RunEventKind::NodeStarted { node, .. } => Some((node, event.at)),
+            _ => None,
+        });
+        assert_eq!(found, starts.collect::<Vec<_>>());
+        assert_eq!(found.len(), count, "from {from}");
+    }
+    (store.db)
+        .execute("UPDATE journal SET told = '[{}' WHERE seq = 3", [])
+        .unwrap();
+    let read = store.started_nodes(run.number, 1, |_, _| {});
+    assert_eq!(read.unwrap_err().kind, StoreErrorKind::Damaged);
 }
 
 /// Makes the process of all runs one of another machine with its last heartbeat so long ago.

@@ -55,13 +55,52 @@ pub struct Parse {
 
 /// Reads a file. It never fails: there is always a tree.
 pub fn parse(file: FileId, text: &str) -> Parse {
-    let body = text.strip_prefix('\u{feff}').unwrap_or(text);
-    let offset = text.len() - body.len();
-    let read = read_file(file, body, offset, Vec::new());
-    Parse {
-        file: whole(read.tree, Span::new(file, 0, text.len())),
-        comments: read.comments,
-        diagnostics: sorted(read.diagnostics),
+    ScannedText::new(text).parse(file)
+}
+
+/// A text whose bytes have been looked at: where its comments are, and where it can be split.
+#[derive(Debug)]
+pub struct ScannedText<'t> {
+    text: &'t str,
+    /// Behind the byte order mark.
+    body: &'t str,
+    scan: Scan,
+}
+
+impl<'t> ScannedText<'t> {
+    /// Looks at the bytes of a text.
+    pub fn new(text: &'t str) -> Self {
+        let body = text.strip_prefix('\u{feff}').unwrap_or(text);
+        let scan = scan::scan(body);
+        Self { text, body, scan }
+    }
+
+    /// Where the body begins.
+    fn offset(&self) -> usize {
+        self.text.len() - self.body.len()
+    }
+
+    /// Reads the text as [`parse`] does.
+    pub fn parse(&self, file: FileId) -> Parse {
+        let read = read_file(file, self.body, self.offset(), &self.scan, Vec::new());
+        Parse {
+            file: whole(read.tree, Span::new(file, 0, self.text.len())),
+            comments: read.comments,
+            diagnostics: sorted(read.diagnostics),
+        }
+    }
+
+    /// Reads the text for who needs its declarations one after the other: `take` gets some of them
+    /// at a time, and where the text ends that they stand in; they are not stored. It says whether
+    /// it wants more.
+    ///
+    /// Returns whether it has taken all, and nothing is wrong with the file. Else what it has taken
+    /// may be other than what [`parse`] understands.
+    pub fn pieces(&self, file: FileId, take: impl FnMut(&[ast::Item], usize) -> bool) -> bool {
+        let scan = &self.scan;
+        let places = RepairedPositions::unchanged(self.offset());
+        let mut lower = TreeBuilder::new(file, self.body, &scan.comments, &places, &[]);
+        scan.clean && lower.each_piece(&scan.cuts, take)
     }
 }
 
@@ -70,11 +109,17 @@ fn read_file(
     file: FileId,
     body: &str,
     offset: usize,
+    scan: &Scan,
     known: Vec<DeclarationPiece>,
 ) -> ReadExpression<Vec<DeclarationPiece>> {
-    read(file, body, offset, Some(known), |lower, scan, known| {
-        lower.pieces(&scan.cuts, body, known.unwrap_or_default())
-    })
+    read(
+        file,
+        body,
+        offset,
+        scan,
+        Some(known),
+        |lower, scan, known| lower.pieces(&scan.cuts, body, known.unwrap_or_default()),
+    )
 }
 
 /// A file of pieces.
@@ -86,7 +131,8 @@ fn whole(pieces: Vec<DeclarationPiece>, span: Span) -> ast::File {
 
 /// Reads a single expression, as on the command line.
 pub fn parse_expression(file: FileId, text: &str) -> (ast::Expr, Vec<Diagnostic>) {
-    let read = read(file, text, 0, None, |lower, _, _| lower.expression());
+    let scan = scan::scan(text);
+    let read = read(file, text, 0, &scan, None, |lower, _, _| lower.expression());
     (read.tree, sorted(read.diagnostics))
 }
 
@@ -103,25 +149,25 @@ struct ReadExpression<T> {
     diagnostics: Diagnostics,
 }
 
-/// Parses `body`, which begins at `offset` of its file, and repairs it as often as needed. `with`
-/// receives the tree of the previous round.
+/// Parses `body`, which has been scanned and begins at `offset` of its file, and repairs it as
+/// often as needed. `with` receives the tree of the previous round.
 fn read<T>(
     file: FileId,
     body: &str,
     offset: usize,
+    scan: &Scan,
     known: Option<T>,
     with: impl Fn(&mut TreeBuilder<'_>, &Scan, Option<T>) -> T,
 ) -> ReadExpression<T> {
     let mut known = known;
-    let scan = scan::scan(body);
     if scan.clean {
         let places = RepairedPositions::unchanged(offset);
         let mut lower = TreeBuilder::new(file, body, &scan.comments, &places, &[]);
-        let tree = with(&mut lower, &scan, known.take());
+        let tree = with(&mut lower, scan, known.take());
         if lower.report_broken() == 0 {
             return ReadExpression {
                 tree,
-                comments: comments(file, body, &scan, &places),
+                comments: comments(file, body, scan, &places),
                 diagnostics: Diagnostics::default(),
             };
         }

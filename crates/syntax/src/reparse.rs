@@ -3,6 +3,7 @@
 
 use super::ast::File;
 use super::lower::DeclarationPiece;
+use super::scan::scan;
 use super::span_shift::SpanShift;
 use super::{Parse, read_file, sorted, whole};
 use lockstep_base::source::{FileId, Span};
@@ -34,7 +35,7 @@ pub fn reparse(
     // A byte order mark moves everything; it rarely appears or disappears.
     let before = before.filter(|(known, _)| offset == 0 && !known.text.starts_with('\u{feff}'));
     let pieces = before.map(|(known, tree)| known.pieces(tree, body));
-    let read = read_file(file, body, offset, pieces.unwrap_or_default());
+    let read = read_file(file, body, offset, &scan(body), pieces.unwrap_or_default());
     let parts = read.tree.iter().map(|piece| ReparsePiece {
         range: piece.range,
         clean: piece.clean,

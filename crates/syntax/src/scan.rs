@@ -122,18 +122,17 @@ impl ByteScanner<'_> {
     }
 
     /// Records that the text may be cut at `at`, after a closing bracket at the top level, if a
-    /// declaration follows: its keyword cannot continue what stands before.
+    /// declaration follows, perhaps with comments above: its keyword cannot continue what stands
+    /// before.
     fn cut(&mut self, at: usize) {
         let last = self.found.cuts.last().copied().unwrap_or(0);
         if at - last < MIN_PIECE_BYTES {
             return;
         }
-        let rest = &self.bytes[at..];
-        let blank = rest
-            .iter()
-            .position(|byte| !byte.is_ascii_whitespace())
-            .unwrap_or(rest.len());
-        let start = at + blank;
+        let mut start = at;
+        while let Some(trivia) = lexer::trivia_at(self.text, start) {
+            start = trivia.end;
+        }
         let end = lexer::word_end(self.text, start);
         let word = self.text.get(start..end).unwrap_or("");
         if words::DECLARATIONS.contains(&word) && self.bytes.get(end) == Some(&b' ') {

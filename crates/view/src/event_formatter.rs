@@ -11,7 +11,7 @@ use lockstep_engine::run_event::{
 use lockstep_lang::ir::FailureClass;
 
 use super::deployment_counts::DeploymentCounts;
-use super::style::{LineSymbol, Style, StyledLine, Tone};
+use super::style::{LineSymbol, MAX_SHOWN_CHARS, Style, StyledLine, Tone};
 use super::{moment, path, phrases, text};
 
 /// The smallest and the greatest width of the column of names.
@@ -41,6 +41,25 @@ struct OpenNode {
     waiting: Option<WaitReason>,
 }
 
+/// What stands before the lines of a command, while nothing but they is told and the time that is
+/// shown is the same: commands write many lines in a second.
+#[derive(Debug)]
+struct OutputStart {
+    node: NodePath,
+    second: i64,
+    /// Whether its lines are shown.
+    is_shown: bool,
+    line: StyledLine,
+    painted: String,
+}
+
+impl OutputStart {
+    /// Whether it stands before the lines of this node. Mostly both are one path in memory.
+    fn is_of(&self, node: &NodePath) -> bool {
+        std::ptr::eq::<str>(&**node, &*self.node) || *node == self.node
+    }
+}
+
 /// The narrator. It stores the nodes that have not ended, and which failures it has reported.
 #[derive(Debug)]
 pub(super) struct EventFormatter {
@@ -58,6 +77,11 @@ pub(super) struct EventFormatter {
     barriers: HashSet<String>,
     /// For each `verify` that is going on what has been looked at in it once.
     looked_at: HashMap<NodePath, HashSet<NodePath>>,
+    /// Of the last event, where a command wrote.
+    output_start: Option<OutputStart>,
+    /// How many of them were made.
+    #[cfg(test)]
+    pub(super) output_starts: usize,
     lines: Vec<(LineWeight, StyledLine)>,
 }
 
@@ -75,6 +99,9 @@ impl EventFormatter {
             reported_failures: HashSet::new(),
             barriers: HashSet::new(),
             looked_at: HashMap::new(),
+            output_start: None,
+            #[cfg(test)]
+            output_starts: 0,
             lines: Vec::new(),
         }
     }
@@ -105,6 +132,7 @@ impl EventFormatter {
         event: &RunEvent,
         tally: &DeploymentCounts,
     ) -> impl Iterator<Item = (LineWeight, StyledLine)> {
+        self.output_start = None;
         self.now = Some(moment(event));
         self.began = self.began.or(self.now);
         let again = self.looks_again(&event.what);
@@ -141,14 +169,15 @@ impl EventFormatter {
                 waiting,
             } => self.waits(node, waiting),
             RunEventKind::NodeOutput { node, text, .. } => {
-                let mut words = StyledLine::of(Tone::Dim, format!("{} ", self.style.bar()));
-                words.add(Tone::Plain, text::output_line(text));
+                let mut line = self.output_start(node);
+                line.add(Tone::Plain, text::output_line(text))
+                    .shorten(self.style);
                 // What a handler finds out of a failure is what people look for.
                 let weight = match self.handles_a_failure(node) {
                     true => LineWeight::Lasting,
                     false => LineWeight::Detail,
                 };
-                self.push_line(weight, LineSymbol::None, node, Tone::Dim, words);
+                self.lines.push((weight, line));
             }
             RunEventKind::NodeFinished {
                 node,
@@ -186,6 +215,55 @@ impl EventFormatter {
             self.lines.clear();
         }
         self.lines.drain(..)
+    }
+
+    /// Appends what a command has written to a text, as [`EventFormatter::format_event`] and
+    /// [`StyledLine::paint`] give it. Returns whether the event is one of those.
+    pub(super) fn paint_output(&mut self, event: &RunEvent, to: &mut String) -> bool {
+        let RunEventKind::NodeOutput { node, text, .. } = &event.what else {
+            return false;
+        };
+        let now = moment(event);
+        self.now = Some(now);
+        let second = phrases::whole_seconds(now - *self.began.get_or_insert(now));
+        let start = match self.output_start.take() {
+            Some(start) if start.second == second && start.is_of(node) => start,
+            Some(_) | None => {
+                let is_shown = !self.looks_again(&event.what);
+                let line = self.output_start(node);
+                OutputStart {
+                    node: node.clone(),
+                    second,
+                    is_shown,
+                    painted: line.paint_start(self.style),
+                    line,
+                }
+            }
+        };
+        let start = self.output_start.insert(start);
+        if !start.is_shown {
+            return true;
+        }
+        let begins_at = to.len();
+        let text = text::output_line(text);
+        to.push_str(&start.painted);
+        // No character is shorter than a byte.
+        if start.line.text_bytes() + text.len() <= MAX_SHOWN_CHARS {
+            to.push_str(&text);
+            let kept = to[begins_at..].trim_end_matches(' ').len();
+            to.truncate(begins_at + kept);
+        } else {
+            let mut line = start.line.clone();
+            to.truncate(begins_at);
+            to.push_str(
+                &line
+                    .add(Tone::Plain, text)
+                    .shorten(self.style)
+                    .paint(self.style),
+            );
+        }
+        to.push('\n');
+        true
     }
 
     /// Whether an event belongs to a later round of a `verify`, and reports nothing bad.
@@ -620,6 +698,30 @@ impl EventFormatter {
         tone: Tone,
         words: StyledLine,
     ) {
+        let mut line = self.line_start(mark, node, tone, !words.is_empty());
+        line.append(words).shorten(self.style);
+        self.lines.push((weight, line));
+    }
+
+    /// What stands before a line of a command: `  1:04    smoke-test    │ `.
+    fn output_start(&mut self, node: &str) -> StyledLine {
+        #[cfg(test)]
+        {
+            self.output_starts += 1;
+        }
+        let mut line = self.line_start(LineSymbol::None, node, Tone::Dim, true);
+        line.add(Tone::Dim, format!("{} ", self.style.bar()));
+        line
+    }
+
+    /// The time, the mark and the name that stand before the words of a line.
+    fn line_start(
+        &mut self,
+        mark: LineSymbol,
+        node: &str,
+        tone: Tone,
+        has_words: bool,
+    ) -> StyledLine {
         let since = match (self.now, self.began) {
             (Some(now), Some(began)) => phrases::timestamp(now - began),
             _ => String::new(),
@@ -634,12 +736,11 @@ impl EventFormatter {
             .add(Tone::Plain, " ");
         let start = line.width();
         line.add(tone, label);
-        if !words.is_empty() {
+        if has_words {
             line.pad(start + self.column.min(self.room))
                 .add(Tone::Plain, "  ");
         }
-        line.append(words).shorten(self.style);
-        self.lines.push((weight, line));
+        line
     }
 }
 

@@ -93,13 +93,18 @@ pub fn span(ms: i64) -> String {
 
 /// The time since the run began, as shown in a column: `0:07`, `1:04`, `1:02:03`.
 pub fn timestamp(ms: i64) -> String {
-    let seconds = ms.max(0) / SECOND_MS;
+    let seconds = whole_seconds(ms);
     let (hours, minutes, seconds) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
     if hours > 0 {
         format!("{hours}:{minutes:02}:{seconds:02}")
     } else {
         format!("{minutes}:{seconds:02}")
     }
+}
+
+/// What [`timestamp`] shows of a time: two with the same number look the same.
+pub(super) fn whole_seconds(ms: i64) -> i64 {
+    ms.max(0) / SECOND_MS
 }
 
 /// What a node waits for. `since` is how long it has been waiting, where that is to be shown.

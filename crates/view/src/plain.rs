@@ -36,10 +36,12 @@ impl<W: Write> PlainObserver<W> {
 
 impl<W: Write> RunObserver for PlainObserver<W> {
     fn event(&mut self, event: &RunEvent) -> io::Result<()> {
-        self.tally.event(event);
-        for (_, line) in self.narrator.format_event(event, &self.tally) {
-            self.text.push_str(&line.paint(self.style));
-            self.text.push('\n');
+        if !self.narrator.paint_output(event, &mut self.text) {
+            self.tally.event(event);
+            for (_, line) in self.narrator.format_event(event, &self.tally) {
+                self.text.push_str(&line.paint(self.style));
+                self.text.push('\n');
+            }
         }
         match self.text.len() < MAX_BUFFERED_BYTES {
             true => Ok(()),

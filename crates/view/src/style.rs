@@ -251,6 +251,13 @@ impl StyledLine {
 
     /// The line with escape sequences, without blanks at its end.
     pub fn paint(&self, style: Style) -> String {
+        let mut out = self.paint_start(style);
+        out.truncate(out.trim_end_matches(' ').len());
+        out
+    }
+
+    /// The same, with the blanks at its end: more text follows on the line.
+    pub(super) fn paint_start(&self, style: Style) -> String {
         let mut out = String::new();
         for (tone, text) in &self.pieces {
             if style.color && *tone != Tone::Plain && !text.trim().is_empty() {
@@ -259,8 +266,12 @@ impl StyledLine {
                 out.push_str(text);
             }
         }
-        out.truncate(out.trim_end_matches(' ').len());
         out
+    }
+
+    /// How many bytes its texts have.
+    pub(super) fn text_bytes(&self) -> usize {
+        self.pieces.iter().map(|(_, text)| text.len()).sum()
     }
 }
 

@@ -75,7 +75,7 @@ pub struct OutputExcerpt {
 }
 
 /// A line of a command's output.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct OutputLine {
     /// As much of it as people can read.
     pub start: String,
@@ -84,17 +84,20 @@ pub struct OutputLine {
 }
 
 impl OutputLine {
-    fn of(line: &str) -> Self {
+    /// A line, in the space of one that is not needed any more.
+    fn of(line: &str, Self { mut start, .. }: Self) -> Self {
+        start.clear();
         // No character is shorter than a byte.
         if line.len() <= MAX_SHOWN_CHARS {
-            let start = line.to_owned();
+            start.push_str(line);
             return Self { start, left_out: 0 };
         }
         let line = text::output_line(line);
         let end = line.char_indices().nth(MAX_SHOWN_CHARS);
-        let (start, rest) = line.split_at(end.map_or(line.len(), |(end, _)| end));
+        let (shown, rest) = line.split_at(end.map_or(line.len(), |(end, _)| end));
+        start.push_str(shown);
         Self {
-            start: start.to_owned(),
+            start,
             left_out: rest.chars().count(),
         }
     }
@@ -116,14 +119,15 @@ impl OutputExcerpt {
     }
 
     fn line(&mut self, line: &str) {
-        let line = OutputLine::of(line);
         if self.first.len() < MAX_FIRST_LINES {
-            return self.first.push(line);
+            return self.first.push(OutputLine::of(line, OutputLine::default()));
         }
-        if self.last.len() == MAX_LAST_LINES {
-            self.last.pop_front();
-            self.left_out += 1;
-        }
+        let oldest = match self.last.len() == MAX_LAST_LINES {
+            true => self.last.pop_front(),
+            false => None,
+        };
+        self.left_out += usize::from(oldest.is_some());
+        let line = OutputLine::of(line, oldest.unwrap_or_default());
         self.last.push_back(line);
     }
 }
@@ -341,14 +345,14 @@ impl RunSummary {
     }
 
     fn output(&mut self, node: &NodePath, text: &str) {
-        if !self.running.contains_key(node) {
-            self.running
-                .insert(node.clone(), OutputExcerpt::of(node, ""));
+        match self.running.get_mut(node) {
+            Some(tail) => tail.line(text),
+            None => {
+                let mut tail = OutputExcerpt::of(node, "");
+                tail.line(text);
+                self.running.insert(node.clone(), tail);
+            }
         }
-        let Some(tail) = self.running.get_mut(node) else {
-            return;
-        };
-        tail.line(text);
     }
 
     /// The row of a deployment, created if it is new and the event or its path names service and

@@ -223,6 +223,91 @@ fn what_was_mended_is_no_failure() {
     insta::assert_snapshot!("ledger_ignored", plainly(&ignored));
 }
 
+/// All events as lines of their own, nothing of which is made for several at once.
+fn one_by_one(script: &EventScript, style: Style) -> String {
+    let mut narrator = EventFormatter::new(style).with_details();
+    let mut tally = DeploymentCounts::default();
+    let mut out = String::new();
+    for event in &script.events {
+        tally.event(event);
+        for (_, line) in narrator.format_event(event, &tally) {
+            out.push_str(&line.paint(style));
+            out.push('\n');
+        }
+    }
+    out
+}
+
+/// Two commands, one of them in a `verify`, that write all kinds of lines.
+fn writers() -> EventScript {
+    let mut script = EventScript::new();
+    let (build, check) = ("release/build/run", "release/check/verify/run");
+    let texts = [
+        String::from("compiling"),
+        String::new(),
+        String::from("   "),
+        String::from("blanks at the end  "),
+        String::from("\u{1b}[31mred\u{1b}[0m\tand 50%\r100%"),
+        String::from("日本 é\u{202e}"),
+        "x".repeat(2_000),
+        "é".repeat(960),
+        "é".repeat(990),
+    ];
+    script.start(build, NodeKind::Run);
+    for round in 0..2 {
+        script
+            .start("release/check/verify", NodeKind::Verify)
+            .start(check, NodeKind::Run);
+        for text in &texts {
+            script.out(build, text).pass(180).out(build, text);
+            script.out(check, text).out(check, text);
+        }
+        script.end(check, NodeKind::Run, Status::Succeeded);
+        script.start(check, NodeKind::Run).out(check, "once more");
+        script.end(check, NodeKind::Run, Status::Succeeded);
+        script.end("release/check/verify", NodeKind::Verify, Status::Succeeded);
+        if round == 0 {
+            // A long name moves what stands behind names.
+            let step = "release/a-step-with-a-rather-long-name";
+            script.start(step, NodeKind::Step).out(build, "moved");
+        }
+    }
+    script
+}
+
+#[test]
+fn lines_of_commands_are_the_same_together_and_one_by_one() {
+    let color = Style {
+        color: true,
+        unicode: true,
+    };
+    for style in [Style::PLAIN, color, Style::default()] {
+        for script in [writers(), event_script::failed(None)] {
+            assert_eq!(plain(&script, style), one_by_one(&script, style));
+        }
+    }
+}
+
+#[test]
+fn what_stands_before_the_lines_of_a_command_is_made_once_a_second() {
+    let mut script = EventScript::new();
+    let run = "release/build/run";
+    script.start(run, NodeKind::Run);
+    for _ in 0..3_000 {
+        script.out(run, "compiling").pass(1);
+    }
+    let mut narrator = EventFormatter::new(Style::PLAIN).with_details();
+    let tally = DeploymentCounts::default();
+    let mut out = String::new();
+    for event in &script.events {
+        if !narrator.paint_output(event, &mut out) {
+            narrator.format_event(event, &tally).for_each(drop);
+        }
+    }
+    assert_eq!(narrator.output_starts, 3);
+    assert_eq!(out.lines().count(), 3_000);
+}
+
 #[test]
 fn a_timeout_shows_the_output_of_what_it_stopped() {
     let mut script = EventScript::new();

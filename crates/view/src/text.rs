@@ -21,7 +21,7 @@ pub(super) fn clean(text: &str) -> Cow<'_, str> {
 /// progress and colours so.
 pub fn output_line(text: &str) -> Cow<'_, str> {
     let harmless = |c: char| !shown::is_hidden(c);
-    if text.chars().all(harmless) {
+    if shown::hides_nothing(text) || text.chars().all(harmless) {
         return Cow::Borrowed(text);
     }
     let mut out = String::with_capacity(text.len());

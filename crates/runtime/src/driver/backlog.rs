@@ -41,7 +41,7 @@ impl OutputBacklog {
             if let Ok(written) = written
                 && !written.is_empty()
             {
-                self.add(written.len());
+                self.add(written.count());
                 report(written);
             }
             ended

@@ -336,11 +336,11 @@ impl Driver<'_> {
             let outcome = match ready {
                 Err((class, why)) => EffectOutcome::failed(class, why),
                 Ok(()) => {
-                    let lines = Mutex::new(OutputLines::new());
+                    let lines = Mutex::new(OutputLines::default());
                     let is_shown = made.is_none();
                     let listener = Box::new(|line: OutputLine<'_>| {
                         if is_shown && let Ok(mut lines) = lines.lock() {
-                            lines.push(line.into());
+                            lines.push(line);
                         }
                     });
                     let is_transfer = matches!(spawn.invocation, Invocation::Transfer(_));
@@ -395,10 +395,10 @@ impl Driver<'_> {
     pub(super) fn pass_on(&mut self, node: NodePath, left: LeftOutput) {
         let (sender, backlog) = (self.sender.clone(), self.backlog.clone());
         self.left.spawn(async move {
-            let lines = Mutex::new(OutputLines::new());
+            let lines = Mutex::new(OutputLines::default());
             let mut listener = |line: OutputLine<'_>| {
                 if let Ok(mut lines) = lines.lock() {
-                    lines.push(line.into());
+                    lines.push(line);
                 }
             };
             let report = |lines| send_output(&sender, &node, lines);
@@ -544,10 +544,8 @@ fn make_files(
 
 /// Sends lines to the driver, in pieces: between two of them it hears signals.
 fn send_output(sender: &mpsc::UnboundedSender<DriverMessage>, node: &NodePath, lines: OutputLines) {
-    let mut lines = lines.into_iter().peekable();
-    while lines.peek().is_some() {
+    for lines in lines.pieces(MAX_LINES_PER_MESSAGE) {
         let node = node.clone();
-        let lines = lines.by_ref().take(MAX_LINES_PER_MESSAGE).collect();
         // The run may be over.
         let _ = sender.send(DriverMessage::Output { node, lines });
     }

@@ -26,7 +26,8 @@ use super::journal_writer::JournalWriter;
 use super::locks::{LocalLocks, Locks};
 use super::logs::RunLogs;
 use super::made_secrets::SecretMakers;
-use super::process::{LeftOutput, OutputLine, Spawner, StopRequest};
+use super::output_lines::OutputLines;
+use super::process::{LeftOutput, Spawner, StopRequest};
 use super::required_programs::FoundPrograms;
 use super::scratch::ScratchFolder;
 use super::secret_files::SecretFiles;
@@ -39,7 +40,7 @@ use journaling::HeldEffect;
 use lockstep_base::node_path::NodePath;
 use lockstep_base::source::{FileId, Name};
 use lockstep_base::value::Value;
-use lockstep_engine::run_event::{LockQueuePosition, RunEvent, RunEventKind, Status, Stream};
+use lockstep_engine::run_event::{LockQueuePosition, RunEvent, RunEventKind, Status};
 use lockstep_engine::way_back::WayBack;
 use lockstep_engine::{
     Answer, CommandRequest, CompletedWork, EffectId, EffectOutcome, Event, LockDependencies,
@@ -266,37 +267,6 @@ enum DriverMessage {
     },
     /// A group of records is in the journal, or could not be written.
     Written(Result<Vec<JournalRecord>, JournalError>),
-}
-
-/// What a command has written, line by line.
-type OutputLines = Vec<WrittenLine>;
-
-/// A line of a command, as [`OutputLine`].
-#[derive(Debug)]
-struct WrittenLine {
-    stream: Stream,
-    text: String,
-    is_ended: bool,
-}
-
-impl From<OutputLine<'_>> for WrittenLine {
-    fn from(line: OutputLine<'_>) -> Self {
-        Self {
-            stream: line.stream,
-            text: line.text.to_owned(),
-            is_ended: line.is_ended,
-        }
-    }
-}
-
-impl WrittenLine {
-    fn as_output(&self) -> OutputLine<'_> {
-        OutputLine {
-            stream: self.stream,
-            text: &self.text,
-            is_ended: self.is_ended,
-        }
-    }
 }
 
 /// At most so many messages are handled before other sources get their turn.
@@ -580,17 +550,14 @@ impl Driver<'_> {
                 self.start_queued();
             }
             DriverMessage::Output { node, lines } => {
-                self.backlog.done(lines.len());
-                let at = self.time();
-                for line in lines {
-                    if let Some(logs) = &mut self.logs {
-                        let written = logs.line(&node, line.as_output());
-                        self.note(written);
-                    }
-                    match self.quiet.get_mut(&node) {
-                        Some(held) => held.add(line),
-                        None => self.publish_line(node.clone(), line, at),
-                    }
+                self.backlog.done(lines.count());
+                if let Some(logs) = &mut self.logs {
+                    let written = logs.lines(&node, &lines);
+                    self.note(written);
+                }
+                match self.quiet.get_mut(&node) {
+                    Some(held) => lines.iter().for_each(|line| held.add(line)),
+                    None => self.publish_lines(node, lines.iter(), self.time()),
                 }
             }
             DriverMessage::Begun(id) => self.command_has_begun(id),
@@ -610,10 +577,8 @@ impl Driver<'_> {
         };
         while let Ok(message) = messages.try_recv() {
             if let DriverMessage::Output { node, lines } = message {
-                for line in lines {
-                    // It is no part of the run any more.
-                    let _ = logs.line(&node, line.as_output());
-                }
+                // It is no part of the run any more.
+                let _ = logs.lines(&node, &lines);
             }
         }
         let _ = logs.flush();
@@ -682,6 +647,12 @@ impl Driver<'_> {
 
     /// An event with the next number.
     fn numbered(&mut self, what: RunEventKind, at: jiff::Timestamp) -> RunEvent {
+        let (seq, at) = self.next_number(at);
+        RunEvent { seq, at, what }
+    }
+
+    /// The number of the next event, and its time.
+    fn next_number(&mut self, at: jiff::Timestamp) -> (u64, jiff::Timestamp) {
         self.seq += 1;
         if self.seq >= self.told_events + NOTE_EVENTS_EVERY
             && let Some(writer) = &self.writer
@@ -693,10 +664,6 @@ impl Driver<'_> {
         // run backwards because of that, nor when the system's clock is set.
         let at = at.max(self.last_recorded_at);
         self.last_recorded_at = at;
-        RunEvent {
-            seq: self.seq,
-            at,
-            what,
-        }
+        (self.seq, at)
     }
 }

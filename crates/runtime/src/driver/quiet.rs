@@ -3,12 +3,41 @@
 
 use std::collections::VecDeque;
 
-use super::{Driver, WrittenLine};
+use super::Driver;
+use crate::process::OutputLine;
 use lockstep_base::node_path::NodePath;
-use lockstep_engine::run_event::RunEventKind;
+use lockstep_engine::run_event::{RunEvent, RunEventKind, Stream};
 
 /// So much of the end of the output of such a command is shown when it fails.
 const MAX_SHOWN_BYTES: usize = 64 * 1024;
+
+/// A line of a command, as [`OutputLine`].
+#[derive(Debug)]
+struct WrittenLine {
+    stream: Stream,
+    text: String,
+    is_ended: bool,
+}
+
+impl From<OutputLine<'_>> for WrittenLine {
+    fn from(line: OutputLine<'_>) -> Self {
+        Self {
+            stream: line.stream,
+            text: line.text.to_owned(),
+            is_ended: line.is_ended,
+        }
+    }
+}
+
+impl WrittenLine {
+    fn as_output(&self) -> OutputLine<'_> {
+        OutputLine {
+            stream: self.stream,
+            text: &self.text,
+            is_ended: self.is_ended,
+        }
+    }
+}
 
 /// The last lines of a command.
 #[derive(Debug, Default)]
@@ -18,9 +47,9 @@ pub(super) struct QuietOutput {
 }
 
 impl QuietOutput {
-    pub(super) fn add(&mut self, line: WrittenLine) {
+    pub(super) fn add(&mut self, line: OutputLine<'_>) {
         self.bytes += line.text.len();
-        self.lines.push_back(line);
+        self.lines.push_back(line.into());
         while self.bytes > MAX_SHOWN_BYTES
             && self.lines.len() > 1
             && let Some(first) = self.lines.pop_front()
@@ -31,9 +60,29 @@ impl QuietOutput {
 }
 
 impl Driver<'_> {
-    pub(super) fn publish_line(&mut self, node: NodePath, line: WrittenLine, at: jiff::Timestamp) {
-        let WrittenLine { stream, text, .. } = line;
-        self.publish(RunEventKind::NodeOutput { node, stream, text }, at);
+    /// Tells what a command has written.
+    pub(super) fn publish_lines<'l>(
+        &mut self,
+        node: NodePath,
+        lines: impl Iterator<Item = OutputLine<'l>>,
+        at: jiff::Timestamp,
+    ) {
+        // One event is told again and again, with another text in the same space.
+        let (stream, text) = (Stream::Stdout, String::new());
+        let mut event = RunEvent {
+            seq: 0,
+            at,
+            what: RunEventKind::NodeOutput { node, stream, text },
+        };
+        for line in lines {
+            (event.seq, event.at) = self.next_number(at);
+            if let RunEventKind::NodeOutput { stream, text, .. } = &mut event.what {
+                *stream = line.stream;
+                text.clear();
+                text.push_str(line.text);
+            }
+            self.host.observe(&event);
+        }
     }
 
     /// A command has ended: of one whose output is shown only where it fails, the end of it is
@@ -43,8 +92,7 @@ impl Driver<'_> {
             return;
         };
         let at = self.time();
-        for line in held.lines {
-            self.publish_line(node.clone(), line, at);
-        }
+        let lines = held.lines.iter().map(WrittenLine::as_output);
+        self.publish_lines(node.clone(), lines, at);
     }
 }

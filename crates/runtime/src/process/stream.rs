@@ -145,22 +145,36 @@ impl<R: AsyncRead + Unpin> StreamReader<R> {
     }
 
     fn lines(&mut self, masked: &[u8], listener: LineListener<'_>) {
-        for part in masked.split_inclusive(|byte| *byte == b'\n') {
-            let complete = part.ends_with(b"\n");
-            if complete && self.line.is_empty() && part.len() <= MAX_LINE_BYTES {
-                deliver_line(self.stream, part, listener);
-                continue;
-            }
-            self.line.extend_from_slice(part);
-            while self.line.len() > MAX_LINE_BYTES {
-                let end = character_start(&self.line, MAX_LINE_BYTES);
-                deliver_line(self.stream, &self.line[..end], listener);
-                self.line.drain(..end);
-            }
-            if complete {
-                deliver_line(self.stream, &self.line, listener);
-                self.line.clear();
-            }
+        let mut rest = masked;
+        if !self.line.is_empty() {
+            let end = rest.iter().position(|byte| *byte == b'\n');
+            let first;
+            (first, rest) = rest.split_at(end.map_or(rest.len(), |at| at + 1));
+            self.part(first, listener);
+        }
+        if self.line.is_empty() {
+            rest = deliver_whole_lines(self.stream, rest, listener);
+        }
+        for part in rest.split_inclusive(|byte| *byte == b'\n') {
+            self.part(part, listener);
+        }
+    }
+
+    /// Takes a line, or a piece of one.
+    fn part(&mut self, part: &[u8], listener: LineListener<'_>) {
+        let complete = part.ends_with(b"\n");
+        if complete && self.line.is_empty() && part.len() <= MAX_LINE_BYTES {
+            return deliver_line(self.stream, part, listener);
+        }
+        self.line.extend_from_slice(part);
+        while self.line.len() > MAX_LINE_BYTES {
+            let end = character_start(&self.line, MAX_LINE_BYTES);
+            deliver_line(self.stream, &self.line[..end], listener);
+            self.line.drain(..end);
+        }
+        if complete {
+            deliver_line(self.stream, &self.line, listener);
+            self.line.clear();
         }
     }
 
@@ -221,6 +235,33 @@ impl<R: AsyncRead + Unpin> StreamReader<R> {
     pub(super) fn into_reader(self) -> Option<R> {
         self.reader
     }
+}
+
+/// Passes on the whole lines at the beginning of what was read, as far as it is text: it is asked
+/// once, and not for each line. Returns what is left.
+fn deliver_whole_lines<'b>(
+    stream: Stream,
+    bytes: &'b [u8],
+    listener: LineListener<'_>,
+) -> &'b [u8] {
+    let text = match std::str::from_utf8(bytes) {
+        Ok(text) => text,
+        Err(error) => std::str::from_utf8(&bytes[..error.valid_up_to()]).unwrap_or_default(),
+    };
+    let mut delivered = 0;
+    for part in text.split_inclusive('\n') {
+        let whole = part.strip_suffix('\n');
+        let Some(line) = whole.filter(|_| part.len() <= MAX_LINE_BYTES) else {
+            break;
+        };
+        delivered += part.len();
+        listener(OutputLine {
+            stream,
+            text: line.strip_suffix('\r').unwrap_or(line),
+            is_ended: true,
+        });
+    }
+    &bytes[delivered..]
 }
 
 /// Passes on a line, or a piece of one that has no end yet.

@@ -140,6 +140,21 @@ impl<'t> TreeBuilder<'t> {
         pieces
     }
 
+    /// Parses the whole text as a file without errors, and gives the declarations of each piece to
+    /// `take`, with the place in the source where the piece ends. Nothing of a piece is stored.
+    /// Returns whether there was no error, and `take` wanted to go on.
+    pub(super) fn each_piece(
+        &mut self,
+        cuts: &[usize],
+        mut take: impl FnMut(&[Item], usize) -> bool,
+    ) -> bool {
+        let ends = cuts.iter().skip(1).copied().chain([self.text.len()]);
+        cuts.iter().copied().zip(ends).all(|(from, to)| {
+            let items = self.piece(from, self.text.get(from..to).unwrap_or(""));
+            self.report_broken() == 0 && take(&items, self.places.source_position(to))
+        })
+    }
+
     fn piece(&mut self, from: usize, text: &'t str) -> Vec<Item> {
         self.base = from;
         let mut items = Vec::new();

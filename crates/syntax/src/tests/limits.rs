@@ -3,6 +3,9 @@
 use std::time::{Duration, Instant};
 
 use super::{codes, read};
+use crate::ast::Item;
+use crate::{ScannedText, parse};
+use lockstep_base::source::FileId;
 
 /// How long parsing may take. Without optimization and in parallel with other tests it takes
 /// longer; what grows exponentially takes longer than any limit.
@@ -143,4 +146,56 @@ fn many_mistakes_are_answered_quickly() {
         assert!(!quickly(&text).is_empty(), "{line}");
         assert!(!quickly(&line.repeat(2_000)).is_empty(), "{line}");
     }
+}
+
+/// A file of so many declarations, the last of which stands on `last`.
+fn declarations(count: usize, last: &str) -> String {
+    let mut text = String::from("\u{feff}# All of them.\n");
+    for number in 0..count {
+        text.push_str(&format!(
+            "# Number {number}.\npipeline p{number} {{\n  run \"echo {number}\"\n}}\n\n"
+        ));
+    }
+    text + last
+}
+
+#[test]
+fn pieces_are_the_file_and_few_at_a_time() {
+    let text = declarations(2_000, "let last = 1\n");
+    let mut all = Vec::new();
+    let (mut most, mut ends) = (0, vec![0]);
+    let is_read = ScannedText::new(&text).pieces(FileId(0), |items, end| {
+        most = most.max(items.len());
+        let from = ends.last().copied().unwrap_or_default();
+        let stand_in = |item: &Item| (from..=end).contains(&(item.span.end as usize));
+        assert!(items.iter().all(stand_in), "{from}..{end}");
+        ends.push(end);
+        all.extend_from_slice(items);
+        true
+    });
+    assert!(is_read);
+    assert_eq!(ends.last(), Some(&text.len()));
+    assert_eq!(all, parse(FileId(0), &text).file.items);
+    assert!(most < 200, "{most} declarations at once");
+}
+
+#[test]
+fn pieces_end_at_the_first_mistake_and_where_nobody_wants_more() {
+    let count = |text: &str, wanted: usize| {
+        let mut taken = 0;
+        let is_read = ScannedText::new(text).pieces(FileId(0), |_, _| {
+            taken += 1;
+            taken < wanted
+        });
+        (is_read, taken)
+    };
+    let text = declarations(2_000, "");
+    let (is_read, pieces) = count(&text, usize::MAX);
+    assert!(is_read && pieces > 10, "{pieces}");
+    assert_eq!(count(&text, 3), (false, 3));
+    let mistaken = declarations(1_000, "pipeline p { step }\n") + &text;
+    let (is_read, before) = count(&mistaken, usize::MAX);
+    assert!(!is_read && before < pieces, "{before}");
+    assert_eq!(count("let x = (", usize::MAX), (false, 0));
+    assert_eq!(count("", usize::MAX), (true, 1));
 }

@@ -434,6 +434,57 @@ async fn lines_and_messages_are_masked_and_results_are_not() {
     );
 }
 
+/// What a stream passes on, read in pieces of this size.
+async fn read_in_pieces(bytes: &[u8], piece: usize) -> (Vec<(String, bool)>, String) {
+    use tokio::io::AsyncWriteExt as _;
+    let (mut to, from) = tokio::io::duplex(piece);
+    let redactor = SecretVault::new([SECRET]).redactor();
+    let mut reader = stream::StreamReader::new(Some(from), Stream::Stdout, redactor);
+    let bytes = bytes.to_vec();
+    tokio::spawn(async move { to.write_all(&bytes).await });
+    let mut lines = Vec::new();
+    let mut listener = |line: OutputLine<'_>| lines.push((line.text.to_owned(), line.is_ended));
+    while reader.is_open() {
+        std::future::poll_fn(|context| reader.poll(context, &mut listener)).await;
+    }
+    let kept = reader.finish(&mut listener).text;
+    (lines, kept)
+}
+
+#[tokio::test]
+async fn lines_are_the_same_however_they_are_read() {
+    let long = "é".repeat(40_000);
+    let text = format!("one\n\r\n\ntwo\r\né日本\n{SECRET} and {SECRET}\n{long}\nlast\nopen é");
+    let mut bytes = text.into_bytes();
+    bytes.splice(4..4, *b"no \xff text\n\xe6\x97\n");
+    let whole = read_in_pieces(&bytes, 1 << 20).await;
+    let lines: Vec<(&str, bool)> = (whole.0.iter())
+        .map(|(line, is_ended)| (&**line, *is_ended))
+        .collect();
+    let (first, rest) = (
+        &long[..stream::MAX_LINE_BYTES],
+        &long[stream::MAX_LINE_BYTES..],
+    );
+    let expected = [
+        ("one", true),
+        ("no \u{fffd} text", true),
+        ("\u{fffd}", true),
+        ("", true),
+        ("", true),
+        ("two", true),
+        ("é日本", true),
+        ("*** and ***", true),
+        (first, false),
+        (rest, true),
+        ("last", true),
+        ("open é", false),
+    ];
+    assert_eq!(lines, expected);
+    for piece in [1, 2, 3, 7, 64, 8192] {
+        assert_eq!(read_in_pieces(&bytes, piece).await, whole, "{piece}");
+    }
+}
+
 #[tokio::test]
 async fn much_output_is_read_and_its_end_is_kept() {
     let bench = ProcessFixture::new();
