@@ -222,8 +222,9 @@ const CHECK_PATH_SCRIPT: &str = r#"command -v "$lockstep_program" >/dev/null 2>&
 /// - `lockstep_supervise` ends the command when asked or when the connection is lost, and reports.
 ///   What is left of the process group of one that was asked to end or has failed is ended, and
 ///   gets its grace, as on the local machine. A process that has ended is not left, also where
-///   nobody waits for it: the first process of a container is often a `sleep` or a `cat`. An exit code of more than 128 may be a signal: which
-///   it is, a shell says of its jobs (`dash`), or when it has waited for one.
+///   nobody waits for it: the first process of a container is often a `sleep` or a `cat`. An exit
+///   code of more than 128 may be a signal: which it is, a shell says of its jobs (`dash`), or when
+///   it has waited for one.
 const FUNCTIONS_SCRIPT: &str = r#"lockstep_refuse() {
   printf "%s $1 0\n%s end\n" "$lockstep_token" "$lockstep_token";
   exit 0;
@@ -286,7 +287,7 @@ lockstep_is_left() {
   for lockstep_at in /proc/[0-9]*/stat; do
     read -r lockstep_line <"$lockstep_at" || continue;
     set -- ${lockstep_line##*) };
-    if [ "$3" = "$lockstep_child" ] && [ "$1" != Z ]; then return 0; fi;
+    case $3:$1 in "$lockstep_child":Z) ;; "$lockstep_child":*) return 0 ;; esac;
   done;
   return 1;
 };

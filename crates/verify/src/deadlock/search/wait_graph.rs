@@ -327,8 +327,8 @@ impl<'a> WaitGraph<'a> {
         !left.contains(&true)
     }
 
-    /// What may be on a cycle, if a lock waits for all that any of its holders waits for. A lock that
-    /// is not needs no closer look, and most are not.
+    /// What may be on a cycle, if a lock waits for all that any of its holders waits for. A lock
+    /// that is not needs no closer look, and most are not.
     fn may_be_on_cycles(&self) -> Vec<bool> {
         let mut left = vec![true; self.next];
         let edges = self.edges.iter().map(|edge| (edge.later, edge.sooner));
