@@ -10,7 +10,7 @@ use lockstep_base::world::{EnvironmentVariables, Files};
 use lockstep_lang::ir::Program;
 use lockstep_plan::{Plan, RunRequest, bind, missing};
 
-use super::proved;
+use super::proved_to_end;
 
 /// Mistakes in the order in which they were found, each once.
 #[derive(Debug, Default)]
@@ -81,7 +81,7 @@ pub fn each_plan(
             }
         };
         for bound in bound {
-            match proved(bound) {
+            match proved_to_end(bound) {
                 Ok(plan) => see(plan, mistakes),
                 Err(found) => found.into_iter().for_each(|it| mistakes.add(it)),
             }
