@@ -69,15 +69,19 @@ impl FaultSearch<'_> {
         }
         self.left -= 1;
         let node = self.walk.tree.get(id);
-        let reach = self.inside(id, node, locals);
+        let (reach, value) = match node.stmt.kind.bound_value() {
+            Some(value) => (Reach::Next, self.evaluate(id, value, locals)),
+            None => {
+                let reach = self.inside(id, node, locals);
+                let is_bound = node.stmt.bind.is_some();
+                let value = is_bound.then(|| self.walk.call_value(id, locals));
+                (reach, value.flatten())
+            }
+        };
         if let Some(always) = &node.always {
             self.sequence(always, locals.clone());
         }
         if let Some(slot) = node.stmt.bind {
-            let value = match node.stmt.kind.bound_value() {
-                Some(value) => self.evaluate(id, value, locals),
-                None => self.walk.call_value(id, locals),
-            };
             *locals = match value {
                 Some(value) => locals.bind(slot, value),
                 None => locals.bind_unknown(slot),
@@ -109,19 +113,20 @@ impl FaultSearch<'_> {
                 all
             }
             StmtKind::Matrix(matrix) => {
-                let (walk, mut all, mut cells) = (self.walk, Reach::Next, 0);
+                let (walk, mut reach, mut left) = (self.walk, Reach::Next, MAX_CELLS);
                 let each = walk.each_cell(matrix, locals, &mut |cell| {
-                    cells += 1;
-                    if cells > MAX_CELLS || self.left == 0 {
-                        return Err(Halt::Unknown);
+                    reach = self.sequence(body(node), cell.locals.clone());
+                    left -= 1;
+                    match (reach, left) {
+                        (Reach::Next, 1..) => Ok(()),
+                        _ => Err(Halt::Unknown),
                     }
-                    if self.sequence(body(node), cell.locals.clone()) == Reach::Ended {
-                        all = Reach::Ended;
-                    }
-                    Ok(())
                 });
-                self.note(id, each);
-                all
+                match (self.note(id, each), reach) {
+                    // Other cells were not looked at.
+                    (None, Reach::Next) => self.behind_unknown(node),
+                    _ => reach,
+                }
             }
             StmtKind::Call(using) => {
                 let inside = self.walk.call(using, locals);
@@ -177,11 +182,34 @@ impl FaultSearch<'_> {
             match self.evaluate(id, condition, locals) {
                 Some(Value::Bool(false)) => at += 1,
                 Some(_) => break,
-                None => return Reach::Next,
+                None => return self.behind_unknown(node),
             }
         }
         let taken = node.bodies.get(at);
         taken.map_or(Reach::Next, |body| self.sequence(body, locals.clone()))
+    }
+
+    /// Where a statement leads of whose bodies only the run knows which are done: a `return` in one
+    /// of them leaves open whether what follows is reached. A run that goes well fails in none.
+    fn behind_unknown(&self, node: &PlanNode) -> Reach {
+        match node.bodies.iter().any(|body| self.may_return(body)) {
+            true => Reach::Ended,
+            false => Reach::Next,
+        }
+    }
+
+    fn may_return(&self, body: &PlanSequence) -> bool {
+        body.iter().any(|id| {
+            let node = self.walk.tree.get(*id);
+            if let StmtKind::Return(_) = &node.stmt.kind {
+                return true;
+            }
+            // A workflow that is called returns to its caller.
+            if let StmtKind::Call(_) = &node.stmt.kind {
+                return false;
+            }
+            node.bodies.iter().any(|body| self.may_return(body))
+        })
     }
 
     fn evaluate(&mut self, id: TreeId, expr: &Expr, locals: &Locals) -> Option<Value> {
