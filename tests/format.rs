@@ -8,7 +8,7 @@ mod tokens;
 mod told;
 
 use lockstep_base::source::FileId;
-use lockstep_format::{apply, edits, format, format_text, range};
+use lockstep_format::{apply, checked, edits, format, format_text, range};
 use lockstep_syntax::parse;
 
 use damage::damaged;
@@ -53,6 +53,34 @@ fn random_files_keep_all() {
         let text = file(seed);
         if let Err(why) = keeps_all(&text) {
             panic!("seed {seed}: {why}\n--- of\n{text}");
+        }
+    }
+}
+
+/// A long text is read in pieces as long as nothing in it changes; a short one never is.
+#[test]
+fn long_files_are_formatted_as_short_ones_are() {
+    for seed in 0..cases(100) {
+        let unit = file(seed).trim_start_matches('\u{feff}').to_owned() + "\n";
+        let times = 40_000 / unit.len() + 1;
+        let long = unit.repeat(times);
+        let read = parse(FileId(0), &long);
+        assert_eq!(read.diagnostics, [], "seed {seed}");
+        let would = format(&read, &long);
+        for (text, what) in [(&long, "written"), (&would.text, "formatted")] {
+            let formatted = checked(text).unwrap_or_else(|why| panic!("seed {seed}: {why}"));
+            assert_eq!(formatted.text, would.text, "seed {seed}, {what}");
+            let whole = format(&parse(FileId(0), text), text);
+            assert_eq!(formatted, whole, "seed {seed}, {what}");
+        }
+        // One more blank, near the end.
+        let place = would.text.trim_end().rfind(' ').expect("a blank");
+        let mut changed = would.text.clone();
+        changed.insert(place, ' ');
+        let read = parse(FileId(0), &changed);
+        if read.diagnostics.is_empty() {
+            let formatted = checked(&changed).unwrap_or_else(|why| panic!("seed {seed}: {why}"));
+            assert_eq!(formatted, format(&read, &changed), "seed {seed}, changed");
         }
     }
 }
