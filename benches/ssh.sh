@@ -8,6 +8,8 @@
 #
 # LOCKSTEP is the program.
 set -euo pipefail
+# shellcheck source=benches/ratios.sh
+. "$(dirname "$0")/ratios.sh"
 program=${LOCKSTEP:-$(dirname "$0")/../target/release/lockstep}
 program=$(realpath "$program")
 rounds=${1:-7}
@@ -59,11 +61,6 @@ pipeline one {
 }
 END
 
-# Wall, then user and system time, in seconds.
-measure() {
-  local TIMEFORMAT='%R %U %S'
-  { time "$@" > /dev/null; } 2>&1 | tail -n 1 | awk '{ print $1, $2 + $3 }'
-}
 # shellcheck disable=SC2329
 by_master() {
   for _ in $(seq "$commands"); do ssh -F config target true; done
@@ -77,19 +74,7 @@ for _ in $(seq "$rounds"); do
   alone=$(measure "$program" run bench.deploy one)
   ours=$(measure "$program" run bench.deploy p)
   theirs=$(measure by_master)
-  echo "$ours $theirs $alone"
-done | awk -v n="$commands" '
-  { wall[NR] = ($1 - $5) / (n - 1) / ($3 / n); cpu[NR] = ($2 - $6) / (n - 1) / ($4 / n)
-    printf "lockstep %.1f ms wall %.1f ms cpu   ssh %.1f ms wall %.1f ms cpu   ratio %.3f %.3f\n",
-      ($1 - $5) / (n - 1) * 1000, ($2 - $6) / (n - 1) * 1000, $3 / n * 1000, $4 / n * 1000,
-      wall[NR], cpu[NR] }
-  END { n = asort_(wall, NR); m = asort_(cpu, NR)
-    printf "median ratio: wall %.3f, cpu %.3f\n", wall[int((NR + 1) / 2)], cpu[int((NR + 1) / 2)] }
-  function asort_(list, n,  i, j, t) {
-    for (i = 2; i <= n; i++) {
-      t = list[i]
-      for (j = i - 1; j > 0 && list[j] > t; j--) list[j + 1] = list[j]
-      list[j + 1] = t
-    }
-    return n
-  }'
+  # For each command.
+  echo "$ours $theirs $alone" | awk -v n="$commands" \
+    '{ print ($1 - $5) / (n - 1), ($2 - $6) / (n - 1), $3 / n, $4 / n }'
+done | ratios lockstep ssh
