@@ -378,27 +378,93 @@ fn a_tunnel_leads_to_the_server() {
     assert!(!asked.contains("X-Key"), "{asked}");
 }
 
+/// Answers as a SOCKS5 server, which asks for a user and a password where `with_user` is set; returns
+/// what it was asked for: the user and the password, and the host.
+fn socks(client: &mut TcpStream, with_user: bool) -> String {
+    let count = usize::from(bytes(client, 2)[1]);
+    let ways = bytes(client, count);
+    let mut said = String::new();
+    if with_user {
+        assert!(ways.contains(&2), "{ways:?}");
+        client.write_all(&[5, 2]).expect("it is answered");
+        bytes(client, 1);
+        for _ in ["user", "password"] {
+            let length = usize::from(bytes(client, 1)[0]);
+            said.push_str(&String::from_utf8_lossy(&bytes(client, length)));
+            said.push(' ');
+        }
+        client.write_all(&[1, 0]).expect("it is answered");
+    } else {
+        client.write_all(&[5, 0]).expect("it is answered");
+    }
+    // A connection to a name, which is as long as the last of these says.
+    let head = bytes(client, 5);
+    assert_eq!(head[..4], [5, 1, 0, 3]);
+    said.push_str(&String::from_utf8_lossy(&bytes(
+        client,
+        usize::from(head[4]),
+    )));
+    bytes(client, 2);
+    let good = [5, 0, 0, 1, 0, 0, 0, 0, 0, 0];
+    client.write_all(&good).expect("it is answered");
+    said
+}
+
 #[test]
 fn socks_leads_to_the_server() {
-    let server = WebServer::new(ok("fine"));
-    let (port, told) = relay(server.authority().to_string(), |client| {
-        let ways = usize::from(bytes(client, 2)[1]);
-        bytes(client, ways);
-        client.write_all(&[5, 0]).expect("no password");
-        // A connection to a name, which is as long as the last of these says.
-        let head = bytes(client, 5);
-        assert_eq!(head[..4], [5, 1, 0, 3]);
-        let name = bytes(client, usize::from(head[4]));
-        bytes(client, 2);
-        let good = [5, 0, 0, 1, 0, 0, 0, 0, 0, 0];
-        client.write_all(&good).expect("it is answered");
-        String::from_utf8_lossy(&name).into_owned()
+    for (with_user, user, told_of) in [
+        (false, "", "shop.example"),
+        (true, "u:p%40s%3As%25+@", "u p@s:s%+ shop.example"),
+    ] {
+        let server = WebServer::new(ok("fine"));
+        let to = server.authority().to_string();
+        let (port, told) = match with_user {
+            true => relay(to, |client| socks(client, true)),
+            false => relay(to, |client| socks(client, false)),
+        };
+        let get = asks("http.get(\"http://shop.example/x\")")
+            .env("all_proxy", &format!("socks5h://{user}127.0.0.1:{port}"));
+        succeeds(&get);
+        assert!(server.only().starts_with("get /x http/1.1"));
+        assert_eq!(told.recv().expect("it was asked"), told_of);
+    }
+}
+
+#[test]
+fn a_proxy_over_tls_receives_the_password_in_the_tunnel() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let ours = Authority::new(folder.path(), "ours");
+    let certificate = ours.sign("proxy", "DNS:localhost,IP:127.0.0.1");
+    let proxy = WebServer::with_tls(tls(&certificate, None), |_| {
+        answer("407 Proxy Authentication Required", &[], "")
     });
-    let get = asks("http.get(\"http://shop.example/x\")")
-        .env("all_proxy", &format!("socks5h://127.0.0.1:{port}"));
-    succeeds(&get);
-    assert!(server.only().starts_with("get /x http/1.1"));
-    assert_eq!(told.recv().expect("it was asked"), "shop.example");
+    let get = |to: &str| {
+        asks(&format!("http.get(\"{to}\")"))
+            .env("SSL_CERT_FILE", &text(&ours.certificate()))
+            .env(
+                "all_proxy",
+                &format!("https://u:p%40ss@{}", proxy.authority()),
+            )
+    };
+    for (to, target) in [
+        ("http://shop.example/x", "shop.example:80"),
+        ("https://shop.example/x", "shop.example:443"),
+    ] {
+        fails(
+            &get(to),
+            "authentication",
+            &["(all_proxy) does not accept the user and the password"],
+        );
+        let asked = proxy.only();
+        assert!(
+            asked.starts_with(&format!("connect {target} http/1.1")),
+            "{asked}"
+        );
+        assert!(
+            asked.contains("proxy-authorization: basic dtpwqhnz"),
+            "{asked}"
+        );
+    }
 }
 
 // --- Redirects ---------------------------------------------------------------------------

@@ -59,10 +59,10 @@ free_port() {
     print(probe.getsockname()[1])'
 }
 
-# Waits until a command succeeds, at most twenty seconds.
+# Waits until a command succeeds, at most a minute.
 await() {
   local _
-  for _ in $(seq 100); do
+  for _ in $(seq 300); do
     "$@" >/dev/null 2>&1 && return
     sleep 0.2
   done

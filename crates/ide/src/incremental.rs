@@ -1,49 +1,103 @@
-//! Incremental check: updates the diagnostics after a change inside one body by checking that body
-//! alone, since other bodies cannot see the change. Where that is not enough, the caller must do a
-//! full check.
+//! Incremental check: updates the diagnostics after a change inside one declaration by checking that
+//! alone, with those that name it where more than a body changed: others cannot see the change.
+//! Where that is not enough, the caller must do a full check.
 
 use std::collections::HashSet;
 
 use super::checked_file::{CheckedFile, ROOT_FILE};
 use super::text_change::TextChange;
 use lockstep_base::diagnostic::Diagnostic;
-use lockstep_base::source::Span;
+use lockstep_base::source::{FileId, Name, Span};
 use lockstep_lang::resolve::ParsedFile;
 use lockstep_syntax::ast::{File, Item, ItemKind};
 
 /// The stored result of a full check.
 #[derive(Debug, Clone, Default)]
 pub struct CheckBaseline {
-    items: Vec<(Span, Option<Span>)>,
+    items: Vec<OutlinedItem>,
     diagnostics: Vec<Diagnostic>,
     deploying: HashSet<u32>,
 }
 
-/// The body that contains a change.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct ChangedBody {
-    /// The declaration, before the change.
-    before: Span,
-    /// The declaration, after the change.
-    now: Span,
-    /// A position in the body.
-    pub offset: u32,
+/// A declaration of the file.
+#[derive(Debug, Clone)]
+struct OutlinedItem {
+    span: Span,
+    /// What no other declaration can see.
+    body: Option<Span>,
+    name: Option<Name>,
+    effect: Effect,
 }
 
-/// The span of the body of a declaration.
-fn body(item: &Item) -> Option<Span> {
-    match &item.kind {
-        ItemKind::Workflow { body, .. } | ItemKind::Pipeline { body, .. } => Some(body.span),
-        ItemKind::Test { body_span, .. } => Some(*body_span),
-        _ => None,
+/// What a change of a declaration can change elsewhere.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Effect {
+    /// What names it.
+    OnUsers,
+    /// Nothing, where only something that it names has changed.
+    NoneOfNamed,
+    /// Anything.
+    OnAll,
+}
+
+/// The declarations that have to be checked after a change.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ChangedItems {
+    /// Where they were before the change.
+    before: Vec<Span>,
+    /// Where they are now.
+    now: Vec<Span>,
+}
+
+impl ChangedItems {
+    /// A position in each of them.
+    pub fn offsets(&self) -> Vec<(FileId, u32)> {
+        let inside = |span: &Span| (span.file, span.start + 1);
+        self.now.iter().map(inside).collect()
     }
 }
 
-fn outline(tree: &File) -> Vec<(Span, Option<Span>)> {
-    tree.items
-        .iter()
-        .map(|item| (item.span, body(item)))
-        .collect()
+impl OutlinedItem {
+    fn of(item: &Item) -> Self {
+        let (body, name, effect) = match &item.kind {
+            ItemKind::Workflow { name, body, .. } | ItemKind::Pipeline { name, body, .. } => {
+                (Some(body.span), Some(name), Effect::OnUsers)
+            }
+            ItemKind::Test { body_span, .. } => (Some(*body_span), None, Effect::OnUsers),
+            // The name of one that is made for each element may be anything.
+            ItemKind::Service { name, each, .. } if each.is_none() => {
+                (None, Some(name), Effect::OnUsers)
+            }
+            ItemKind::Kind(_) => (None, None, Effect::NoneOfNamed),
+            _ => (None, None, Effect::OnAll),
+        };
+        Self {
+            span: item.span,
+            body,
+            name: name.map(|name| name.name.clone()),
+            effect,
+        }
+    }
+
+    /// Whether its text names any of these.
+    fn names(&self, text: &str, names: &[Name]) -> bool {
+        let own = text.get(self.span.range()).unwrap_or("");
+        names.iter().any(|name| has_word(own, name))
+    }
+}
+
+fn has_word(text: &str, word: &str) -> bool {
+    let in_word = |c: char| c.is_alphanumeric() || matches!(c, '-' | '_');
+    text.match_indices(word).any(|(at, _)| {
+        let before = text.get(..at).and_then(|text| text.chars().next_back());
+        let behind = text.get(at + word.len()..);
+        let behind = behind.and_then(|text| text.chars().next());
+        !before.is_some_and(in_word) && !behind.is_some_and(in_word)
+    })
+}
+
+fn outline(tree: &File) -> Vec<OutlinedItem> {
+    tree.items.iter().map(OutlinedItem::of).collect()
 }
 
 impl CheckBaseline {
@@ -66,42 +120,67 @@ impl CheckBaseline {
         &self.deploying
     }
 
-    /// The body that contains a change, if everything around it is unchanged.
-    pub fn body(&self, moved: &TextChange, now: &ParsedFile) -> Option<ChangedBody> {
-        let inside = |(_, body): &(Span, Option<Span>)| body.is_some_and(|it| moved.is_inside(it));
-        let place = self.items.iter().position(inside)?;
+    /// The declaration that contains a change, and those that can see it, if everything else is
+    /// unchanged. `text` is the one after the change.
+    pub fn changed(
+        &self,
+        moved: &TextChange,
+        text: &str,
+        now: &ParsedFile,
+    ) -> Option<ChangedItems> {
+        let place = self.items.iter().position(|it| moved.is_inside(it.span))?;
+        let changed = self.items.get(place)?;
         let fresh = outline(&now.ast);
-        let (whole, own) = *self.items.get(place)?;
-        let expected = (
-            moved.stretched(whole),
-            own.map(|body| moved.stretched(body)),
-        );
+        let whole_now = moved.stretched(changed.span);
         let same = fresh.len() == self.items.len()
             && fresh
                 .iter()
                 .zip(&self.items)
                 .enumerate()
                 .all(|(at, (now, then))| {
-                    if at == place {
-                        *now == expected
-                    } else {
-                        Some(now.0) == moved.span(then.0)
-                    }
+                    now.effect == then.effect
+                        && match at == place {
+                            true => now.span == whole_now,
+                            false => Some(now.span) == moved.span(then.span),
+                        }
                 });
-        let (whole_now, _) = expected;
         let around = |span: Span| whole_now.start <= span.start && span.end <= whole_now.end;
-        let broken = now.diagnostics.iter().filter_map(Diagnostic::span);
-        let clean = broken.into_iter().all(around) && self.was_whole();
-        (same && clean).then_some(ChangedBody {
-            before: whole,
-            now: whole_now,
-            offset: own?.start + 1,
-        })
+        let mut broken = now.diagnostics.iter().filter_map(Diagnostic::span);
+        if !same || changed.effect != Effect::OnUsers || !broken.all(around) || !self.was_whole() {
+            return None;
+        }
+        let mut found = ChangedItems {
+            before: vec![changed.span],
+            now: vec![whole_now],
+        };
+        let changed_now = fresh.get(place)?;
+        let in_body = changed.body.is_some_and(|body| {
+            moved.is_inside(body) && changed_now.body == Some(moved.stretched(body))
+        });
+        if !in_body {
+            let names: Vec<Name> = [&changed.name, &changed_now.name]
+                .into_iter()
+                .flatten()
+                .cloned()
+                .collect();
+            let users = fresh.iter().zip(&self.items).enumerate();
+            for (_, (now, then)) in
+                users.filter(|(at, (now, _))| *at != place && now.names(text, &names))
+            {
+                // What a value is made of may be seen by everybody who reads the value.
+                if now.effect == Effect::OnAll || now.body.is_none() && now.name.is_some() {
+                    return None;
+                }
+                found.before.push(then.span);
+                found.now.push(now.span);
+            }
+        }
+        Some(found)
     }
 
     /// Whether the whole text could be parsed: text that could not be may hide names anywhere.
     fn was_whole(&self) -> bool {
-        let items = self.items.iter().map(|(span, _)| *span);
+        let items = self.items.iter().map(|item| item.span);
         let inside = |at: Span| {
             items
                 .clone()
@@ -115,24 +194,27 @@ impl CheckBaseline {
         spans.all(|span| span.file != ROOT_FILE || inside(span))
     }
 
-    /// The diagnostics after a change inside a body. `looked` is a check of that body alone.
+    /// The diagnostics after a change. `looked` is a check of the changed declarations alone.
     pub fn diagnostics(
         &self,
         moved: &TextChange,
-        body: ChangedBody,
+        changed: &ChangedItems,
         looked: &CheckedFile,
     ) -> Vec<Diagnostic> {
-        let of = |diagnostic: &Diagnostic, item: Span| {
+        let of = |diagnostic: &Diagnostic, items: &[Span]| {
             diagnostic.span().is_some_and(|span| {
-                span.file == item.file && item.start <= span.start && span.end <= item.end
+                items.iter().any(|item| {
+                    span.file == item.file && item.start <= span.start && span.end <= item.end
+                })
             })
         };
-        let others = self.diagnostics.iter().filter(|it| !of(it, body.before));
+        let others = self.diagnostics.iter();
+        let others = others.filter(|it| !of(it, &changed.before));
         let others = others.filter_map(|it| moved.diagnostic(it));
         let own = looked
             .diagnostics()
             .iter()
-            .filter(|it| of(it, body.now))
+            .filter(|it| of(it, &changed.now))
             .cloned();
         let mut found: Vec<Diagnostic> = others.chain(own).collect();
         found.sort_by_key(|it| (it.span(), it.code));

@@ -59,7 +59,7 @@ pub struct Analysis {
 /// The cursor position in an editor.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct EditorRequest<'l> {
-    /// Only bodies around this place are of interest; others count as empty.
+    /// Only bodies around these places are of interest; others count as empty.
     pub focus: Option<lower::Focus<'l>>,
     /// The types that are wanted around this place are of interest.
     pub watched: Option<(FileId, u32)>,

@@ -224,9 +224,9 @@ impl AnalysisCache {
         }
     }
 
-    /// The diagnostics of a document after a change inside a single body, by checking that body
-    /// alone; nothing where that does not suffice.
-    pub(super) fn check_body(
+    /// The diagnostics of a document after a change inside a single declaration, by checking that and
+    /// those that can see it; nothing where that does not suffice.
+    pub(super) fn check_changed(
         &mut self,
         snapshot: &Snapshot,
         document: &Arc<Document>,
@@ -238,19 +238,18 @@ impl AnalysisCache {
         self.roots.remove(&document.uri);
         let moved = TextChange::between(&known.document.text, &document.text);
         let memory = self.memories.entry(document.uri.clone()).or_default();
-        let body = known
-            .baseline
-            .body(&moved, &memory.read(ROOT_FILE, &document.text))?;
+        let read = memory.read(ROOT_FILE, &document.text);
+        let changed = known.baseline.changed(&moved, &document.text, &read)?;
         let look = EditorRequest {
             focus: Some(Focus {
-                at: (ROOT_FILE, body.offset),
+                at: &changed.offsets(),
                 deploying: known.baseline.deploying(),
             }),
             watched: None,
         };
         let place = (snapshot, &*self.outside, &*self.library);
         let (checked, _) = check(place, document, memory, look);
-        let found = known.baseline.diagnostics(&moved, body, &checked);
+        let found = known.baseline.diagnostics(&moved, &changed, &checked);
         Some(PublishedDiagnostics {
             document: document.clone(),
             sources: checked.modules().sources.clone(),
@@ -288,7 +287,7 @@ impl AnalysisCache {
     ) -> PublishedDiagnostics {
         let quick = match self.is_known(snapshot, document) {
             true => None,
-            false => self.check_body(snapshot, document),
+            false => self.check_changed(snapshot, document),
         };
         quick.unwrap_or_else(|| self.published(snapshot, document))
     }
@@ -386,7 +385,10 @@ impl AnalysisCache {
         let deploying = known.map_or(&nothing, |known| known.baseline.deploying());
         let at = (ROOT_FILE, watched);
         let look = EditorRequest {
-            focus: Some(Focus { at, deploying }),
+            focus: Some(Focus {
+                at: &[at],
+                deploying,
+            }),
             watched: Some(at),
         };
         let place = (snapshot, &*self.outside, &*self.library);

@@ -317,15 +317,27 @@ fn raw_lines(text: &str, at: usize) -> (usize, PieceEnd) {
 
 /// The words, numbers, pieces of strings, comments and signs of a text, in order.
 pub fn tokens(text: &str) -> Vec<Token> {
-    let mut lexer = Lexer {
-        text,
-        at: 0,
-        // A rough estimate of the number of tokens.
-        found: Vec::with_capacity(text.len() / 4),
-        open: Vec::new(),
-    };
-    while lexer.next() {}
+    // A rough estimate of the number of tokens.
+    let mut lexer = Lexer::new(text, Vec::with_capacity(text.len() / 4));
+    while lexer.advance() {}
     lexer.found
+}
+
+/// The same one after the other: what nobody asks for is not read.
+pub(super) fn next_tokens(text: &str) -> impl Iterator<Item = Token> {
+    let mut lexer = Lexer::new(text, Vec::new());
+    let mut given = 0;
+    std::iter::from_fn(move || {
+        while given == lexer.found.len() {
+            lexer.found.clear();
+            given = 0;
+            if !lexer.advance() {
+                return None;
+            }
+        }
+        given += 1;
+        lexer.found.get(given - 1).copied()
+    })
 }
 
 /// An interpolation that is open.
@@ -344,9 +356,18 @@ struct Lexer<'t> {
     open: Vec<Interpolation>,
 }
 
-impl Lexer<'_> {
-    /// Reads the next token; false at the end of the text.
-    fn next(&mut self) -> bool {
+impl<'t> Lexer<'t> {
+    fn new(text: &'t str, found: Vec<Token>) -> Self {
+        Self {
+            text,
+            at: 0,
+            found,
+            open: Vec::new(),
+        }
+    }
+
+    /// Reads on, up to the end of a token at the most; false at the end of the text.
+    fn advance(&mut self) -> bool {
         let Some(token) = token_at(self.text, self.at) else {
             return false;
         };

@@ -1,4 +1,4 @@
-//! Compares incremental checks of one body with full checks.
+//! Compares incremental checks of what changed with full checks.
 
 use super::*;
 use crate::CommandOutput;
@@ -51,25 +51,33 @@ fn opened(text: &str) -> (Snapshot, Arc<Document>) {
 fn a_glance_says_what_a_whole_check_says() {
     let whole = include_str!("../../../../examples/shop/shop.deploy");
     let mut glances = 0;
-    for (place, typed) in [
-        ("pipeline ", "{ log unknown }"),
-        ("stage ", "\n  log \"a ${versio} b\"\n  wait 1s"),
-        ("stage ", "parallel t in nothing { deploy web to t }\n"),
-        ("deploy ", "x.y.z("),
-        ("workflow ", "return 1"),
+    for (place, behind, typed) in [
+        ("pipeline ", "{", "{ log unknown }"),
+        ("stage ", "{", "\n  log \"a ${versio} b\"\n  wait 1s"),
+        ("stage ", "{", "parallel t in nothing { deploy web to t }\n"),
+        ("deploy ", "{", "x.y.z("),
+        ("workflow ", "{", "return 1"),
+        // What callers can see.
+        ("workflow ", "(", "more: bool, other: [string] = [], "),
+        ("workflow ", "workflow ", "other-"),
+        ("workflow ", ")", " -> { at: string }"),
+        ("pipeline ", "pipeline ", "other-"),
+        ("service ", "service ", "other-"),
+        ("service ", "{", "\n  source = 1\n  unknown = \"x\"\n"),
     ] {
         let Some(at) = whole.find(place) else {
             continue;
         };
-        let inside = at + whole[at..].find('{').map_or(0, |open| open + 1);
+        let inside = at + whole[at..].find(behind).map_or(0, |it| it + behind.len());
         let mut cache = AnalysisCache::new(outside());
         let (snapshot, document) = opened(whole);
         cache.findings(&snapshot, &document);
+        let others = glances;
         for end in 1..=typed.len() {
             let text = format!("{}{}{}", &whole[..inside], &typed[..end], &whole[inside..]);
             let (snapshot, document) = opened(&text);
             let glance = cache
-                .check_body(&snapshot, &document)
+                .check_changed(&snapshot, &document)
                 .map(|told| told.found);
             let mut fresh = AnalysisCache::new(outside());
             let (_, full) = fresh.findings(&snapshot, &document);
@@ -78,8 +86,9 @@ fn a_glance_says_what_a_whole_check_says() {
                 glances += 1;
             }
         }
+        assert!(glances > others, "{place}{behind}{typed}");
     }
-    assert!(glances > 40, "{glances}");
+    assert!(glances > 100, "{glances}");
 }
 
 /// Inserts pieces of the language into bodies at random places.
@@ -106,6 +115,10 @@ fn a_glance_after_a_change_by_chance_says_what_a_whole_check_says() {
         "# c\n",
         "timeout 1s",
         "(",
+        ", more: bool = true",
+        "-> string",
+        "= 1",
+        "other",
     ];
     let examples = [
         include_str!("../../../../examples/shop/shop.deploy"),
@@ -135,7 +148,7 @@ fn a_glance_after_a_change_by_chance_says_what_a_whole_check_says() {
             let text = format!("{before} {} {after}", pieces[below(pieces.len())]);
             let (snapshot, document) = opened(&text);
             let glance = cache
-                .check_body(&snapshot, &document)
+                .check_changed(&snapshot, &document)
                 .map(|told| told.found);
             let mut fresh = AnalysisCache::new(outside());
             let (_, full) = fresh.findings(&snapshot, &document);

@@ -78,7 +78,7 @@ fn add(found: &mut ByFile, more: Vec<(String, lsp::Diagnostic)>) {
     }
 }
 
-/// The diagnostics of the one document that changed, if an incremental check of the changed body
+/// The diagnostics of the one document that changed, if an incremental check of what changed
 /// suffices.
 pub(crate) fn quick(
     cache: &mut AnalysisCache,
@@ -92,7 +92,7 @@ pub(crate) fn quick(
     let (document, None) = (changed.next()?.clone(), changed.next()) else {
         return None;
     };
-    let told = cache.check_body(snapshot, &document)?;
+    let told = cache.check_changed(snapshot, &document)?;
     let own = own(&told, &document.uri, snapshot, &library);
     let params = json!({
         "uri": document.uri,

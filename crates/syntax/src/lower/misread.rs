@@ -56,7 +56,7 @@ fn units(text: &str) -> (Vec<Unit<'_>>, Option<usize>) {
     let (mut start, mut end) = (0, 0);
     // Whether the token continues the text before it.
     let mut joined = false;
-    for token in lexer::tokens(text) {
+    for token in lexer::next_tokens(text) {
         let written = token.text(text);
         let between = text.get(end..token.start).unwrap_or("");
         if depth == 0 && (between.contains('\n') || token.kind == TokenKind::Comment) {

@@ -73,9 +73,9 @@ pub struct Analysed {
     pub operands: Vec<Operand>,
 }
 
-/// Words that shells interpret themselves, among them the keywords: POSIX, `dash` and `bash`.
+/// Words that shells interpret themselves, among them the keywords: POSIX, `dash` and `bash`; sorted.
 #[rustfmt::skip]
-pub(super) const SHELL_BUILTINS: &[&str] = &[
+const SHELL_BUILTINS: &[&str] = &[
     "!", ".", ":", "[", "[[", "]]", "alias", "bg", "bind", "break", "builtin", "caller", "case",
     "cd", "chdir", "command", "compgen", "complete", "compopt", "continue", "coproc", "declare",
     "dirs", "disown", "do", "done", "echo", "elif", "else", "enable", "esac", "eval", "exec",
@@ -85,6 +85,11 @@ pub(super) const SHELL_BUILTINS: &[&str] = &[
     "source", "suspend", "test", "then", "time", "times", "trap", "true", "type", "typeset",
     "ulimit", "umask", "unalias", "unset", "until", "wait", "while", "{", "}",
 ];
+
+/// Whether shells interpret a word themselves.
+pub(super) fn is_shell_builtin(word: &str) -> bool {
+    SHELL_BUILTINS.binary_search(&word).is_ok()
+}
 
 /// A variable of a command's environment that holds a secret.
 #[derive(Debug, Clone)]
@@ -324,7 +329,7 @@ fn direct(
         return None;
     }
     let name = scanner.words.first()?.text()?;
-    if name.is_empty() || name.contains('=') || SHELL_BUILTINS.contains(&name.as_str()) {
+    if name.is_empty() || name.contains('=') || is_shell_builtin(&name) {
         return None;
     }
     let mut words = Vec::with_capacity(scanner.words.len());
@@ -405,4 +410,14 @@ fn script(
         parts.push(ScriptPart::Text(whole.into()));
     }
     parts
+}
+
+#[cfg(test)]
+mod tests {
+    use super::SHELL_BUILTINS;
+
+    #[test]
+    fn the_builtins_are_sorted() {
+        assert!(SHELL_BUILTINS.is_sorted());
+    }
 }

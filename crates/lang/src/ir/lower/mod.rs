@@ -50,11 +50,11 @@ pub fn lower(modules: &Modules) -> (Program, Diagnostics) {
     (lowered.program, lowered.diagnostics)
 }
 
-/// The cursor position of an editor, and what is known from checking everything.
+/// The declarations that an editor is interested in, and what is known from checking everything.
 #[derive(Debug, Clone, Copy)]
 pub struct Focus<'f> {
-    /// The file and the byte.
-    pub at: (FileId, u32),
+    /// A position in each of them: the file and the byte.
+    pub at: &'f [(FileId, u32)],
     /// The workflows that deploy something, directly or through others.
     pub deploying: &'f HashSet<u32>,
 }
@@ -104,8 +104,8 @@ pub fn lower_part(modules: &Modules, focus: Option<Focus<'_>>) -> LoweredProgram
 
 /// The state of lowering.
 struct ProgramLowering<'a> {
-    /// The cursor position of an editor, if only bodies around it are of interest.
-    focus: Option<(FileId, u32)>,
+    /// Positions of an editor, if only bodies around them are of interest.
+    focus: Option<&'a [(FileId, u32)]>,
     check: Checker<'a>,
     calls: Calls,
     /// Values that must be in a range, to be checked where they are known.
@@ -147,8 +147,10 @@ impl ProgramLowering<'_> {
 
     /// Whether the body of a declaration is of interest.
     fn is_in_focus(&self, item: Span) -> bool {
-        self.focus.is_none_or(|(file, offset)| {
-            item.file == file && item.start <= offset && offset <= item.end
+        self.focus.is_none_or(|places| {
+            places.iter().any(|(file, offset)| {
+                item.file == *file && item.start <= *offset && *offset <= item.end
+            })
         })
     }
 

@@ -1,7 +1,10 @@
 //! Reads the words of a command by the row of its program: which of them are code, a file of code,
 //! or the beginning of another command.
 
+use std::sync::LazyLock;
+
 use super::programs::{Input, Operands, PROGRAMS, Program, SHELLS};
+use super::rows::Rows;
 use crate::ir::command::tree::ShellWord;
 
 /// What the words of a command are to its program. Numbers are places among its words.
@@ -27,11 +30,12 @@ pub struct Arguments {
     pub input_is_arguments: bool,
 }
 
+static ROWS: LazyLock<Rows<Program>> = LazyLock::new(|| Rows::of(PROGRAMS, |row| row.names));
+
 /// The row of a command, by its name and its first operands.
 pub fn program(words: &[ShellWord]) -> Option<&'static Program> {
     let name = basename(words.first()?.known()?);
-    let named = |row: &&Program| row.names.contains(&name);
-    PROGRAMS.iter().filter(named).find(|row| {
+    ROWS.named(name).find(|row| {
         let mut wanted = row.subcommand.iter().peekable();
         let mut at = 1;
         while let Some(next) = wanted.peek() {

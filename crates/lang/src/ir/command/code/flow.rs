@@ -9,7 +9,7 @@ use super::outputs::{FILTERS, PRINTERS};
 use super::programs::{Language, Operands, Program};
 use super::taint::{Store, Taint};
 use super::{Finding, Reader, Use, is_assignment};
-use crate::ir::command::analyse::SHELL_BUILTINS;
+use crate::ir::command::analyse::is_shell_builtin;
 use crate::ir::command::tree::{List, ShellCommand, ShellForm, ShellWord};
 
 /// How many calls and texts in texts are followed.
@@ -238,10 +238,7 @@ impl Flow {
             let words: Vec<ShellWord> = named.into_iter().chain(rest.iter().cloned()).collect();
             return self.simple(&words, input);
         }
-        if !first
-            .known()
-            .is_some_and(|name| SHELL_BUILTINS.contains(&name))
-        {
+        if !first.known().is_some_and(is_shell_builtin) {
             self.passed(&name, &taints);
         }
         // A file that the script has written may be what is executed.

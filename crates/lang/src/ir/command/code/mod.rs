@@ -8,6 +8,7 @@ mod names;
 mod operands;
 pub mod outputs;
 pub mod programs;
+mod rows;
 pub mod settings;
 mod taint;
 #[cfg(test)]

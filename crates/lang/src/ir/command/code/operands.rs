@@ -1,7 +1,10 @@
 //! Programs that would read an operand that begins with `-` as an option, as data, and what is done
 //! about a value at such a place: `--` before it, or a check of the value when it is known.
 
+use std::sync::LazyLock;
+
 use super::arguments::basename;
+use super::rows::Rows;
 use super::{Finding, Reader, Use};
 use crate::ir::command::tree::{ShellWord, VALUE};
 
@@ -210,6 +213,8 @@ const READERS: &[OperandReader] = &[
     ),
 ];
 
+static ROWS: LazyLock<Rows<OperandReader>> = LazyLock::new(|| Rows::of(READERS, |row| row.names));
+
 /// Finds the values that a program could read as options. `end` is where the words of another
 /// command begin.
 pub fn check(words: &[ShellWord], end: usize, found: &mut Vec<Finding>) {
@@ -218,14 +223,13 @@ pub fn check(words: &[ShellWord], end: usize, found: &mut Vec<Finding>) {
         return;
     };
     let uses = |reader: &&OperandReader| {
-        reader.names.contains(&name)
-            && (reader.subcommand.is_empty()
-                || words
-                    .iter()
-                    .skip(1)
-                    .any(|word| word.known() == Some(reader.subcommand)))
+        reader.subcommand.is_empty()
+            || words
+                .iter()
+                .skip(1)
+                .any(|word| word.known() == Some(reader.subcommand))
     };
-    let Some(reader) = READERS.iter().find(uses) else {
+    let Some(reader) = ROWS.named(name).find(uses) else {
         return;
     };
     let takes = |option: &str| {
