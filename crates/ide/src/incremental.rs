@@ -26,18 +26,10 @@ struct OutlinedItem {
     /// What no other declaration can see.
     body: Option<Span>,
     name: Option<Name>,
-    effect: Effect,
-}
-
-/// What a change of a declaration can change elsewhere.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Effect {
-    /// What names it.
-    OnUsers,
-    /// Nothing, where only something that it names has changed.
-    NoneOfNamed,
-    /// Anything.
-    OnAll,
+    /// Whether only those that name it can see a change of it.
+    is_local: bool,
+    /// Whether those that name it can see a change of what it names, as of a value's parts.
+    hands_on: bool,
 }
 
 /// The declarations that have to be checked after a change.
@@ -59,23 +51,22 @@ impl ChangedItems {
 
 impl OutlinedItem {
     fn of(item: &Item) -> Self {
-        let (body, name, effect) = match &item.kind {
+        let (body, name, is_local, hands_on) = match &item.kind {
             ItemKind::Workflow { name, body, .. } | ItemKind::Pipeline { name, body, .. } => {
-                (Some(body.span), Some(name), Effect::OnUsers)
+                (Some(body.span), Some(name), true, false)
             }
-            ItemKind::Test { body_span, .. } => (Some(*body_span), None, Effect::OnUsers),
-            // The name of one that is made for each element may be anything.
-            ItemKind::Service { name, each, .. } if each.is_none() => {
-                (None, Some(name), Effect::OnUsers)
-            }
-            ItemKind::Kind(_) => (None, None, Effect::NoneOfNamed),
-            _ => (None, None, Effect::OnAll),
+            ItemKind::Test { body_span, .. } => (Some(*body_span), None, true, false),
+            // The names of those that are made for each element may be anything.
+            ItemKind::Service { name, each, .. } => (None, Some(name), each.is_none(), true),
+            ItemKind::Kind(_) => (None, None, false, false),
+            _ => (None, None, false, true),
         };
         Self {
             span: item.span,
             body,
             name: name.map(|name| name.name.clone()),
-            effect,
+            is_local,
+            hands_on,
         }
     }
 
@@ -138,7 +129,7 @@ impl CheckBaseline {
                 .zip(&self.items)
                 .enumerate()
                 .all(|(at, (now, then))| {
-                    now.effect == then.effect
+                    now.is_local == then.is_local
                         && match at == place {
                             true => now.span == whole_now,
                             false => Some(now.span) == moved.span(then.span),
@@ -146,7 +137,7 @@ impl CheckBaseline {
                 });
         let around = |span: Span| whole_now.start <= span.start && span.end <= whole_now.end;
         let mut broken = now.diagnostics.iter().filter_map(Diagnostic::span);
-        if !same || changed.effect != Effect::OnUsers || !broken.all(around) || !self.was_whole() {
+        if !same || !changed.is_local || !broken.all(around) || !self.was_whole() {
             return None;
         }
         let mut found = ChangedItems {
@@ -163,12 +154,11 @@ impl CheckBaseline {
                 .flatten()
                 .cloned()
                 .collect();
-            let users = fresh.iter().zip(&self.items).enumerate();
-            for (_, (now, then)) in
-                users.filter(|(at, (now, _))| *at != place && now.names(text, &names))
-            {
-                // What a value is made of may be seen by everybody who reads the value.
-                if now.effect == Effect::OnAll || now.body.is_none() && now.name.is_some() {
+            for (at, (now, then)) in fresh.iter().zip(&self.items).enumerate() {
+                if at == place || !now.names(text, &names) {
+                    continue;
+                }
+                if now.hands_on {
                     return None;
                 }
                 found.before.push(then.span);

@@ -3,6 +3,7 @@
 use super::checked_file::ROOT_FILE;
 use lockstep_base::diagnostic::Diagnostic;
 use lockstep_base::source::Span;
+use lockstep_syntax::unchanged_ends;
 
 /// A change of a text, as the unchanged bytes before and after it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -18,15 +19,11 @@ pub struct TextChange {
 impl TextChange {
     /// The difference between two texts as a single change.
     pub fn between(old: &str, new: &str) -> Self {
-        let (old, new) = (old.as_bytes(), new.as_bytes());
-        let before = old.iter().zip(new).take_while(|(a, b)| a == b).count();
-        let rest = old.len().min(new.len()) - before;
-        let pairs = old.iter().rev().zip(new.iter().rev());
-        let after = pairs.take(rest).take_while(|(a, b)| a == b).count();
+        let (before, same) = unchanged_ends(old, new);
         let small = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
         Self {
             before: small(before),
-            after: small(old.len() - after),
+            after: small(old.len() - same),
             by: new.len() as i64 - old.len() as i64,
         }
     }

@@ -31,7 +31,7 @@ use lockstep_base::diagnostic::{Diagnostic, Diagnostics};
 use lockstep_base::source::{FileId, Span};
 use lower::{DeclarationPiece, TreeBuilder};
 use recover::{RepairedPositions, SourceRepair};
-pub use reparse::{PreviousParse, reparse};
+pub use reparse::{PreviousParse, reparse, unchanged_ends};
 use scan::Scan;
 pub use text_places::text_places;
 pub use trivia::{Comment, is_doc};
@@ -118,8 +118,21 @@ fn read_file(
         offset,
         scan,
         Some(known),
+        |pieces| clean_length(pieces),
         |lower, scan, known| lower.pieces(&scan.cuts, body, known.unwrap_or_default()),
     )
+}
+
+/// How long the beginning of a file is in which every piece is without errors.
+fn clean_length(pieces: &[DeclarationPiece]) -> usize {
+    let mut end = 0;
+    for piece in pieces {
+        if !piece.clean || piece.range.0 != end {
+            break;
+        }
+        end = piece.range.1;
+    }
+    end
 }
 
 /// A file of pieces.
@@ -132,7 +145,15 @@ fn whole(pieces: Vec<DeclarationPiece>, span: Span) -> ast::File {
 /// Reads a single expression, as on the command line.
 pub fn parse_expression(file: FileId, text: &str) -> (ast::Expr, Vec<Diagnostic>) {
     let scan = scan::scan(text);
-    let read = read(file, text, 0, &scan, None, |lower, _, _| lower.expression());
+    let read = read(
+        file,
+        text,
+        0,
+        &scan,
+        None,
+        |_| 0,
+        |lower, _, _| lower.expression(),
+    );
     (read.tree, sorted(read.diagnostics))
 }
 
@@ -150,13 +171,15 @@ struct ReadExpression<T> {
 }
 
 /// Parses `body`, which has been scanned and begins at `offset` of its file, and repairs it as
-/// often as needed. `with` receives the tree of the previous round.
+/// often as needed. `with` receives the tree of the previous round, `clean_length` says how much of
+/// the beginning has no errors.
 fn read<T>(
     file: FileId,
     body: &str,
     offset: usize,
     scan: &Scan,
     known: Option<T>,
+    clean_length: impl Fn(&T) -> usize,
     with: impl Fn(&mut TreeBuilder<'_>, &Scan, Option<T>) -> T,
 ) -> ReadExpression<T> {
     let mut known = known;
@@ -173,7 +196,8 @@ fn read<T>(
         }
         known = Some(tree);
     }
-    let mut repair = SourceRepair::new(file, body, offset);
+    let start = known.as_ref().map_or(0, clean_length);
+    let mut repair = SourceRepair::new(file, body, offset, start);
     let marks = repair.marks();
     let mut rounds = 0;
     loop {

@@ -53,16 +53,33 @@ pub fn reparse(
     (parse, known)
 }
 
+/// How many bytes two texts have in common at their beginnings, and behind those at their ends.
+pub fn unchanged_ends(old: &str, new: &str) -> (usize, usize) {
+    /// So many bytes are compared at once.
+    const BLOCK: usize = 256;
+    let (old, new) = (old.as_bytes(), new.as_bytes());
+    let least = old.len().min(new.len());
+    let blocks = old.chunks_exact(BLOCK).zip(new.chunks_exact(BLOCK));
+    let mut before = BLOCK * blocks.take_while(|(a, b)| a == b).count();
+    let pairs = old[before..].iter().zip(&new[before..]);
+    before += pairs.take_while(|(a, b)| a == b).count();
+    let rest = least - before;
+    let (old, new) = (&old[old.len() - rest..], &new[new.len() - rest..]);
+    let blocks = old.rchunks_exact(BLOCK).zip(new.rchunks_exact(BLOCK));
+    let same = BLOCK * blocks.take_while(|(a, b)| a == b).count();
+    let pairs = old[..rest - same]
+        .iter()
+        .rev()
+        .zip(new[..rest - same].iter().rev());
+    (before, same + pairs.take_while(|(a, b)| a == b).count())
+}
+
 impl PreviousParse {
     /// The pieces that a new text still has, at their positions in it.
     fn pieces(self, tree: File, new: &str) -> Vec<DeclarationPiece> {
-        let (old, fresh) = (self.text.as_bytes(), new.as_bytes());
-        let before = old.iter().zip(fresh).take_while(|(a, b)| a == b).count();
-        let rest = old.len().min(fresh.len()) - before;
-        let pairs = old.iter().rev().zip(fresh.iter().rev());
-        let same = pairs.take(rest).take_while(|(a, b)| a == b).count();
-        let after = old.len() - same;
-        let by = fresh.len() as i64 - old.len() as i64;
+        let (before, same) = unchanged_ends(&self.text, new);
+        let after = self.text.len() - same;
+        let by = new.len() as i64 - self.text.len() as i64;
         let mut items = tree.items.into_iter();
         let mut found = Vec::new();
         for part in self.pieces {
@@ -94,6 +111,17 @@ impl PreviousParse {
 mod tests {
     use super::*;
     use crate::parse;
+
+    #[test]
+    fn the_unchanged_ends_of_two_texts() {
+        let long = "x".repeat(1000);
+        let changed = format!("{}y{}", &long[..300], &long[301..]);
+        assert_eq!(unchanged_ends(&long, &changed), (300, 699));
+        assert_eq!(unchanged_ends(&long, &long), (1000, 0));
+        assert_eq!(unchanged_ends(&long, &long[1..]), (999, 0));
+        assert_eq!(unchanged_ends("", "a"), (0, 0));
+        assert_eq!(unchanged_ends("one two", "one 2 two"), (4, 3));
+    }
 
     /// Changes a text at random and compares the result with parsing it from scratch.
     #[test]

@@ -53,9 +53,9 @@ struct Interpolation {
     braces: usize,
 }
 
-/// Reads the source of `repair`, repairs what it can, and returns the brackets and the end of the
-/// last token.
-pub(super) fn repair_tokens(repair: &mut SourceRepair<'_>) -> (Vec<Mark>, usize) {
+/// Reads the source of `repair` from `start` on, repairs what it can, and returns the brackets and the
+/// end of the last token.
+pub(super) fn repair_tokens(repair: &mut SourceRepair<'_>, start: usize) -> (Vec<Mark>, usize) {
     let source = repair.source;
     let mut lexer = RecoveryLexer {
         repair,
@@ -71,12 +71,12 @@ pub(super) fn repair_tokens(repair: &mut SourceRepair<'_>) -> (Vec<Mark>, usize)
         values: Vec::new(),
         line_first: 0,
         line: 0,
-        line_start: 0,
+        line_start: start,
         indent: 0,
         fresh: true,
-        after: 0,
+        after: start,
     };
-    lexer.all();
+    lexer.all(start);
     lexer.end();
     (lexer.tokens, lexer.after)
 }
@@ -117,8 +117,8 @@ impl RecoveryLexer<'_, '_> {
         lexer::line_end(self.source, at.min(self.bytes.len()))
     }
 
-    fn all(&mut self) {
-        let mut at = 0;
+    fn all(&mut self, start: usize) {
+        let mut at = start;
         while let Some(token) = lexer::token_at(self.source, at) {
             at = match token.kind {
                 TokenKind::LineEnd => self.newline(at),
@@ -153,18 +153,16 @@ impl RecoveryLexer<'_, '_> {
     /// A line that begins a declaration, behind something that must go on: what is missing there
     /// is not this declaration.
     fn unfinished(&mut self, at: usize) {
+        if self.indent > 0 || !self.interpolations.is_empty() {
+            return;
+        }
         let line = self.source.get(at..self.line_end(at)).unwrap_or("");
         let word = words::first_word(line);
         let name = line.get(word.len()..).unwrap_or("");
         let begins = name.starts_with(' ')
             && (name.trim_start()).starts_with(|sign: char| sign.is_alphabetic() || sign == '"');
         let above = self.source.get(..self.after).unwrap_or("");
-        if self.indent > 0
-            || !begins
-            || !self.interpolations.is_empty()
-            || !words::DECLARATIONS.contains(&word)
-            || !words::must_go_on(above)
-        {
+        if !begins || !words::DECLARATIONS.contains(&word) || !words::must_go_on(above) {
             return;
         }
         let place = self.repair.span(self.after, self.after);
@@ -177,7 +175,8 @@ impl RecoveryLexer<'_, '_> {
     /// `run echo hi`: the rest of the line is put into quotes, before its signs are taken for
     /// those of another language.
     fn bare_command(&mut self, at: usize, first: bool) -> Option<usize> {
-        if !self.begins(first) {
+        let source = self.source.get(at..)?;
+        if !self.begins(first) || !(source.starts_with("run ") || source.starts_with("query ")) {
             return None;
         }
         let line = self.source.get(at..self.line_end(at))?;

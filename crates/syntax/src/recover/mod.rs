@@ -43,8 +43,9 @@ pub(super) struct SourceRepair<'t> {
 }
 
 impl<'t> SourceRepair<'t> {
-    /// Closes what is open and translates what is foreign.
-    pub(super) fn new(file: FileId, source: &'t str, offset: usize) -> Self {
+    /// Closes what is open and translates what is foreign, from `start` on: before it stand whole
+    /// declarations without errors.
+    pub(super) fn new(file: FileId, source: &'t str, offset: usize, start: usize) -> Self {
         let mut repair = Self {
             file,
             source,
@@ -52,7 +53,7 @@ impl<'t> SourceRepair<'t> {
             edits: Vec::new(),
             diagnostics: Vec::new(),
         };
-        let (tokens, end) = lexical::repair_tokens(&mut repair);
+        let (tokens, end) = lexical::repair_tokens(&mut repair, start);
         brackets::repair_brackets(&mut repair, &tokens, end);
         repair
     }

@@ -23,7 +23,11 @@ impl RecoveryLexer<'_, '_> {
         if !self.begins(first) {
             return None;
         }
-        let rest = words::beginning_of(self.source.get(at..)?, MAX_BLOCK);
+        let rest = self.source.get(at..)?;
+        if !BLOCKS.iter().any(|(opener, _)| rest.starts_with(opener)) {
+            return None;
+        }
+        let rest = words::beginning_of(rest, MAX_BLOCK);
         let word = words::first_word(words::beginning(rest));
         let (_, last) = BLOCKS.into_iter().find(|(opener, _)| *opener == word)?;
         let head = words::first_line(rest);
@@ -66,12 +70,18 @@ impl RecoveryLexer<'_, '_> {
         if !self.begins(first) {
             return None;
         }
-        let line = words::first_line(self.source.get(at..)?);
-        let word = line.split([' ', '\t']).next()?;
+        let rest = self.source.get(at..)?;
+        let word = words::beginning(rest).split([' ', '\t', '\n']).next()?;
+        let is_path = word.starts_with("./");
+        if !(is_path || word == "echo" || PROGRAMS.contains(&word)) {
+            return None;
+        }
+        let line = words::first_line(rest);
         let sign = line.get(word.len()..)?.trim_start().chars().next()?;
-        let known = PROGRAMS.contains(&word)
-            || word == "echo" && (sign.is_alphanumeric() || sign == '$')
-            || word.starts_with("./") && words::is_name(word.get(2..3)?);
+        let known = match word {
+            "echo" => sign.is_alphanumeric() || sign == '$',
+            _ => !is_path || words::is_name(word.get(2..3)?),
+        };
         if !known || !(sign.is_alphanumeric() || "-./~$\"'@".contains(sign)) {
             return None;
         }
