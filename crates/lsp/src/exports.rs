@@ -35,7 +35,7 @@ impl ExportIndex {
         outside: &ServerEnvironment,
         document: &Document,
     ) -> Vec<Exporter> {
-        self.update(snapshot, outside);
+        self.update(snapshot, outside, document);
         let others = self.files.iter().filter_map(|file| {
             let other = &file.document;
             let folder = document.path.as_deref()?.parent()?;
@@ -48,7 +48,8 @@ impl ExportIndex {
         self.library.iter().cloned().chain(others).collect()
     }
 
-    fn update(&mut self, snapshot: &Snapshot, outside: &ServerEnvironment) {
+    /// Reads what has changed; but not `document`, which imports nothing from itself.
+    fn update(&mut self, snapshot: &Snapshot, outside: &ServerEnvironment, document: &Document) {
         if self.library.is_empty() {
             self.library = of_library();
         }
@@ -77,11 +78,12 @@ impl ExportIndex {
             return;
         }
         for file in &mut self.files {
-            if let Some(document) = snapshot.documents.get(&file.document.uri)
-                && !Arc::ptr_eq(document, &file.document)
+            if let Some(now) = snapshot.documents.get(&file.document.uri)
+                && now.uri != document.uri
+                && !Arc::ptr_eq(now, &file.document)
             {
-                file.exports = exports(&document.text);
-                file.document = document.clone();
+                file.exports = exports(&now.text);
+                file.document = now.clone();
             }
         }
     }

@@ -1,11 +1,15 @@
 //! Completions for names that other files declare: with each comes the import that it needs.
 
+use std::cell::OnceCell;
+
 use super::context::CompletionContext;
 use super::item::{Completion, CompletionKind};
 use crate::actions::{Export, Exporter, import};
 use crate::checked_file::{CheckedFile, ROOT_FILE};
 use crate::fits;
 use crate::symbol::SymbolKind;
+use crate::text_change::TextChange;
+use lockstep_base::source::Span;
 use lockstep_base::value::Type;
 use lockstep_lang::resolve::DeclKind;
 use lockstep_syntax as syntax;
@@ -31,7 +35,7 @@ pub fn complete(
         return Vec::new();
     }
     let calls = matches!(want, CompletionContext::Statement(_));
-    let tree = syntax::parse(ROOT_FILE, text).file;
+    let edits = ImportEdits::new(checked, text);
     let known = |name: &str| checked.modules().find(ROOT_FILE, name).is_some();
     let mut found = Vec::new();
     for exporter in exporters() {
@@ -50,27 +54,60 @@ pub fn complete(
                 item = item.snippet(format!("{}($0)", export.name));
             }
             if matches!(want, CompletionContext::Type) {
-                found.extend(types(&item, export, &tree, &exporter.path));
+                found.extend(types(&item, export, &edits, &exporter.path));
                 continue;
             }
-            item.import = Some(import(&tree, ROOT_FILE, &exporter.path, &export.name));
+            item.import = Some(edits.import(&exporter.path, &export.name));
             found.push(item);
         }
     }
     found
 }
 
+/// Imports in the text that is edited.
+struct ImportEdits<'c> {
+    text: &'c str,
+    /// The tree of the text that was checked, and how that differs from the edited one.
+    checked: Option<(&'c syntax::ast::File, TextChange)>,
+    /// The tree of the edited text, where the other does not tell.
+    own: OnceCell<syntax::ast::File>,
+}
+
+impl<'c> ImportEdits<'c> {
+    fn new(checked: &'c CheckedFile, text: &'c str) -> Self {
+        let source = checked.modules().sources.get(ROOT_FILE);
+        let known = source.zip(checked.tree(ROOT_FILE));
+        Self {
+            text,
+            checked: known.map(|(source, tree)| (tree, TextChange::between(&source.text, text))),
+            own: OnceCell::new(),
+        }
+    }
+
+    /// The edit that imports a name.
+    fn import(&self, path: &str, name: &str) -> (Span, String) {
+        let known = self.checked.and_then(|(tree, moved)| {
+            let (span, line) = import(tree, ROOT_FILE, path, name);
+            Some((moved.span(span)?, line))
+        });
+        known.unwrap_or_else(|| {
+            let read = || syntax::parse(ROOT_FILE, self.text).file;
+            import(self.own.get_or_init(read), ROOT_FILE, path, name)
+        })
+    }
+}
+
 /// The types that are made of a kind.
 fn types(
     item: &Completion,
     export: &Export,
-    tree: &syntax::ast::File,
+    edits: &ImportEdits<'_>,
     path: &str,
 ) -> Vec<Completion> {
     let of = |thing: &str| Completion {
         label: format!("{thing}<{}>", export.name),
         kind: CompletionKind::Type,
-        import: Some(import(tree, ROOT_FILE, path, &export.name)),
+        import: Some(edits.import(path, &export.name)),
         ..item.clone()
     };
     vec![of("service"), of("infrastructure")]
