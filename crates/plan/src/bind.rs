@@ -8,7 +8,7 @@ use indexmap::IndexMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::facts::{FactFinder, Facts, FieldOwner, GivenValues, Outside};
+use super::facts::{FactFinder, Facts, FieldOwner, GivenValues, Outside, absolute_folder};
 use super::from_data;
 use super::input_uses::needed_inputs;
 use super::{BoundInputs, DeployedVersion, EvalScope, Locals};
@@ -16,7 +16,7 @@ use lockstep_base::diagnostic::suggest::{did_you_mean, or_list};
 use lockstep_base::diagnostic::{Diagnostic, codes};
 use lockstep_base::source::{Name, Span};
 use lockstep_base::value::{
-    EnvironmentId, InfrastructureId, KindRef, ServiceId, Type, Value, from_json, from_text,
+    EnvironmentId, InfrastructureId, KindRef, ServiceId, Type, Value, convert, from_json, from_text,
 };
 use lockstep_base::world::{EnvironmentVariables, Files};
 use lockstep_lang::eval::{self, EmptyScope, Expr, GlobalId, Halt, Scope};
@@ -59,6 +59,7 @@ pub fn bind(
         given: GivenValues::default(),
         needed: HashSet::new(),
         diagnostics: Vec::new(),
+        files,
     };
     let pipeline = binder.pipeline(asked.pipeline.as_deref());
     binder.given.deployed.clone_from(&asked.deployed);
@@ -144,6 +145,8 @@ struct Binder<'a> {
     /// The inputs that the pipeline can reach.
     needed: HashSet<Name>,
     diagnostics: Vec<Diagnostic>,
+    /// The caller's: paths that are given are relative to where their names begin.
+    files: &'a dyn Files,
 }
 
 impl Binder<'_> {
@@ -294,10 +297,16 @@ impl Binder<'_> {
                 }
                 InputValue::Json(_) => Err(String::from("expected a name")),
             },
-            _ => match raw {
-                InputValue::Text(given) => from_text(given, ty),
-                InputValue::Json(data) => from_json(data.clone(), ty),
-            },
+            _ => {
+                let value = match raw {
+                    InputValue::Text(given) => from_text(given, ty),
+                    InputValue::Json(data) => from_json(data.clone(), ty),
+                }?;
+                match ty.has_path() {
+                    true => convert(value, ty, &absolute_folder(self.files, "")),
+                    false => Ok(value),
+                }
+            }
         }
     }
 
@@ -698,6 +707,7 @@ pub fn try_input(
         given: GivenValues::default(),
         needed: HashSet::new(),
         diagnostics: Vec::new(),
+        files,
     };
     let found = binder
         .inputs_of_program()

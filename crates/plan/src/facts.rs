@@ -17,11 +17,14 @@ use super::locals::Locals;
 use super::run_facts::RunFacts;
 use lockstep_base::diagnostic::{Diagnostic, codes};
 use lockstep_base::source::{FileId, Name, Span};
-use lockstep_base::value::{EnvironmentId, InfrastructureId, ServiceId, Value};
+use lockstep_base::value::{EnvironmentId, InfrastructureId, ServiceId, Value, path};
 use lockstep_base::world::{EnvironmentVariables, FileError, Files};
 use lockstep_lang::eval::builtins::MadeSort;
 use lockstep_lang::eval::{self, Expr, ExprKind, GlobalId, Halt, RunField, Scope, Slot};
-use lockstep_lang::ir::{GlobalSource, KindField, Override, Program, asks_ledger};
+use lockstep_lang::ir::{
+    GlobalSource, KindField, Override, Program, asks_ledger, files_with_paths,
+};
+use lockstep_lang::resolve::is_std;
 
 /// The fields of one declaration.
 pub type FieldValues = IndexMap<Name, Value>;
@@ -52,6 +55,9 @@ pub struct Facts {
     pub optional_secrets: IndexMap<u32, bool>,
     /// Files that the program reads, by folder-giving source and path.
     pub files: Vec<(FileId, Name, Result<Name, FileError>)>,
+    /// The absolute folders of the files in which something is written that becomes a path.
+    #[serde(default, skip_serializing_if = "IndexMap::is_empty")]
+    pub folders: IndexMap<FileId, Name>,
     /// What the ledger said was deployed where, if the program asks and somebody answered.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deployed: Option<Vec<DeployedVersion>>,
@@ -150,6 +156,10 @@ impl Scope for EvalScope<'_> {
             .iter()
             .find(|(file, name, _)| *file == from && **name == *path);
         found.map(|(.., text)| text.clone()).ok_or(Halt::Unknown)
+    }
+
+    fn folder(&self, of: FileId) -> Result<Name, Halt> {
+        self.facts.folders.get(&of).cloned().ok_or(Halt::Unknown)
     }
 
     fn deployed(&self, service: &Value, target: &Value) -> Result<Value, Halt> {
@@ -363,6 +373,10 @@ impl<'a> FactFinder<'a> {
             facts.overrides.push(self.overrides(id));
         }
         self.read_outside();
+        for file in files_with_paths(program) {
+            let folder = folder_of(program, self.outside.1, file);
+            facts.folders.insert(file, folder);
+        }
         facts.optional_secrets = self.found_secrets().collect();
         let faults = self.faults.into_inner();
         if !faults.is_empty() {
@@ -611,6 +625,18 @@ impl<'a> FactFinder<'a> {
         self.faults.take()
     }
 
+    /// What a file is called that a file names. What is below the folder in which names begin is
+    /// called by its relative name: files in memory know no other.
+    fn name_of_file(&self, importer: &str, named: &str) -> String {
+        if named.starts_with('/') && !importer.starts_with('/') {
+            let folder = absolute_folder(self.outside.1, "");
+            if let Some(inside) = path::below(&folder, named) {
+                return inside.to_string();
+            }
+        }
+        resolve_beside(importer, named)
+    }
+
     fn fault(&self, diagnostic: Diagnostic) {
         self.faults.borrow_mut().push(diagnostic);
     }
@@ -692,6 +718,10 @@ impl Scope for FactFinder<'_> {
         Err(Halt::Unknown)
     }
 
+    fn folder(&self, of: FileId) -> Result<Name, Halt> {
+        Ok(folder_of(self.program, self.outside.1, of))
+    }
+
     fn deployed(&self, service: &Value, target: &Value) -> Result<Value, Halt> {
         let all = self.given.deployed.as_ref().ok_or(Halt::Unknown)?;
         let (service, target) = (self.display(service), self.display(target));
@@ -729,11 +759,33 @@ impl Scope for FactFinder<'_> {
         let text = self
             .outside
             .1
-            .read(&resolve_beside(importer, path))
+            .read(&self.name_of_file(importer, path))
             .map(Name::from);
         read.files.push((from, Name::from(path), text.clone()));
         Ok(text)
     }
+}
+
+/// The absolute folder of a source file. The library has none of its own: what it names is where the
+/// pipelines are.
+fn folder_of(program: &Program, files: &dyn Files, of: FileId) -> Name {
+    let name = |file| program.sources.get(file).map_or("", |source| &source.name);
+    let name = match name(of) {
+        library if is_std(library) => name(FileId(0)),
+        own => own,
+    };
+    let folder = match name.rsplit_once('/') {
+        Some(("", _)) => "/",
+        Some((folder, _)) => folder,
+        None => "",
+    };
+    absolute_folder(files, folder).into()
+}
+
+/// The absolute path of a folder that is named as files are.
+pub(super) fn absolute_folder(files: &dyn Files, name: &str) -> String {
+    let found = files.folder(name);
+    found.unwrap_or_else(|| path::absolute("/", name))
 }
 
 /// `path` as seen from the folder of the file `importer`.

@@ -51,6 +51,8 @@ impl PartialEq for KindRef {
 pub enum Type {
     /// `string`
     String,
+    /// `path`: the absolute path of a file or folder of this machine, as a text.
+    Path,
     /// `int`
     Int,
     /// `float`
@@ -131,14 +133,15 @@ impl Type {
                     None => matches!(ty, Self::Optional(_)),
                 }) && have.keys().all(|name| want.contains_key(name))
             }
-            (Self::String, Self::OneOf(_)) => true,
+            // What is a path already is a text like any other; the other way it is resolved.
+            (Self::String, Self::OneOf(_) | Self::Path) => true,
             (Self::OneOf(want), Self::OneOf(have)) => have.iter().all(|text| want.contains(text)),
             (Self::Service(None), Self::Service(_)) => true,
             (Self::Infrastructure(None), Self::Infrastructure(_)) => true,
             (Self::Service(Some(want)), Self::Service(Some(have)))
             | (Self::Infrastructure(Some(want)), Self::Infrastructure(Some(have))) => have.is(want),
             // Text may always become a secret; a secret never becomes text.
-            (Self::Secret, Self::String | Self::OneOf(_)) => true,
+            (Self::Secret, Self::String | Self::OneOf(_) | Self::Path) => true,
             (Self::Json, of) => of.is_json(),
             // What takes any list or any map also takes JSON, and checks it at evaluation.
             (Self::List(of) | Self::Map(of), Self::Json) => **of == Self::Any,
@@ -187,10 +190,41 @@ impl Type {
             .try_fold(Self::Any, |common, ty| common.common(ty))
     }
 
+    /// Whether values of this type are texts.
+    pub fn is_text(&self) -> bool {
+        matches!(self, Self::String | Self::OneOf(_) | Self::Path)
+    }
+
+    /// Whether a value of this type is a path, or has paths in it.
+    pub fn has_path(&self) -> bool {
+        match self {
+            Self::Path => true,
+            Self::List(of) | Self::Map(of) | Self::Optional(of) => of.has_path(),
+            Self::Record(fields) => fields.values().any(Self::has_path),
+            Self::String
+            | Self::Int
+            | Self::Float
+            | Self::Bool
+            | Self::Duration
+            | Self::Percent
+            | Self::None
+            | Self::OneOf(_)
+            | Self::Secret
+            | Self::Service(_)
+            | Self::Environment
+            | Self::Infrastructure(_)
+            | Self::Connection
+            | Self::Json
+            | Self::Nothing
+            | Self::Any => false,
+        }
+    }
+
     /// Whether values of this type are JSON as they stand.
     fn is_json(&self) -> bool {
         match self {
             Self::String
+            | Self::Path
             | Self::OneOf(_)
             | Self::Int
             | Self::Float
@@ -223,6 +257,7 @@ impl Type {
     pub fn interpolates(&self) -> bool {
         match self {
             Self::String
+            | Self::Path
             | Self::Int
             | Self::Float
             | Self::Bool
@@ -245,6 +280,7 @@ impl std::fmt::Display for Type {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::String => f.write_str("string"),
+            Self::Path => f.write_str("path"),
             Self::Int => f.write_str("int"),
             Self::Float => f.write_str("float"),
             Self::Bool => f.write_str("bool"),

@@ -178,6 +178,7 @@ pub(super) fn wants_ordered(types: &[Type]) -> Result<(), ArgumentMisfit> {
             matches!(
                 **of,
                 Type::String
+                    | Type::Path
                     | Type::OneOf(_)
                     | Type::Int
                     | Type::Float

@@ -389,6 +389,8 @@ impl ProgramLowering<'_> {
 fn begins_no_option(ty: &Type) -> bool {
     match ty {
         Type::String | Type::Any | Type::Secret | Type::Json | Type::Optional(_) => false,
+        // It begins with a slash.
+        Type::Path => true,
         other => other.interpolates(),
     }
 }
