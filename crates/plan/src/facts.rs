@@ -21,9 +21,7 @@ use lockstep_base::value::{EnvironmentId, InfrastructureId, ServiceId, Value, pa
 use lockstep_base::world::{EnvironmentVariables, FileError, Files};
 use lockstep_lang::eval::builtins::MadeSort;
 use lockstep_lang::eval::{self, Expr, ExprKind, GlobalId, Halt, RunField, Scope, Slot};
-use lockstep_lang::ir::{
-    GlobalSource, KindField, Override, Program, asks_ledger, files_with_paths,
-};
+use lockstep_lang::ir::{GlobalSource, KindField, Override, Program, asks_ledger, has_paths};
 use lockstep_lang::resolve::is_std;
 
 /// The fields of one declaration.
@@ -55,9 +53,9 @@ pub struct Facts {
     pub optional_secrets: IndexMap<u32, bool>,
     /// Files that the program reads, by folder-giving source and path.
     pub files: Vec<(FileId, Name, Result<Name, FileError>)>,
-    /// The absolute folders of the files in which something is written that becomes a path.
-    #[serde(default, skip_serializing_if = "IndexMap::is_empty")]
-    pub folders: IndexMap<FileId, Name>,
+    /// The absolute folder of each source file, where the program has paths.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub folders: Vec<Name>,
     /// What the ledger said was deployed where, if the program asks and somebody answered.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deployed: Option<Vec<DeployedVersion>>,
@@ -159,7 +157,8 @@ impl Scope for EvalScope<'_> {
     }
 
     fn folder(&self, of: FileId) -> Result<Name, Halt> {
-        self.facts.folders.get(&of).cloned().ok_or(Halt::Unknown)
+        let folder = self.facts.folders.get(of.0 as usize);
+        folder.cloned().ok_or(Halt::Unknown)
     }
 
     fn deployed(&self, service: &Value, target: &Value) -> Result<Value, Halt> {
@@ -174,6 +173,55 @@ impl Facts {
     pub fn is_exclusive(&self, target: InfrastructureId) -> bool {
         let fields = self.infrastructures.get(target.0 as usize);
         fields.and_then(|fields| fields.get("exclusive")) != Some(&Value::Bool(false))
+    }
+
+    /// A value as it would be written in a file: a path in the file's folder, or below it, is
+    /// relative to it. It is only for people to read.
+    pub fn seen_from(&self, file: FileId, value: Value) -> Value {
+        let Some(folder) = self.folders.get(file.0 as usize) else {
+            return value;
+        };
+        match value {
+            Value::String(text) => match path::below(folder, &text) {
+                Some(relative) => Value::string(relative),
+                None => Value::String(text),
+            },
+            Value::List(items) => {
+                let items = items.iter();
+                Value::list(items.map(|item| self.seen_from(file, item.clone())))
+            }
+            other => other,
+        }
+    }
+
+    /// The same facts in the checkout that other facts of the program are about: what was below the
+    /// one is below the other.
+    pub fn moved_to(&self, other: &Self) -> Self {
+        let mut moved = self.clone();
+        let (Some(from), Some(to)) = (self.folders.first(), other.folders.first()) else {
+            return moved;
+        };
+        let (from, to) = different_beginnings(from, to);
+        if from == to {
+            return moved;
+        }
+        let fields = (moved.services.iter_mut())
+            .chain(&mut moved.environments)
+            .chain(&mut moved.infrastructures)
+            .chain(moved.overrides.iter_mut().flat_map(IndexMap::values_mut))
+            .chain(moved.fixed.values_mut())
+            .chain([&mut moved.set]);
+        let values = fields
+            .flat_map(IndexMap::values_mut)
+            .chain(&mut moved.globals);
+        values.for_each(|value| *value = moved_value(value, from, to));
+        for (_, named, _) in &mut moved.files {
+            if let Some(inside) = path::below(from, named) {
+                *named = path::absolute(to, inside).into();
+            }
+        }
+        moved.folders.clone_from(&other.folders);
+        moved
     }
 
     /// The field set of a service in which `name` has its value, given where it is deployed to.
@@ -373,9 +421,10 @@ impl<'a> FactFinder<'a> {
             facts.overrides.push(self.overrides(id));
         }
         self.read_outside();
-        for file in files_with_paths(program) {
-            let folder = folder_of(program, self.outside.1, file);
-            facts.folders.insert(file, folder);
+        if has_paths(program) {
+            let files = program.sources.iter();
+            let folders = files.map(|(file, _)| folder_of(program, self.outside.1, file));
+            facts.folders = folders.collect();
         }
         facts.optional_secrets = self.found_secrets().collect();
         let faults = self.faults.into_inner();
@@ -763,6 +812,33 @@ impl Scope for FactFinder<'_> {
             .map(Name::from);
         read.files.push((from, Name::from(path), text.clone()));
         Ok(text)
+    }
+}
+
+/// Two folders without the names at their ends that they have in common.
+fn different_beginnings<'f>(mut one: &'f str, mut other: &'f str) -> (&'f str, &'f str) {
+    while let (Some((a, last)), Some((b, same))) = (one.rsplit_once('/'), other.rsplit_once('/')) {
+        if last != same || one == other || a.is_empty() || b.is_empty() {
+            break;
+        }
+        (one, other) = (a, b);
+    }
+    (one, other)
+}
+
+/// A value in which the paths below one folder are below another.
+fn moved_value(value: &Value, from: &str, to: &str) -> Value {
+    match value {
+        Value::String(text) => match path::below(from, text) {
+            Some(inside) => Value::string(path::absolute(to, inside)),
+            None => value.clone(),
+        },
+        Value::List(items) => Value::list(items.iter().map(|item| moved_value(item, from, to))),
+        Value::Map(entries) => {
+            let entries = entries.iter();
+            Value::map(entries.map(|(key, item)| (key.clone(), moved_value(item, from, to))))
+        }
+        other => other.clone(),
     }
 }
 

@@ -23,7 +23,7 @@ use super::locals::Locals;
 use super::run_facts::RunFacts;
 use super::tree::{PlanNode, PlanSequence, PlanTree, TreeId};
 use lockstep_base::node_path::PathPart;
-use lockstep_base::source::Name;
+use lockstep_base::source::{FileId, Name};
 use lockstep_base::value::{InfrastructureId, ServiceId, Value};
 use lockstep_lang::eval::{Expr, Halt};
 use lockstep_lang::ir::{Axis, Matrix, StmtKind, Workflow, WorkflowId, WorkflowUse};
@@ -203,6 +203,20 @@ impl<'a> PlanWalk<'a> {
         super::display(&self.bound.program, value)
     }
 
+    /// Whether there are paths that may be shown as seen from a folder.
+    pub(crate) fn has_paths(&self) -> bool {
+        !self.bound.facts.folders.is_empty()
+    }
+
+    /// What a value is called in the path of a node: a path in the folder of the pipeline's file as
+    /// seen from there, so that nodes are called the same in every checkout.
+    pub(crate) fn name(&self, value: &Value) -> String {
+        match self.has_paths() {
+            true => self.display(&self.bound.facts.seen_from(FileId(0), value.clone())),
+            false => self.display(value),
+        }
+    }
+
     /// What a statement is called in a path, with the values that its name needs; nothing where it
     /// has no place of its own there. For a loop or matrix, its cells have.
     pub fn part(&self, id: TreeId, locals: &Locals) -> Option<PathPart<'a>> {
@@ -268,13 +282,13 @@ impl<'a> PlanWalk<'a> {
     /// one of its cells.
     pub fn name_on_axis(&self, axis: Option<&Axis>, value: &Value, locals: &Locals) -> String {
         let Some((axis, by)) = axis.and_then(|axis| Some((axis, axis.by.as_ref()?))) else {
-            return self.display(value);
+            return self.name(value);
         };
         // A name that cannot be made has stopped the loop already; one that only the run knows is
         // that of a value that only the run knows.
         match self.eval(by, &locals.bind(axis.slot, value.clone())) {
-            Ok(name) => self.display(&name),
-            Err(_) => self.display(value),
+            Ok(name) => self.name(&name),
+            Err(_) => self.name(value),
         }
     }
 
@@ -282,11 +296,11 @@ impl<'a> PlanWalk<'a> {
     /// are called and wherever they stand.
     pub fn kept_on_axis(&self, axis: &Axis, value: &Value, locals: &Locals) -> String {
         let Some(same) = &axis.same else {
-            return self.display(value);
+            return self.name(value);
         };
         match self.eval(same, &locals.bind(axis.slot, value.clone())) {
-            Ok(same) => self.display(&same),
-            Err(_) => self.display(value),
+            Ok(same) => self.name(&same),
+            Err(_) => self.name(value),
         }
     }
 

@@ -11,7 +11,6 @@ use super::{
 };
 pub use crate::eval::visit::each_part;
 use crate::eval::{Expr, ExprKind, RunField};
-use lockstep_base::source::FileId;
 
 /// Something directly inside a statement.
 #[derive(Debug)]
@@ -347,18 +346,17 @@ pub fn asks_ledger(program: &Program) -> bool {
     asks
 }
 
-/// The files in which something is written that becomes a path, each once.
-pub fn files_with_paths(program: &Program) -> Vec<FileId> {
-    let mut found = Vec::new();
+/// Whether there can be paths in a program: an input or a field that is one, or an expression that
+/// becomes one.
+pub fn has_paths(program: &Program) -> bool {
+    let kinds = program.kinds.iter();
+    let mut fields = kinds.flat_map(|it| it.service.values().chain(it.infrastructure.values()));
+    let mut has =
+        program.globals.iter().any(|it| it.ty.has_path()) || fields.any(|it| it.ty.has_path());
     each_of_all(program, &mut |part| {
-        if let ExprKind::Convert(of, ty) = &part.kind
-            && ty.has_path()
-            && !found.contains(&of.span.file)
-        {
-            found.push(of.span.file);
-        }
+        has |= matches!(&part.kind, ExprKind::Convert(_, ty) if ty.has_path());
     });
-    found
+    has
 }
 
 /// Every part of every expression of a program, but of its tests.
@@ -448,7 +446,7 @@ mod tests {
 
     use super::*;
     use crate::eval::{Slot, visit};
-    use lockstep_base::source::Span;
+    use lockstep_base::source::{FileId, Span};
     use lockstep_base::value::Value;
 
     fn expr(number: i64) -> Expr {

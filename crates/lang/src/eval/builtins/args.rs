@@ -52,6 +52,11 @@ pub(super) fn string() -> Type {
     Type::String
 }
 
+/// A path, or a text that the function itself takes as relative to the file.
+pub(super) fn path() -> Type {
+    Type::Path
+}
+
 pub(super) fn any() -> Type {
     Type::Any
 }
