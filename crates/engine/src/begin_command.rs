@@ -123,8 +123,8 @@ impl Machine {
             .map(|dir| self.eval(dir, locals))
             .transpose();
         let dir = dir.map_err(fault)?.map(|dir| walk.display(&dir));
-        // Where it starts in the folder of its file, a path is shown as the file would write it: the
-        // same text in every checkout, which tests can name.
+        // Where it starts in the folder of its file, a path is shown as the file would write it:
+        // the same text in every checkout, which tests can name.
         let starts_there = dir.is_none() && own.folder.is_none();
         let starts_there = starts_there && own.connection.is_none();
         let mut value = |expr: &Expr| {

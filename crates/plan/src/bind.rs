@@ -8,16 +8,15 @@ use indexmap::IndexMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::facts::{FactFinder, Facts, FieldOwner, GivenValues, Outside, absolute_folder};
+use super::facts::{FactFinder, Facts, FieldOwner, GivenValues, Outside};
 use super::from_data;
 use super::input_uses::needed_inputs;
+use super::paths;
 use super::{BoundInputs, DeployedVersion, EvalScope, Locals};
 use lockstep_base::diagnostic::suggest::{did_you_mean, or_list};
 use lockstep_base::diagnostic::{Diagnostic, codes};
 use lockstep_base::source::{Name, Span};
-use lockstep_base::value::{
-    EnvironmentId, InfrastructureId, KindRef, ServiceId, Type, Value, convert, from_json, from_text,
-};
+use lockstep_base::value::{EnvironmentId, InfrastructureId, KindRef, ServiceId, Type, Value};
 use lockstep_base::world::{EnvironmentVariables, Files};
 use lockstep_lang::eval::{self, EmptyScope, Expr, GlobalId, Halt, Scope};
 use lockstep_lang::ir::{Global, GlobalSource, Program};
@@ -145,7 +144,7 @@ struct Binder<'a> {
     /// The inputs that the pipeline can reach.
     needed: HashSet<Name>,
     diagnostics: Vec<Diagnostic>,
-    /// The caller's: paths that are given are relative to where their names begin.
+    /// The caller's.
     files: &'a dyn Files,
 }
 
@@ -297,16 +296,7 @@ impl Binder<'_> {
                 }
                 InputValue::Json(_) => Err(String::from("expected a name")),
             },
-            _ => {
-                let value = match raw {
-                    InputValue::Text(given) => from_text(given, ty),
-                    InputValue::Json(data) => from_json(data.clone(), ty),
-                }?;
-                match ty.has_path() {
-                    true => convert(value, ty, &absolute_folder(self.files, "")),
-                    false => Ok(value),
-                }
-            }
+            _ => paths::given(raw, ty, self.files),
         }
     }
 

@@ -14,15 +14,15 @@ use super::declared::{
 };
 use super::deployed::{self, DeployedVersion};
 use super::locals::Locals;
+use super::paths;
 use super::run_facts::RunFacts;
 use lockstep_base::diagnostic::{Diagnostic, codes};
 use lockstep_base::source::{FileId, Name, Span};
-use lockstep_base::value::{EnvironmentId, InfrastructureId, ServiceId, Value, path};
+use lockstep_base::value::{EnvironmentId, InfrastructureId, ServiceId, Value};
 use lockstep_base::world::{EnvironmentVariables, FileError, Files};
 use lockstep_lang::eval::builtins::MadeSort;
 use lockstep_lang::eval::{self, Expr, ExprKind, GlobalId, Halt, RunField, Scope, Slot};
 use lockstep_lang::ir::{GlobalSource, KindField, Override, Program, asks_ledger, has_paths};
-use lockstep_lang::resolve::is_std;
 
 /// The fields of one declaration.
 pub type FieldValues = IndexMap<Name, Value>;
@@ -173,55 +173,6 @@ impl Facts {
     pub fn is_exclusive(&self, target: InfrastructureId) -> bool {
         let fields = self.infrastructures.get(target.0 as usize);
         fields.and_then(|fields| fields.get("exclusive")) != Some(&Value::Bool(false))
-    }
-
-    /// A value as it would be written in a file: a path in the file's folder, or below it, is
-    /// relative to it. It is only for people to read.
-    pub fn seen_from(&self, file: FileId, value: Value) -> Value {
-        let Some(folder) = self.folders.get(file.0 as usize) else {
-            return value;
-        };
-        match value {
-            Value::String(text) => match path::below(folder, &text) {
-                Some(relative) => Value::string(relative),
-                None => Value::String(text),
-            },
-            Value::List(items) => {
-                let items = items.iter();
-                Value::list(items.map(|item| self.seen_from(file, item.clone())))
-            }
-            other => other,
-        }
-    }
-
-    /// The same facts in the checkout that other facts of the program are about: what was below the
-    /// one is below the other.
-    pub fn moved_to(&self, other: &Self) -> Self {
-        let mut moved = self.clone();
-        let (Some(from), Some(to)) = (self.folders.first(), other.folders.first()) else {
-            return moved;
-        };
-        let (from, to) = different_beginnings(from, to);
-        if from == to {
-            return moved;
-        }
-        let fields = (moved.services.iter_mut())
-            .chain(&mut moved.environments)
-            .chain(&mut moved.infrastructures)
-            .chain(moved.overrides.iter_mut().flat_map(IndexMap::values_mut))
-            .chain(moved.fixed.values_mut())
-            .chain([&mut moved.set]);
-        let values = fields
-            .flat_map(IndexMap::values_mut)
-            .chain(&mut moved.globals);
-        values.for_each(|value| *value = moved_value(value, from, to));
-        for (_, named, _) in &mut moved.files {
-            if let Some(inside) = path::below(from, named) {
-                *named = path::absolute(to, inside).into();
-            }
-        }
-        moved.folders.clone_from(&other.folders);
-        moved
     }
 
     /// The field set of a service in which `name` has its value, given where it is deployed to.
@@ -423,7 +374,7 @@ impl<'a> FactFinder<'a> {
         self.read_outside();
         if has_paths(program) {
             let files = program.sources.iter();
-            let folders = files.map(|(file, _)| folder_of(program, self.outside.1, file));
+            let folders = files.map(|(file, _)| paths::folder_of(program, self.outside.1, file));
             facts.folders = folders.collect();
         }
         facts.optional_secrets = self.found_secrets().collect();
@@ -674,18 +625,6 @@ impl<'a> FactFinder<'a> {
         self.faults.take()
     }
 
-    /// What a file is called that a file names. What is below the folder in which names begin is
-    /// called by its relative name: files in memory know no other.
-    fn name_of_file(&self, importer: &str, named: &str) -> String {
-        if named.starts_with('/') && !importer.starts_with('/') {
-            let folder = absolute_folder(self.outside.1, "");
-            if let Some(inside) = path::below(&folder, named) {
-                return inside.to_string();
-            }
-        }
-        resolve_beside(importer, named)
-    }
-
     fn fault(&self, diagnostic: Diagnostic) {
         self.faults.borrow_mut().push(diagnostic);
     }
@@ -768,7 +707,7 @@ impl Scope for FactFinder<'_> {
     }
 
     fn folder(&self, of: FileId) -> Result<Name, Halt> {
-        Ok(folder_of(self.program, self.outside.1, of))
+        Ok(paths::folder_of(self.program, self.outside.1, of))
     }
 
     fn deployed(&self, service: &Value, target: &Value) -> Result<Value, Halt> {
@@ -808,60 +747,11 @@ impl Scope for FactFinder<'_> {
         let text = self
             .outside
             .1
-            .read(&self.name_of_file(importer, path))
+            .read(&paths::name_of_file(self.outside.1, importer, path))
             .map(Name::from);
         read.files.push((from, Name::from(path), text.clone()));
         Ok(text)
     }
-}
-
-/// Two folders without the names at their ends that they have in common.
-fn different_beginnings<'f>(mut one: &'f str, mut other: &'f str) -> (&'f str, &'f str) {
-    while let (Some((a, last)), Some((b, same))) = (one.rsplit_once('/'), other.rsplit_once('/')) {
-        if last != same || one == other || a.is_empty() || b.is_empty() {
-            break;
-        }
-        (one, other) = (a, b);
-    }
-    (one, other)
-}
-
-/// A value in which the paths below one folder are below another.
-fn moved_value(value: &Value, from: &str, to: &str) -> Value {
-    match value {
-        Value::String(text) => match path::below(from, text) {
-            Some(inside) => Value::string(path::absolute(to, inside)),
-            None => value.clone(),
-        },
-        Value::List(items) => Value::list(items.iter().map(|item| moved_value(item, from, to))),
-        Value::Map(entries) => {
-            let entries = entries.iter();
-            Value::map(entries.map(|(key, item)| (key.clone(), moved_value(item, from, to))))
-        }
-        other => other.clone(),
-    }
-}
-
-/// The absolute folder of a source file. The library has none of its own: what it names is where the
-/// pipelines are.
-fn folder_of(program: &Program, files: &dyn Files, of: FileId) -> Name {
-    let name = |file| program.sources.get(file).map_or("", |source| &source.name);
-    let name = match name(of) {
-        library if is_std(library) => name(FileId(0)),
-        own => own,
-    };
-    let folder = match name.rsplit_once('/') {
-        Some(("", _)) => "/",
-        Some((folder, _)) => folder,
-        None => "",
-    };
-    absolute_folder(files, folder).into()
-}
-
-/// The absolute path of a folder that is named as files are.
-pub(super) fn absolute_folder(files: &dyn Files, name: &str) -> String {
-    let found = files.folder(name);
-    found.unwrap_or_else(|| path::absolute("/", name))
 }
 
 /// `path` as seen from the folder of the file `importer`.

@@ -23,7 +23,7 @@ use super::locals::Locals;
 use super::run_facts::RunFacts;
 use super::tree::{PlanNode, PlanSequence, PlanTree, TreeId};
 use lockstep_base::node_path::PathPart;
-use lockstep_base::source::{FileId, Name};
+use lockstep_base::source::Name;
 use lockstep_base::value::{InfrastructureId, ServiceId, Value};
 use lockstep_lang::eval::{Expr, Halt};
 use lockstep_lang::ir::{Axis, Matrix, StmtKind, Workflow, WorkflowId, WorkflowUse};
@@ -201,20 +201,6 @@ impl<'a> PlanWalk<'a> {
     /// A value as a person would name it.
     pub fn display(&self, value: &Value) -> String {
         super::display(&self.bound.program, value)
-    }
-
-    /// Whether there are paths that may be shown as seen from a folder.
-    pub(crate) fn has_paths(&self) -> bool {
-        !self.bound.facts.folders.is_empty()
-    }
-
-    /// What a value is called in the path of a node: a path in the folder of the pipeline's file as
-    /// seen from there, so that nodes are called the same in every checkout.
-    pub(crate) fn name(&self, value: &Value) -> String {
-        match self.has_paths() {
-            true => self.display(&self.bound.facts.seen_from(FileId(0), value.clone())),
-            false => self.display(value),
-        }
     }
 
     /// What a statement is called in a path, with the values that its name needs; nothing where it

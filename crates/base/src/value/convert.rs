@@ -1,5 +1,5 @@
-//! Converts a value that is JSON or a text, or has such in it, to a wanted type, deeply: texts become
-//! paths here.
+//! Converts a value that is JSON or a text, or has such in it, to a wanted type, deeply: texts
+//! become paths here.
 
 use std::sync::Arc;
 
@@ -13,8 +13,8 @@ use crate::source::Name;
 pub const EMPTY_PATH: &str = "this path is empty";
 
 /// The value as one of type `ty`. What the type does not name is dropped; what it names and is not
-/// there is `none` where it may be. A text that is to be a path is relative to `folder`. The error is
-/// a sentence that names the place inside.
+/// there is `none` where it may be. A text that is to be a path is relative to `folder`. The error
+/// is a sentence that names the place inside.
 pub fn convert(value: Value, ty: &Type, folder: &str) -> Result<Value, String> {
     let mut inside = Inside {
         step: String::new(),
