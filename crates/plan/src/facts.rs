@@ -200,6 +200,8 @@ pub struct FactFinder<'a> {
     globals: RefCell<Vec<GlobalState>>,
     fields: RefCell<IndexMap<(FieldOwner, Name), GlobalState>>,
     read: RefCell<Outside>,
+    /// The folders of source files that paths are relative to.
+    folders: RefCell<IndexMap<FileId, Name>>,
     /// Whether the secrets that may be missing are there; nothing while that is being found.
     optional_secrets: RefCell<IndexMap<u32, Option<bool>>>,
     faults: RefCell<Vec<Diagnostic>>,
@@ -287,6 +289,7 @@ impl<'a> FactFinder<'a> {
             globals: RefCell::new(vec![GlobalState::Untouched; program.globals.len()]),
             fields: RefCell::default(),
             read: RefCell::default(),
+            folders: RefCell::default(),
             optional_secrets: RefCell::default(),
             faults: RefCell::default(),
             place: Cell::default(),
@@ -707,7 +710,10 @@ impl Scope for FactFinder<'_> {
     }
 
     fn folder(&self, of: FileId) -> Result<Name, Halt> {
-        Ok(paths::folder_of(self.program, self.outside.1, of))
+        let mut known = self.folders.borrow_mut();
+        let folder = known.entry(of);
+        let folder = folder.or_insert_with(|| paths::folder_of(self.program, self.outside.1, of));
+        Ok(folder.clone())
     }
 
     fn deployed(&self, service: &Value, target: &Value) -> Result<Value, Halt> {
