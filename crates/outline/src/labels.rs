@@ -19,16 +19,9 @@ pub(super) fn shown(program: &Program, value: &Value) -> String {
     }
 }
 
-/// A path as the file of the expression would write it.
-fn seen(walk: &PlanWalk<'_>, expr: &Expr) -> impl Fn(Value) -> Value {
-    let facts = walk.bound.facts.clone();
-    let file = expr.span.file;
-    move |value| facts.seen_from(file, value)
-}
-
 /// The value of an expression, or its text where only the run knows the value.
 pub(super) fn text(walk: &PlanWalk<'_>, expr: &Expr, locals: &Locals) -> String {
-    match walk.eval(expr, locals).map(seen(walk, expr)) {
+    match walk.eval(expr, locals) {
         Ok(value) => shown(&walk.bound.program, &value),
         Err(_) => walk.bound.program.sources.text(expr.span).to_string(),
     }
@@ -66,7 +59,7 @@ pub(super) fn parts(
     let value = |expr: &Expr| {
         let value = walk.eval(expr, locals)?;
         Ok::<_, Halt>(match run.is_path_here(expr, is_here) {
-            true => seen(walk, expr)(value),
+            true => walk.bound.facts.seen_from(expr.span.file, value),
             false => value,
         })
     };

@@ -229,6 +229,12 @@ mod tests {
             (json!(3), Type::Float, Value::Float(3.0)),
             (json!("10%"), Type::Percent, Value::Percent(10.0)),
             (json!(null), Type::optional(Type::Int), Value::None),
+            (json!("c/../d"), Type::Path, Value::string("/a/b/d")),
+            (
+                json!(["/c"]),
+                Type::list(Type::Path),
+                Value::list([Value::string("/c")]),
+            ),
         ] {
             let read = of(json, &ty);
             assert_eq!(format!("{read:?}"), format!("{:?}", Ok::<_, String>(value)));

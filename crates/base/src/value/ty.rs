@@ -177,6 +177,7 @@ impl Type {
                 let common = a.as_ref().zip(b.as_ref());
                 Self::Infrastructure(common.and_then(|(a, b)| a.common(b)))
             }
+            (Self::Path, Self::OneOf(_)) | (Self::OneOf(_), Self::Path) => Self::String,
             (a, b) if a.accepts(b) => a.clone(),
             (a, b) if b.accepts(a) => b.clone(),
             _ => return None,
@@ -366,7 +367,7 @@ mod tests {
 
     #[test]
     fn the_type_of_what_may_be_either() {
-        use Type::{Any, Bool, Float, Int, Json, None, Secret, String};
+        use Type::{Any, Bool, Float, Int, Json, None, Path, Secret, String};
         let rec = Type::record::<&str>;
         for (a, b, common) in [
             (Int, Int, "int"),
@@ -385,6 +386,12 @@ mod tests {
                 "\"a\" | \"b\" | \"c\"",
             ),
             (one_of(&["a"]), String, "string"),
+            (Path, Path, "path"),
+            (Path, None, "path?"),
+            (Path, String, "string"),
+            (Path, one_of(&["a"]), "string"),
+            (Path, Secret, "secret"),
+            (Path, Json, "json"),
             (Secret, String, "secret"),
             (one_of(&["a"]), Secret, "secret"),
             (Type::Service(kind(1)), Type::Service(kind(1)), "service<k>"),
@@ -440,7 +447,7 @@ mod tests {
 
     #[test]
     fn what_may_stand_where() {
-        use Type::{Any, Float, Int, Json, Secret, String};
+        use Type::{Any, Float, Int, Json, Path, Secret, String};
         let wanted = Type::record([("a", Int), ("b", Type::optional(Int))]);
         for (want, have, accepted) in [
             (Float, Int, false),
@@ -448,6 +455,10 @@ mod tests {
             (Type::optional(Int), Int, true),
             (Int, Type::optional(Int), false),
             (String, one_of(&["a"]), true),
+            (String, Path, true),
+            (Path, String, false),
+            (Type::list(String), Type::list(Path), true),
+            (one_of(&["a"]), Path, false),
             (one_of(&["a"]), String, false),
             (one_of(&["a"]), one_of(&["a", "b"]), false),
             (Secret, String, true),
