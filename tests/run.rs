@@ -35,6 +35,7 @@ mod orders;
 #[cfg(target_os = "linux")]
 mod orphans;
 mod parts;
+mod paths;
 // Some of its signals have other numbers elsewhere, and `setsid` is of Linux.
 #[cfg(target_os = "linux")]
 mod places;

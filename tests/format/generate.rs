@@ -264,6 +264,7 @@ impl Generator {
                     self.words("| \"another-text\"");
                 }
             }
+            6 => self.put("path"),
             _ => self.put("int"),
         }
         if self.chance.one_in(5) {

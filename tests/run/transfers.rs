@@ -181,6 +181,23 @@ fn a_folder_that_holds_something_else_stays_unless_it_is_replaced() {
 }
 
 #[test]
+fn state_folders_are_left_where_they_are() {
+    let statements = "run \"mkdir -p ROOT/web/sub/.lockstep/runs ROOT/web/.lockstep\"\n\
+         run \"sh -c 'echo s > ROOT/web/sub/.lockstep/runs/s; echo s > ROOT/web/.lockstep/s'\"\n\
+         run \"sh -c 'echo page > ROOT/web/sub/page; echo kept > ROOT/web/sub/.lockstep.toml'\"\n\
+         let first = fetch \"ROOT/web\" to \"back\"\n\
+         let again = fetch \"ROOT/web\" to \"back\"\n\
+         run \"echo ${first.files} ${again.files} >> log\" on local()";
+    at_each(statements, |test, said| {
+        assert_eq!(said.code, 0, "{said:?}");
+        let back = listing(&test.path("back"));
+        let names: Vec<&str> = back.iter().filter_map(|it| it.split(' ').next()).collect();
+        assert_eq!(names, ["sub", "sub/.lockstep.toml", "sub/page"]);
+        assert_eq!(log(test), ["2 2"]);
+    });
+}
+
+#[test]
 fn what_is_not_there_is_said() {
     let statements = "send \"nothing\" to \"ROOT/a\"\n\
          on failure { run \"echo ${failure.message} >> log\" on local()  ignore }\n\

@@ -139,11 +139,11 @@ impl Action {
     }
 }
 
-/// A type for comparison: a secret reaches the host as its text, and the order of choices says
+/// A type for comparison: secrets and paths reach the host as texts, and the order of choices says
 /// nothing.
 fn comparable(ty: &Type) -> Type {
     match ty {
-        Type::Secret => Type::String,
+        Type::Secret | Type::Path => Type::String,
         Type::Optional(of) => Type::Optional(Box::new(comparable(of))),
         Type::List(of) => Type::List(Box::new(comparable(of))),
         Type::Map(of) => Type::Map(Box::new(comparable(of))),

@@ -12,6 +12,7 @@ use lockstep_runtime::guardian::{self, Guardian};
 use lockstep_runtime::http::HttpClient;
 use lockstep_runtime::locks::Locks;
 use lockstep_runtime::process::{SIGTERM_GRACE, Spawner, SystemSpawner};
+use lockstep_runtime::text_file;
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -98,6 +99,7 @@ impl Engine {
             files: SourceFiles {
                 host: Box::new(MemoryFiles::new()),
                 declarations: String::new(),
+                folder: PathBuf::from("."),
             },
             environment: Box::new(Variables::new()),
             actions: Actions::default(),
@@ -325,6 +327,7 @@ impl EngineBuilder {
     /// The engine.
     pub fn build(mut self) -> Engine {
         self.0.files.declarations = self.0.actions.declarations();
+        self.0.files.folder.clone_from(&self.0.folder);
         Engine {
             parts: Arc::new(self.0),
             #[cfg(feature = "store")]
@@ -337,6 +340,8 @@ impl EngineBuilder {
 pub(crate) struct SourceFiles {
     host: Box<dyn Files + Send + Sync>,
     declarations: String,
+    /// The folder from which relative paths are named.
+    folder: PathBuf,
 }
 
 impl Files for SourceFiles {
@@ -351,5 +356,10 @@ impl Files for SourceFiles {
 
     fn real(&self, path: &str) -> Option<String> {
         self.host.real(path)
+    }
+
+    /// Where the commands of a file in this folder start, also where the files are in memory.
+    fn folder(&self, name: &str) -> Option<String> {
+        text_file::folder(&self.folder.join(name))
     }
 }

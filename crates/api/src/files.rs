@@ -62,6 +62,10 @@ impl Files for DiskFiles {
     fn real(&self, path: &str) -> Option<String> {
         text_file::real(&self.folder.join(path))
     }
+
+    fn folder(&self, name: &str) -> Option<String> {
+        text_file::folder(&self.folder.join(name))
+    }
 }
 
 /// Variables for `env("NAME")`, by their names. An engine that is given none has none: the

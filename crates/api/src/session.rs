@@ -8,7 +8,7 @@ use crate::required_programs;
 use lockstep_base::diagnostic::{Diagnostic, codes};
 use lockstep_base::node_path::NodePath;
 use lockstep_base::source::{FileId, Name};
-use lockstep_base::value::{Type, Value, from_json};
+use lockstep_base::value::{Type, Value, convert, from_json};
 use lockstep_engine::run_event::{LockQueuePosition, RunEvent, RunEventKind};
 use lockstep_engine::{Answer, EffectId, EffectOutcome, Question};
 use lockstep_lang::eval::{Expr, Halt};
@@ -486,9 +486,11 @@ impl RunHost for WithActions<'_> {
         };
         let called = tokio::spawn(provided.call(&params, arguments));
         let result = declared.result.clone();
+        let files: &dyn lockstep_base::world::Files = &self.engine.parts.files;
+        let folder = files.folder("").unwrap_or_default();
         tokio::spawn(async move {
             done.finish(match called.await {
-                Ok(Ok(json)) => outcome(json, &result),
+                Ok(Ok(json)) => outcome(json, &result, &folder),
                 Ok(Err(error)) => EffectOutcome::failed(FailureClass::Failed, error.to_string()),
                 Err(_) => EffectOutcome::failed(FailureClass::Internal, "the action broke off"),
             });
@@ -544,12 +546,16 @@ impl RunHost for WithActions<'_> {
     }
 }
 
-/// How an action ended that returned this.
-fn outcome(json: serde_json::Value, result: &Type) -> EffectOutcome {
+/// How an action ended that returned this. Its paths are relative to the host's folder.
+fn outcome(json: serde_json::Value, result: &Type, folder: &str) -> EffectOutcome {
     if *result == Type::Nothing {
         return EffectOutcome::good(Value::None);
     }
-    match from_json(json, result) {
+    let value = from_json(json, result).and_then(|value| match result.has_path() {
+        true => convert(value, result, folder),
+        false => Ok(value),
+    });
+    match value {
         Ok(value) => EffectOutcome::good(value),
         Err(error) => {
             let message = format!("the action's result does not match its declaration: {error}");

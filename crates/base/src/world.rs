@@ -38,6 +38,14 @@ pub trait Files {
         let _ = path;
         None
     }
+
+    /// The absolute path of a folder that is named as files are; the empty name is the folder in
+    /// which relative names begin. Values of type `path` are relative to it. `None` where the files
+    /// are in no folder: then their names begin in `/`.
+    fn folder(&self, name: &str) -> Option<String> {
+        let _ = name;
+        None
+    }
 }
 
 /// Variables of the caller's environment.

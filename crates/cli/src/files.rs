@@ -25,6 +25,10 @@ impl world::Files for CallerFiles {
     fn real(&self, path: &str) -> Option<String> {
         text_file::real(Path::new(path))
     }
+
+    fn folder(&self, name: &str) -> Option<String> {
+        text_file::folder(Path::new(name))
+    }
 }
 
 /// The file to work on, already read, and all others on disk.
@@ -45,6 +49,10 @@ impl world::Files for OpenedFile {
 
     fn real(&self, path: &str) -> Option<String> {
         CallerFiles.real(path)
+    }
+
+    fn folder(&self, name: &str) -> Option<String> {
+        CallerFiles.folder(name)
     }
 }
 

@@ -133,7 +133,8 @@ impl PlanFile {
     }
 
     fn differences_of_facts(&self, plan: &Plan) -> Vec<String> {
-        let (then, now) = (&self.facts, &*plan.bound.facts);
+        let now = &*plan.bound.facts;
+        let then = &self.facts.moved_to(now);
         let mut found = Vec::new();
         let globals = plan.bound.program.globals.iter();
         for (global, values) in globals.zip(then.globals.iter().zip(&now.globals)) {
@@ -176,9 +177,9 @@ impl PlanFile {
         found
     }
 
-    /// What was known when it was planned.
-    pub(super) fn facts(self) -> Facts {
-        self.facts
+    /// What was known when it was planned, with the paths of the checkout in which it is now.
+    pub(super) fn facts(self, plan: &Plan) -> Facts {
+        self.facts.moved_to(&plan.bound.facts)
     }
 }
 

@@ -117,7 +117,7 @@ fn planned(path: &str, arguments: &Run, output: &mut Output) -> Result<Plan, Exi
     }
     // What depends on the time of planning is as it was then.
     let bound = BoundInputs {
-        facts: Arc::new(written.facts()),
+        facts: Arc::new(written.facts(&plan)),
         ..plan.bound
     };
     lockstep_verify::proved(bound)

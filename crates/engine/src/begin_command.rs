@@ -123,18 +123,23 @@ impl Machine {
             .map(|dir| self.eval(dir, locals))
             .transpose();
         let dir = dir.map_err(fault)?.map(|dir| walk.display(&dir));
-        let text = command::display(
-            &command.text,
-            &mut |expr| walk.eval(expr, locals).ok(),
-            &|value| walk.display(value),
-        );
+        // Where it starts in the folder of its file, a path is shown as the file would write it:
+        // the same text in every checkout, which tests can name.
+        let starts_there = dir.is_none() && own.folder.is_none();
+        let starts_there = starts_there && own.connection.is_none();
+        let mut value = |expr: &Expr| {
+            let value = walk.eval(expr, locals).ok()?;
+            Some(match command.is_path_here(expr, starts_there) {
+                true => walk.bound.facts.seen_from(stmt.span.file, value),
+                false => value,
+            })
+        };
+        let text = command::display(&command.text, &mut value, &|value| walk.display(value));
         let is_long = text.len() > MAX_COMMAND_BYTES || text.contains('\n');
         let told = match is_long {
-            true => command::display_shortly(
-                &command.text,
-                &mut |expr| walk.eval(expr, locals).ok(),
-                &|value| walk.display(value),
-            ),
+            true => {
+                command::display_shortly(&command.text, &mut value, &|value| walk.display(value))
+            }
             false => text.clone(),
         };
         let once = stmt.modifiers.once || node.inherited.once;

@@ -46,6 +46,10 @@ impl Files for ReplacedFile<'_> {
     fn real(&self, path: &str) -> Option<String> {
         self.files.real(path)
     }
+
+    fn folder(&self, name: &str) -> Option<String> {
+        self.files.folder(name)
+    }
 }
 
 /// Fixes the file at `path`, whose text is `text`. Only fixes of rules that are safe are applied,

@@ -200,6 +200,10 @@ impl Scope for KnownLocals<'_> {
         self.scope.file(from, path)
     }
 
+    fn folder(&self, of: FileId) -> Result<Name, Halt> {
+        self.scope.folder(of)
+    }
+
     fn deployed(&self, service: &Value, target: &Value) -> Result<Value, Halt> {
         self.scope.deployed(service, target)
     }

@@ -101,4 +101,9 @@ impl Files for DocumentOverlay<'_> {
         };
         self.disk.real(&path?.to_string_lossy())
     }
+
+    fn folder(&self, name: &str) -> Option<String> {
+        let folder = self.root.path.as_deref()?.parent()?;
+        self.disk.folder(&folder.join(name).to_string_lossy())
+    }
 }

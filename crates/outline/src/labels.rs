@@ -2,9 +2,9 @@
 
 use lockstep_base::source::Name;
 use lockstep_base::value::Value;
-use lockstep_lang::eval::Expr;
+use lockstep_lang::eval::{Expr, Halt};
 use lockstep_lang::ir::command::{self, TextPart};
-use lockstep_lang::ir::{Axis, FailureHandler, Program};
+use lockstep_lang::ir::{Axis, CommandTemplate, FailureHandler, Program};
 use lockstep_plan::PlanNode;
 use lockstep_plan::{Locals, PlanWalk, connection_text};
 
@@ -50,10 +50,22 @@ pub(super) fn named(
 
 /// A command; what only the run knows stays as it was written, and of long values the beginning is
 /// shown.
-pub(super) fn parts(walk: &PlanWalk<'_>, parts: &[TextPart], locals: &Locals) -> String {
+pub(super) fn parts(
+    walk: &PlanWalk<'_>,
+    run: &CommandTemplate,
+    is_here: bool,
+    locals: &Locals,
+) -> String {
+    let value = |expr: &Expr| {
+        let value = walk.eval(expr, locals)?;
+        Ok::<_, Halt>(match run.is_path_here(expr, is_here) {
+            true => walk.bound.facts.seen_from(expr.span.file, value),
+            false => value,
+        })
+    };
     let part = |part: &TextPart| match part {
         TextPart::Text(text) => text.to_string(),
-        TextPart::Value(expr) => match walk.eval(expr, locals) {
+        TextPart::Value(expr) => match value(expr) {
             Ok(Value::List(items)) => {
                 command::first_words(&items, &|item| command::beginning(walk.display(item)))
             }
@@ -61,7 +73,7 @@ pub(super) fn parts(walk: &PlanWalk<'_>, parts: &[TextPart], locals: &Locals) ->
             Err(_) => format!("${{{}}}", walk.bound.program.sources.text(expr.span)),
         },
     };
-    parts.iter().map(part).collect()
+    run.text.iter().map(part).collect()
 }
 
 /// What a block gives to its commands: a place, a folder, the names of variables.

@@ -18,6 +18,7 @@ mod statement;
 mod waves;
 
 use lockstep_base::node_path::NodePath;
+use lockstep_base::source::FileId;
 use serde::Serialize;
 
 pub(crate) use builder::{InfeasibleTimeout, OutlineBuilder};
@@ -142,18 +143,19 @@ impl Outline {
     /// knows is marked as such.
     pub fn with(plan: &Plan, cells: usize) -> Self {
         let program = &plan.bound.program;
+        let seen = |value: &Value| plan.bound.facts.seen_from(FileId(0), value.clone());
         let globals = program.globals.iter().zip(&plan.bound.facts.globals);
         let inputs = globals
             .filter(|(global, value)| is_given(global, value))
             .map(|(global, value)| Input {
                 name: global.name.to_string(),
-                value: labels::shown(program, value),
+                value: labels::shown(program, &seen(value)),
             })
             .collect();
         let set = (plan.bound.facts.set.iter())
             .map(|(path, value)| Input {
                 name: path.to_string(),
-                value: labels::shown(program, value),
+                value: labels::shown(program, &seen(value)),
             })
             .collect();
         let pipeline = plan.bound.pipeline();

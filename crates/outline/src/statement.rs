@@ -149,7 +149,10 @@ impl<'a> OutlineBuilder<'a> {
         };
         let (kind, label, measure) = match &node.stmt.kind {
             StmtKind::Run(run) => {
-                let label = at.map(|_| labels::parts(&self.walk, &run.text, locals));
+                let own = run.on.as_ref().map(|on| self.walk.place(on, locals));
+                let place = own.as_ref().unwrap_or(&self.place);
+                let is_here = *place == Place::Here && run.dir.is_none();
+                let label = at.map(|_| labels::parts(&self.walk, run, is_here, locals));
                 let (kind, label) = match &run.form {
                     Form::Transfer(transfer) => {
                         let word = transfer.direction.word();

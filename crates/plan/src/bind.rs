@@ -11,13 +11,12 @@ use serde::{Deserialize, Serialize};
 use super::facts::{FactFinder, Facts, FieldOwner, GivenValues, Outside};
 use super::from_data;
 use super::input_uses::needed_inputs;
+use super::paths;
 use super::{BoundInputs, DeployedVersion, EvalScope, Locals};
 use lockstep_base::diagnostic::suggest::{did_you_mean, or_list};
 use lockstep_base::diagnostic::{Diagnostic, codes};
 use lockstep_base::source::{Name, Span};
-use lockstep_base::value::{
-    EnvironmentId, InfrastructureId, KindRef, ServiceId, Type, Value, from_json, from_text,
-};
+use lockstep_base::value::{EnvironmentId, InfrastructureId, KindRef, ServiceId, Type, Value};
 use lockstep_base::world::{EnvironmentVariables, Files};
 use lockstep_lang::eval::{self, EmptyScope, Expr, GlobalId, Halt, Scope};
 use lockstep_lang::ir::{Global, GlobalSource, Program};
@@ -59,6 +58,7 @@ pub fn bind(
         given: GivenValues::default(),
         needed: HashSet::new(),
         diagnostics: Vec::new(),
+        files,
     };
     let pipeline = binder.pipeline(asked.pipeline.as_deref());
     binder.given.deployed.clone_from(&asked.deployed);
@@ -144,6 +144,8 @@ struct Binder<'a> {
     /// The inputs that the pipeline can reach.
     needed: HashSet<Name>,
     diagnostics: Vec<Diagnostic>,
+    /// The caller's.
+    files: &'a dyn Files,
 }
 
 impl Binder<'_> {
@@ -294,10 +296,7 @@ impl Binder<'_> {
                 }
                 InputValue::Json(_) => Err(String::from("expected a name")),
             },
-            _ => match raw {
-                InputValue::Text(given) => from_text(given, ty),
-                InputValue::Json(data) => from_json(data.clone(), ty),
-            },
+            _ => paths::given(raw, ty, self.files),
         }
     }
 
@@ -698,6 +697,7 @@ pub fn try_input(
         given: GivenValues::default(),
         needed: HashSet::new(),
         diagnostics: Vec::new(),
+        files,
     };
     let found = binder
         .inputs_of_program()

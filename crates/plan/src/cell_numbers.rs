@@ -51,6 +51,8 @@ impl MatrixAxes<'_> {
                 });
                 !grows && self.has_equal_texts(values)
             }
+            // A path below the pipeline's folder may be called like another text.
+            [Value::String(_), ..] if self.walk.has_paths() => self.has_equal_texts(values),
             [Value::String(_), ..] => {
                 let text = |value: &Value| match value {
                     Value::String(text) => Some(text.clone()),
@@ -76,7 +78,7 @@ impl MatrixAxes<'_> {
     }
 
     fn has_equal_texts(&self, values: &[Value]) -> bool {
-        has_twice(values, |value| Some(self.walk.display(value))) == Some(true)
+        has_twice(values, |value| Some(self.walk.name(value))) == Some(true)
     }
 
     fn may_have_equals(&mut self, axis: usize, locals: &Locals) -> bool {

@@ -14,6 +14,7 @@ use super::declared::{
 };
 use super::deployed::{self, DeployedVersion};
 use super::locals::Locals;
+use super::paths;
 use super::run_facts::RunFacts;
 use lockstep_base::diagnostic::{Diagnostic, codes};
 use lockstep_base::source::{FileId, Name, Span};
@@ -21,7 +22,7 @@ use lockstep_base::value::{EnvironmentId, InfrastructureId, ServiceId, Value};
 use lockstep_base::world::{EnvironmentVariables, FileError, Files};
 use lockstep_lang::eval::builtins::MadeSort;
 use lockstep_lang::eval::{self, Expr, ExprKind, GlobalId, Halt, RunField, Scope, Slot};
-use lockstep_lang::ir::{GlobalSource, KindField, Override, Program, asks_ledger};
+use lockstep_lang::ir::{GlobalSource, KindField, Override, Program, asks_ledger, has_paths};
 
 /// The fields of one declaration.
 pub type FieldValues = IndexMap<Name, Value>;
@@ -52,6 +53,9 @@ pub struct Facts {
     pub optional_secrets: IndexMap<u32, bool>,
     /// Files that the program reads, by folder-giving source and path.
     pub files: Vec<(FileId, Name, Result<Name, FileError>)>,
+    /// The absolute folder of each source file, where the program has paths.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub folders: Vec<Name>,
     /// What the ledger said was deployed where, if the program asks and somebody answered.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deployed: Option<Vec<DeployedVersion>>,
@@ -152,6 +156,11 @@ impl Scope for EvalScope<'_> {
         found.map(|(.., text)| text.clone()).ok_or(Halt::Unknown)
     }
 
+    fn folder(&self, of: FileId) -> Result<Name, Halt> {
+        let folder = self.facts.folders.get(of.0 as usize);
+        folder.cloned().ok_or(Halt::Unknown)
+    }
+
     fn deployed(&self, service: &Value, target: &Value) -> Result<Value, Halt> {
         let all = self.facts.deployed.as_ref().ok_or(Halt::Unknown)?;
         let (service, target) = (self.display(service), self.display(target));
@@ -191,6 +200,8 @@ pub struct FactFinder<'a> {
     globals: RefCell<Vec<GlobalState>>,
     fields: RefCell<IndexMap<(FieldOwner, Name), GlobalState>>,
     read: RefCell<Outside>,
+    /// The folders of source files that paths are relative to.
+    folders: RefCell<IndexMap<FileId, Name>>,
     /// Whether the secrets that may be missing are there; nothing while that is being found.
     optional_secrets: RefCell<IndexMap<u32, Option<bool>>>,
     faults: RefCell<Vec<Diagnostic>>,
@@ -278,6 +289,7 @@ impl<'a> FactFinder<'a> {
             globals: RefCell::new(vec![GlobalState::Untouched; program.globals.len()]),
             fields: RefCell::default(),
             read: RefCell::default(),
+            folders: RefCell::default(),
             optional_secrets: RefCell::default(),
             faults: RefCell::default(),
             place: Cell::default(),
@@ -363,6 +375,11 @@ impl<'a> FactFinder<'a> {
             facts.overrides.push(self.overrides(id));
         }
         self.read_outside();
+        if has_paths(program) {
+            let files = program.sources.iter();
+            let folders = files.map(|(file, _)| paths::folder_of(program, self.outside.1, file));
+            facts.folders = folders.collect();
+        }
         facts.optional_secrets = self.found_secrets().collect();
         let faults = self.faults.into_inner();
         if !faults.is_empty() {
@@ -692,6 +709,13 @@ impl Scope for FactFinder<'_> {
         Err(Halt::Unknown)
     }
 
+    fn folder(&self, of: FileId) -> Result<Name, Halt> {
+        let mut known = self.folders.borrow_mut();
+        let folder = known.entry(of);
+        let folder = folder.or_insert_with(|| paths::folder_of(self.program, self.outside.1, of));
+        Ok(folder.clone())
+    }
+
     fn deployed(&self, service: &Value, target: &Value) -> Result<Value, Halt> {
         let all = self.given.deployed.as_ref().ok_or(Halt::Unknown)?;
         let (service, target) = (self.display(service), self.display(target));
@@ -729,7 +753,7 @@ impl Scope for FactFinder<'_> {
         let text = self
             .outside
             .1
-            .read(&resolve_beside(importer, path))
+            .read(&paths::name_of_file(self.outside.1, importer, path))
             .map(Name::from);
         read.files.push((from, Name::from(path), text.clone()));
         Ok(text)

@@ -16,6 +16,7 @@ mod locals;
 mod lock_names;
 mod node_kind;
 mod part;
+mod paths;
 mod pattern_steps;
 mod place;
 mod queue;

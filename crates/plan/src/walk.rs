@@ -268,13 +268,13 @@ impl<'a> PlanWalk<'a> {
     /// one of its cells.
     pub fn name_on_axis(&self, axis: Option<&Axis>, value: &Value, locals: &Locals) -> String {
         let Some((axis, by)) = axis.and_then(|axis| Some((axis, axis.by.as_ref()?))) else {
-            return self.display(value);
+            return self.name(value);
         };
         // A name that cannot be made has stopped the loop already; one that only the run knows is
         // that of a value that only the run knows.
         match self.eval(by, &locals.bind(axis.slot, value.clone())) {
-            Ok(name) => self.display(&name),
-            Err(_) => self.display(value),
+            Ok(name) => self.name(&name),
+            Err(_) => self.name(value),
         }
     }
 
@@ -282,11 +282,11 @@ impl<'a> PlanWalk<'a> {
     /// are called and wherever they stand.
     pub fn kept_on_axis(&self, axis: &Axis, value: &Value, locals: &Locals) -> String {
         let Some(same) = &axis.same else {
-            return self.display(value);
+            return self.name(value);
         };
         match self.eval(same, &locals.bind(axis.slot, value.clone())) {
-            Ok(same) => self.display(&same),
-            Err(_) => self.display(value),
+            Ok(same) => self.name(&same),
+            Err(_) => self.name(value),
         }
     }
 

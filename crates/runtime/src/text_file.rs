@@ -47,6 +47,16 @@ pub fn real(path: &Path) -> Option<String> {
     real.into_os_string().into_string().ok()
 }
 
+/// The absolute path of a folder without links, as commands that start there would see it.
+pub fn folder(path: &Path) -> Option<String> {
+    let path = match path == Path::new("") {
+        true => Path::new("."),
+        false => path,
+    };
+    let real = std::fs::canonicalize(path).or_else(|_| std::path::absolute(path));
+    real.ok()?.into_os_string().into_string().ok()
+}
+
 fn check(metadata: &std::fs::Metadata) -> Result<(), FileError> {
     if metadata.is_dir() {
         return Err(FileError::IsFolder);

@@ -25,8 +25,8 @@
 (named_type name: (identifier) @type)
 ((named_type name: (identifier) @type.builtin)
   (#any-of? @type.builtin
-    "string" "int" "float" "bool" "duration" "percent" "json" "secret" "service" "environment"
-    "infrastructure"))
+    "string" "path" "int" "float" "bool" "duration" "percent" "json" "secret" "service"
+    "environment" "infrastructure"))
 (named_type of: (path name: (identifier) @type))
 (one_of_type "|" @operator)
 (named_type namespace: (identifier) @module)

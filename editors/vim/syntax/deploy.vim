@@ -18,7 +18,7 @@ syntax match deployNumber "\<\d[0-9_]*\>"
 syntax match deployNumber "\<\d[0-9_]*\.\d[0-9_]*\>"
 syntax match deployNumber "\<\d[0-9_]*\%(\.\d[0-9_]*\)\=%"
 syntax match deployDuration "\<\%(\d[0-9_]*\%(ms\|[dhms]\)\)\+\>"
-syntax match deployType "\%(:\|->\)\s*\[*\zs\%(string\|int\|float\|bool\|duration\|percent\|json\|secret\|service\|environment\|infrastructure\)\>"
+syntax match deployType "\%(:\|->\)\s*\[*\zs\%(string\|path\|int\|float\|bool\|duration\|percent\|json\|secret\|service\|environment\|infrastructure\)\>"
 
 " ----- Words -----
 

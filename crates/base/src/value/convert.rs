@@ -1,33 +1,50 @@
-//! Converts a value that is JSON, or has JSON in it, to a wanted type, deeply.
+//! Converts a value that is JSON or a text, or has such in it, to a wanted type, deeply: texts
+//! become paths here.
 
 use std::sync::Arc;
 
 use indexmap::IndexMap;
 
 use super::text::{parse_duration, parse_percent};
-use super::{Type, Value, input};
+use super::{Type, Value, input, path};
 use crate::source::Name;
 
+/// Why a text without a character is no path: it would silently mean the folder itself.
+pub const EMPTY_PATH: &str = "this path is empty";
+
 /// The value as one of type `ty`. What the type does not name is dropped; what it names and is not
-/// there is `none` where it may be. The error is a sentence that names the place inside.
-pub fn convert(value: Value, ty: &Type) -> Result<Value, String> {
-    let mut path = String::new();
-    converted(value, ty, &mut path).map_err(|reason| match path.as_str() {
+/// there is `none` where it may be. A text that is to be a path is relative to `folder`. The error
+/// is a sentence that names the place inside.
+pub fn convert(value: Value, ty: &Type, folder: &str) -> Result<Value, String> {
+    let mut inside = Inside {
+        step: String::new(),
+        folder,
+    };
+    converted(value, ty, &mut inside).map_err(|reason| match inside.step.as_str() {
         "" => reason,
-        path => format!("at {path}: {reason}"),
+        step => format!("at {step}: {reason}"),
     })
 }
 
-/// `path` leads to the place of the error, if there is one.
-fn converted(value: Value, ty: &Type, path: &mut String) -> Result<Value, String> {
+/// Where a conversion is.
+struct Inside<'a> {
+    /// The way to the place of the error, if there is one.
+    step: String,
+    /// What paths are relative to.
+    folder: &'a str,
+}
+
+fn converted(value: Value, ty: &Type, place: &mut Inside<'_>) -> Result<Value, String> {
     Ok(match (ty, value) {
         (Type::Any | Type::Json, value) => value,
         (Type::Optional(_) | Type::None | Type::Nothing, Value::None) => Value::None,
-        (Type::Optional(of), value) => converted(value, of, path)?,
+        (Type::Optional(of), value) => converted(value, of, place)?,
         (Type::Float, Value::Int(value)) => Value::Float(value as f64),
         (Type::Int, Value::Float(value)) => {
             whole(value).ok_or_else(|| unfit(ty, &Value::Float(value)))?
         }
+        (Type::Path, Value::String(text)) if text.is_empty() => return Err(EMPTY_PATH.into()),
+        (Type::Path, Value::String(text)) => Value::string(path::absolute(place.folder, &text)),
         (Type::OneOf(texts), Value::String(text)) => input::one_of(&text, texts)?,
         (Type::Duration, Value::String(text)) => parse_duration(&text)
             .map(Value::Duration)
@@ -39,14 +56,14 @@ fn converted(value: Value, ty: &Type, path: &mut String) -> Result<Value, String
             let mut list = Vec::with_capacity(items.len());
             for (at, item) in items.iter().enumerate() {
                 let step = format!("[{at}]");
-                list.push(inside(step, path, item.clone(), of)?);
+                list.push(inside(step, place, item.clone(), of)?);
             }
             Value::List(Arc::new(list))
         }
         (Type::Map(of), Value::Map(entries)) => {
             let mut map = IndexMap::with_capacity(entries.len());
             for (key, item) in entries.iter() {
-                let value = inside(step(key), path, item.clone(), of)?;
+                let value = inside(step(key), place, item.clone(), of)?;
                 map.insert(key.clone(), value);
             }
             Value::Map(Arc::new(map))
@@ -55,7 +72,7 @@ fn converted(value: Value, ty: &Type, path: &mut String) -> Result<Value, String
             let mut map = IndexMap::with_capacity(fields.len());
             for (name, ty) in fields {
                 let value = match (entries.get(name), ty) {
-                    (Some(value), ty) => inside(step(name), path, value.clone(), ty)?,
+                    (Some(value), ty) => inside(step(name), place, value.clone(), ty)?,
                     (None, Type::Optional(_) | Type::None | Type::Any) => Value::None,
                     (None, _) => return Err(format!("the field `{name}` is missing")),
                 };
@@ -68,11 +85,11 @@ fn converted(value: Value, ty: &Type, path: &mut String) -> Result<Value, String
     })
 }
 
-fn inside(step: String, path: &mut String, value: Value, ty: &Type) -> Result<Value, String> {
-    let before = path.len();
-    path.push_str(&step);
-    let value = converted(value, ty, path)?;
-    path.truncate(before);
+fn inside(step: String, place: &mut Inside<'_>, value: Value, ty: &Type) -> Result<Value, String> {
+    let before = place.step.len();
+    place.step.push_str(&step);
+    let value = converted(value, ty, place)?;
+    place.step.truncate(before);
     Ok(value)
 }
 
@@ -112,6 +129,7 @@ fn is_one(value: &Value, ty: &Type) -> bool {
         | Type::Record(_)
         | Type::Optional(_)
         | Type::OneOf(_)
+        | Type::Path
         | Type::Json
         | Type::Any => false,
     }
@@ -123,13 +141,14 @@ fn unfit(ty: &Type, value: &Value) -> String {
 
 impl Type {
     /// Whether a value of type `have`, which this type does not accept, can be converted to it:
-    /// there is JSON where they differ.
+    /// there is JSON where they differ, or a text where a path is wanted.
     pub fn converts(&self, have: &Type) -> bool {
         if self.accepts(have) {
             return true;
         }
         match (self, have) {
             (want, Type::Json) => want.takes_json(),
+            (Type::Path, Type::String | Type::OneOf(_)) => true,
             (Type::Optional(want), Type::Optional(have)) => want.converts(have),
             (Type::Optional(want), have) => want.converts(have),
             (Type::List(want), Type::List(have)) | (Type::Map(want), Type::Map(have)) => {
@@ -154,6 +173,7 @@ impl Type {
     fn takes_json(&self) -> bool {
         match self {
             Self::String
+            | Self::Path
             | Self::Int
             | Self::Float
             | Self::Bool
@@ -183,7 +203,7 @@ mod tests {
     use super::*;
 
     fn of(json: serde_json::Value, ty: &Type) -> Result<Value, String> {
-        convert(from_json(json, &Type::Json).unwrap(), ty)
+        convert(from_json(json, &Type::Json).unwrap(), ty, "/a/b")
     }
 
     #[test]
@@ -209,6 +229,12 @@ mod tests {
             (json!(3), Type::Float, Value::Float(3.0)),
             (json!("10%"), Type::Percent, Value::Percent(10.0)),
             (json!(null), Type::optional(Type::Int), Value::None),
+            (json!("c/../d"), Type::Path, Value::string("/a/b/d")),
+            (
+                json!(["/c"]),
+                Type::list(Type::Path),
+                Value::list([Value::string("/c")]),
+            ),
         ] {
             let read = of(json, &ty);
             assert_eq!(format!("{read:?}"), format!("{:?}", Ok::<_, String>(value)));

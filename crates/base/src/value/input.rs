@@ -14,7 +14,7 @@ pub fn from_text(text: &str, ty: &Type) -> Result<Value, String> {
         return Err(reason.into());
     }
     let value = match ty {
-        Type::String | Type::Any => Some(Value::string(text)),
+        Type::String | Type::Path | Type::Any => Some(Value::string(text)),
         Type::OneOf(texts) => return one_of(text, texts),
         Type::Int => parse_int(text).map(Value::Int),
         Type::Float => parse_float(text).map(Value::Float),
@@ -63,6 +63,7 @@ pub(super) fn one_of(text: &str, allowed: &[Name]) -> Result<Value, String> {
 pub(super) fn wanted(ty: &Type) -> String {
     let words = match ty {
         Type::String => "a text",
+        Type::Path => "a path",
         Type::Int => "an int",
         Type::Float => "a float",
         Type::Bool => "`true` or `false`",

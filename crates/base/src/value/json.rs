@@ -96,7 +96,7 @@ impl JsonReader {
             (Type::Any | Type::Json, json) => self.untyped(json),
             (Type::None | Type::Nothing | Type::Optional(_), Json::Null) => Ok(Value::None),
             (Type::Optional(of), json) => self.read(json, of),
-            (Type::String, Json::String(text)) => Ok(Value::string(text)),
+            (Type::String | Type::Path, Json::String(text)) => Ok(Value::string(text)),
             (Type::OneOf(texts), Json::String(text)) => match input::one_of(&text, texts) {
                 Ok(value) => Ok(value),
                 Err(sentence) => self.mistake(sentence),

@@ -6,6 +6,7 @@ mod input;
 mod json;
 mod json_text;
 mod order;
+pub mod path;
 pub mod text;
 mod ty;
 
@@ -15,7 +16,7 @@ use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 
 use crate::source::Name;
-pub use convert::convert;
+pub use convert::{EMPTY_PATH, convert};
 pub use input::from_text;
 pub use json::{MAX_VALUE_DEPTH, from_json, to_json};
 pub use json_text::{JsonTextError, parse_json};

@@ -51,6 +51,8 @@ impl PartialEq for KindRef {
 pub enum Type {
     /// `string`
     String,
+    /// `path`: the absolute path of a file or folder of this machine, as a text.
+    Path,
     /// `int`
     Int,
     /// `float`
@@ -131,14 +133,15 @@ impl Type {
                     None => matches!(ty, Self::Optional(_)),
                 }) && have.keys().all(|name| want.contains_key(name))
             }
-            (Self::String, Self::OneOf(_)) => true,
+            // What is a path already is a text like any other; the other way it is resolved.
+            (Self::String, Self::OneOf(_) | Self::Path) => true,
             (Self::OneOf(want), Self::OneOf(have)) => have.iter().all(|text| want.contains(text)),
             (Self::Service(None), Self::Service(_)) => true,
             (Self::Infrastructure(None), Self::Infrastructure(_)) => true,
             (Self::Service(Some(want)), Self::Service(Some(have)))
             | (Self::Infrastructure(Some(want)), Self::Infrastructure(Some(have))) => have.is(want),
             // Text may always become a secret; a secret never becomes text.
-            (Self::Secret, Self::String | Self::OneOf(_)) => true,
+            (Self::Secret, Self::String | Self::OneOf(_) | Self::Path) => true,
             (Self::Json, of) => of.is_json(),
             // What takes any list or any map also takes JSON, and checks it at evaluation.
             (Self::List(of) | Self::Map(of), Self::Json) => **of == Self::Any,
@@ -174,6 +177,7 @@ impl Type {
                 let common = a.as_ref().zip(b.as_ref());
                 Self::Infrastructure(common.and_then(|(a, b)| a.common(b)))
             }
+            (Self::Path, Self::OneOf(_)) | (Self::OneOf(_), Self::Path) => Self::String,
             (a, b) if a.accepts(b) => a.clone(),
             (a, b) if b.accepts(a) => b.clone(),
             _ => return None,
@@ -187,10 +191,41 @@ impl Type {
             .try_fold(Self::Any, |common, ty| common.common(ty))
     }
 
+    /// Whether values of this type are texts.
+    pub fn is_text(&self) -> bool {
+        matches!(self, Self::String | Self::OneOf(_) | Self::Path)
+    }
+
+    /// Whether a value of this type is a path, or has paths in it.
+    pub fn has_path(&self) -> bool {
+        match self {
+            Self::Path => true,
+            Self::List(of) | Self::Map(of) | Self::Optional(of) => of.has_path(),
+            Self::Record(fields) => fields.values().any(Self::has_path),
+            Self::String
+            | Self::Int
+            | Self::Float
+            | Self::Bool
+            | Self::Duration
+            | Self::Percent
+            | Self::None
+            | Self::OneOf(_)
+            | Self::Secret
+            | Self::Service(_)
+            | Self::Environment
+            | Self::Infrastructure(_)
+            | Self::Connection
+            | Self::Json
+            | Self::Nothing
+            | Self::Any => false,
+        }
+    }
+
     /// Whether values of this type are JSON as they stand.
     fn is_json(&self) -> bool {
         match self {
             Self::String
+            | Self::Path
             | Self::OneOf(_)
             | Self::Int
             | Self::Float
@@ -223,6 +258,7 @@ impl Type {
     pub fn interpolates(&self) -> bool {
         match self {
             Self::String
+            | Self::Path
             | Self::Int
             | Self::Float
             | Self::Bool
@@ -245,6 +281,7 @@ impl std::fmt::Display for Type {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::String => f.write_str("string"),
+            Self::Path => f.write_str("path"),
             Self::Int => f.write_str("int"),
             Self::Float => f.write_str("float"),
             Self::Bool => f.write_str("bool"),
@@ -330,7 +367,7 @@ mod tests {
 
     #[test]
     fn the_type_of_what_may_be_either() {
-        use Type::{Any, Bool, Float, Int, Json, None, Secret, String};
+        use Type::{Any, Bool, Float, Int, Json, None, Path, Secret, String};
         let rec = Type::record::<&str>;
         for (a, b, common) in [
             (Int, Int, "int"),
@@ -349,6 +386,12 @@ mod tests {
                 "\"a\" | \"b\" | \"c\"",
             ),
             (one_of(&["a"]), String, "string"),
+            (Path, Path, "path"),
+            (Path, None, "path?"),
+            (Path, String, "string"),
+            (Path, one_of(&["a"]), "string"),
+            (Path, Secret, "secret"),
+            (Path, Json, "json"),
             (Secret, String, "secret"),
             (one_of(&["a"]), Secret, "secret"),
             (Type::Service(kind(1)), Type::Service(kind(1)), "service<k>"),
@@ -404,7 +447,7 @@ mod tests {
 
     #[test]
     fn what_may_stand_where() {
-        use Type::{Any, Float, Int, Json, Secret, String};
+        use Type::{Any, Float, Int, Json, Path, Secret, String};
         let wanted = Type::record([("a", Int), ("b", Type::optional(Int))]);
         for (want, have, accepted) in [
             (Float, Int, false),
@@ -412,6 +455,10 @@ mod tests {
             (Type::optional(Int), Int, true),
             (Int, Type::optional(Int), false),
             (String, one_of(&["a"]), true),
+            (String, Path, true),
+            (Path, String, false),
+            (Type::list(String), Type::list(Path), true),
+            (one_of(&["a"]), Path, false),
             (one_of(&["a"]), String, false),
             (one_of(&["a"]), one_of(&["a", "b"]), false),
             (Secret, String, true),

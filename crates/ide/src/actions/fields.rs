@@ -114,6 +114,7 @@ pub(crate) fn sample(ty: &Type) -> String {
                 .map(|(name, ty)| format!("{name}: {}", sample(ty)));
             format!("{{ {} }}", fields.collect::<Vec<_>>().join(", "))
         }
+        Type::Path => String::from("\".\""),
         Type::Connection => String::from("local()"),
         _ => String::from("\"\""),
     }

@@ -545,6 +545,7 @@ pub const INNER: &[(&str, KeywordEntry)] = &[
 /// The types that have a name.
 pub const TYPES: &[&str] = &[
     "string",
+    "path",
     "int",
     "float",
     "bool",

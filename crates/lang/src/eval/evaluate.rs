@@ -16,7 +16,7 @@ use super::{
     faults,
 };
 use lockstep_base::source::{Name, Span};
-use lockstep_base::value::{MEMBER, SecretPart, Value, convert, text};
+use lockstep_base::value::{MEMBER, SecretPart, Type, Value, convert, text};
 
 type Evaluated = Result<Value, Halt>;
 
@@ -107,13 +107,21 @@ impl Evaluator {
             } => self.comprehension((body, *slot, list, cond.as_deref()), span, scope),
             ExprKind::IfSome { value, slot, body } => self.if_some(value, *slot, body, scope),
             ExprKind::Bind { values, body } => self.bind(values, body, scope),
-            ExprKind::Convert(of, ty) => {
-                let value = self.eval(of, scope)?;
-                let value = convert(value, ty);
-                value.map_err(|reason| faults::conversion(of, ty, &reason))
-            }
+            ExprKind::Convert(of, ty) => self.convert(of, ty, scope),
             ExprKind::Call(function, args) => self.call(*function, args, span, scope),
         }
+    }
+
+    /// Paths are relative to the folder of the file in which the expression stands, whichever file
+    /// it is handed to.
+    fn convert(&self, of: &Expr, ty: &Type, scope: &dyn Scope) -> Evaluated {
+        let value = self.eval(of, scope)?;
+        let folder = match ty.has_path() {
+            true => scope.folder(of.span.file)?,
+            false => Name::from("/"),
+        };
+        let value = convert(value, ty, &folder);
+        value.map_err(|reason| faults::conversion(of, ty, &reason))
     }
 
     fn if_some(&self, value: &Expr, slot: Slot, body: &Expr, scope: &dyn Scope) -> Evaluated {

@@ -93,7 +93,8 @@ pub enum ExprKind {
         /// The function's expression.
         body: Box<Expr>,
     },
-    /// JSON, or a value with JSON in it, as a value of this type; what does not fit is a fault.
+    /// JSON, or a text that is to be a path, or a value with such in it, as a value of this type;
+    /// what does not fit is a fault.
     Convert(Box<Expr>, Type),
     /// A built-in function; its arguments in the order of its parameters, optional ones that
     /// were not given left out at the end.

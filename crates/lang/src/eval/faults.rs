@@ -7,7 +7,7 @@ use super::{BinaryOp, Expr, ExprKind, Halt, Scope, UnaryOp};
 use lockstep_base::diagnostic::suggest::{did_you_mean, or_list};
 use lockstep_base::diagnostic::{Diagnostic, codes};
 use lockstep_base::source::{Name, Span};
-use lockstep_base::value::{Type, Value};
+use lockstep_base::value::{EMPTY_PATH, Type, Value};
 use lockstep_base::world::FileError;
 
 /// How many characters of a value a message shows.
@@ -286,6 +286,12 @@ pub(super) fn none_in_text(of: &Expr) -> Halt {
 
 /// JSON that is not what its place wants.
 pub(super) fn conversion(of: &Expr, ty: &Type, reason: &str) -> Halt {
+    if reason.ends_with(EMPTY_PATH) {
+        return Diagnostic::error(codes::UNFIT, of.span, reason)
+            .here("a path is expected here")
+            .help("name the file or the folder; `\".\"` is the folder of this file")
+            .into();
+    }
     let path = match path_to(of).as_str() {
         "" => String::new(),
         path => format!(" at `{path}`"),

@@ -74,6 +74,10 @@ pub trait Scope {
     }
     /// The text of a file, at planning time; the path is relative to the folder of `from`.
     fn file(&self, from: FileId, path: &str) -> Result<Result<Name, FileError>, Halt>;
+    /// The absolute path of the folder of a source file: what its paths are relative to.
+    fn folder(&self, _of: FileId) -> Result<Name, Halt> {
+        Err(Halt::Unknown)
+    }
     /// What the ledger says of a service at an infrastructure, at planning time.
     fn deployed(&self, _service: &Value, _target: &Value) -> Result<Value, Halt> {
         Err(Halt::Unknown)

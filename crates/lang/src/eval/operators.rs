@@ -67,7 +67,7 @@ fn is_number(ty: &Type) -> bool {
 }
 
 fn is_text(ty: &Type) -> bool {
-    matches!(ty, Type::String | Type::OneOf(_))
+    ty.is_text()
 }
 
 /// Whether `==` says something: a value of one type may equal one of the other.
@@ -92,7 +92,7 @@ pub(super) fn ordered(a: &Type, b: &Type) -> bool {
 fn contained(part: &Type, whole: &Type) -> bool {
     match whole {
         Type::List(of) => comparable(part, of),
-        Type::Map(_) | Type::Record(_) | Type::String | Type::OneOf(_) => {
+        Type::Map(_) | Type::Record(_) | Type::String | Type::OneOf(_) | Type::Path => {
             is_text(part) || *part == Type::Any
         }
         Type::Json | Type::Any => !has_secret(part),

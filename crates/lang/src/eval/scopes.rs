@@ -49,6 +49,10 @@ macro_rules! outer_scope {
             self.outer.file(from, path)
         }
 
+        fn folder(&self, of: FileId) -> Result<Name, Halt> {
+            self.outer.folder(of)
+        }
+
         fn deployed(&self, service: &Value, target: &Value) -> Result<Value, Halt> {
             self.outer.deployed(service, target)
         }

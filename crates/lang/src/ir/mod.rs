@@ -24,7 +24,7 @@ pub use properties::Fork;
 pub use queue::{Queue, QueueKeep};
 pub use testing::{Given, Test, TestKind, TestStmt};
 pub use version::{Version, VersionRule};
-pub use visit::{asks_ledger, outside_calls};
+pub use visit::{asks_ledger, has_paths, outside_calls};
 
 /// The version of this format. A program of another version is refused, not guessed at.
 pub const VERSION: u32 = 1;

@@ -6,7 +6,8 @@
 use super::command::{CommandWord, Form, Operand, ScriptPart, TextPart, Transfer};
 use super::{
     Axis, Between, Block, CommandTemplate, Failing, FailureHandler, GlobalSource, HandlerVerdict,
-    Handlers, Matrix, Modifiers, Program, Retry, Stmt, StmtKind, Watch, WorkflowUse,
+    Handlers, Matrix, Modifiers, Program, Retry, SecretSource, Stmt, StmtKind, Template, Watch,
+    WorkflowUse,
 };
 pub use crate::eval::visit::each_part;
 use crate::eval::{Expr, ExprKind, RunField};
@@ -341,26 +342,81 @@ pub fn outside_calls(program: &Program) -> Vec<&Expr> {
 /// Whether a program asks the ledger what is deployed.
 pub fn asks_ledger(program: &Program) -> bool {
     let mut asks = false;
-    let mut look = |part: &Expr| asks |= is_call(part, &["deployed"]);
-    each_of_bodies(program, &mut look);
+    each_of_all(program, &mut |part| asks |= is_call(part, &["deployed"]));
+    asks
+}
+
+/// Whether there can be paths in a program: an input or a field that is one, or an expression that
+/// becomes one.
+pub fn has_paths(program: &Program) -> bool {
+    let kinds = program.kinds.iter();
+    let mut fields = kinds.flat_map(|it| it.service.values().chain(it.infrastructure.values()));
+    let mut has =
+        program.globals.iter().any(|it| it.ty.has_path()) || fields.any(|it| it.ty.has_path());
+    each_of_all(program, &mut |part| {
+        has |= matches!(&part.kind, ExprKind::Convert(_, ty) if ty.has_path());
+    });
+    has
+}
+
+/// Every part of every expression of a program, but of its tests.
+fn each_of_all<'p>(program: &'p Program, see: &mut dyn FnMut(&'p Expr)) {
+    each_of_bodies(program, see);
+    let mut look = |expr| each_part(expr, &mut *see);
     for global in &program.globals {
         match &global.source {
-            GlobalSource::Let(expr)
-            | GlobalSource::Input {
-                default: Some(expr),
-                ..
-            } => each_part(expr, &mut look),
-            GlobalSource::Input { default: None, .. } => {}
+            GlobalSource::Let(expr) => look(expr),
+            GlobalSource::Input { default, rule } => default.iter().chain(rule).for_each(&mut look),
         }
     }
-    let services = program.services.iter().flat_map(|it| it.fields.values());
-    let environments = program.environments.iter();
-    let environments = environments.flat_map(|it| it.fields.values());
-    let infrastructures = program.infrastructures.iter();
-    let infrastructures = infrastructures.flat_map(|it| it.fields.values());
-    let fields = services.chain(environments).chain(infrastructures);
-    fields.for_each(|expr| each_part(expr, &mut look));
-    asks
+    for secret in &program.secrets {
+        match &secret.source {
+            SecretSource::Env(expr) | SecretSource::File(expr) => look(expr),
+            SecretSource::Command(words) => words.iter().for_each(&mut look),
+        }
+    }
+    for kind in &program.kinds {
+        let fields = kind.service.values().chain(kind.infrastructure.values());
+        fields
+            .filter_map(|field| field.default.as_ref())
+            .for_each(&mut look);
+    }
+    let made = program.service_templates.iter().map(|it| &it.declared);
+    let services = program.services.iter().chain(made);
+    let fields = services.clone().flat_map(|it| it.fields.values());
+    fields.for_each(&mut look);
+    let named = services.filter_map(|it| it.using.as_ref());
+    let default = program.kinds.iter().filter_map(|it| it.deploy.as_ref());
+    let workflows = named.chain(default);
+    workflows
+        .flat_map(|it| it.args.iter().flatten())
+        .for_each(&mut look);
+    program
+        .environments
+        .iter()
+        .flat_map(|it| it.fields.values())
+        .for_each(&mut look);
+    let made = program
+        .infrastructure_templates
+        .iter()
+        .map(|it| &it.declared);
+    let places = program.infrastructures.iter().chain(made);
+    places
+        .clone()
+        .flat_map(|it| it.fields.values())
+        .for_each(&mut look);
+    let overrides = program.environments.iter().flat_map(|it| &it.overrides);
+    let overrides = overrides.chain(places.flat_map(|it| &it.overrides));
+    overrides
+        .flat_map(|it| it.named.iter().chain(it.fields.values()))
+        .for_each(&mut look);
+    let services = program.service_templates.iter().flat_map(Template::head);
+    let places = program
+        .infrastructure_templates
+        .iter()
+        .flat_map(Template::head);
+    services.chain(places).for_each(&mut look);
+    program.groups.iter().for_each(|it| look(&it.value));
 }
 
 fn is_call(part: &Expr, names: &[&str]) -> bool {

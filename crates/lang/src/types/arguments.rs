@@ -171,6 +171,9 @@ impl Checker<'_> {
         let want = match (&ty, param.optional) {
             (Type::None | Type::Optional(_), true) => Type::optional(param.ty.clone()),
             (Type::Json, _) if param.json_as_text => Type::String,
+            // A function of the language resolves its path itself: what it reads is recorded by the
+            // text that is written.
+            _ if param.ty == Type::Path && param.span.is_none() => Type::String,
             _ => param.ty.clone(),
         };
         let expr = self.fit(typed, &want, &place, param.span);

@@ -165,7 +165,7 @@ impl<'a> Checker<'a> {
     ) -> Expr {
         let typed = self.expr(locals, expr, Some(want));
         let is_secret = *want == Type::Secret || *want == Type::optional(Type::Secret);
-        if is_secret && matches!(typed.ty, Type::String | Type::OneOf(_)) {
+        if is_secret && typed.ty.is_text() {
             self.report(errors::readable_secret(typed.expr.span, what));
             return poison(typed.expr.span);
         }
@@ -194,12 +194,34 @@ impl<'a> Checker<'a> {
             return typed.expr;
         }
         if want.converts(&typed.ty) {
+            if want.has_path() {
+                self.empty_paths(&typed.expr, want, what);
+            }
             let span = typed.expr.span;
             let kind = ExprKind::Convert(Box::new(typed.expr), want.clone());
             return Expr { kind, span };
         }
         self.report(errors::mismatch(self, &typed, want, what, declared));
         poison(typed.expr.span)
+    }
+
+    /// Reports the texts without a character that are written where a path is wanted.
+    fn empty_paths(&mut self, expr: &Expr, want: &Type, what: &str) {
+        match (want, &expr.kind) {
+            (Type::Optional(of), _) => self.empty_paths(expr, of, what),
+            (Type::Path, ExprKind::Const(Value::String(text))) if text.is_empty() => {
+                self.report(errors::empty_path(expr.span, what));
+            }
+            (Type::Path, ExprKind::If(_, then, other)) => {
+                self.empty_paths(then, want, what);
+                self.empty_paths(other, want, what);
+            }
+            (Type::List(of), ExprKind::List(items)) => {
+                let single = items.iter().filter(|item| !item.spread);
+                single.for_each(|item| self.empty_paths(&item.value, of, what));
+            }
+            _ => {}
+        }
     }
 
     /// Checks an expression of any type that is a value and no secret.

@@ -104,7 +104,7 @@ fn convert(checker: &Checker<'_>, error: Diagnostic, typed: &Typed, want: &Type)
         (Type::String, Type::Service(_) | Type::Infrastructure(_) | Type::Environment) => error
             .help("its name is a text")
             .fix("take its name", span, format!("{text}.name")),
-        (Type::String, have) if have.interpolates() => {
+        (Type::String | Type::Path, have) if have.interpolates() => {
             let inside = match typed.expr.as_const() {
                 Some(Value::Int(_) | Value::Float(_) | Value::Bool(_)) => format!("\"{text}\""),
                 _ => format!("\"${{{text}}}\""),
@@ -181,6 +181,13 @@ fn convert(checker: &Checker<'_>, error: Diagnostic, typed: &Typed, want: &Type)
     }
 }
 
+/// A path without a character: it would silently mean the folder itself.
+pub fn empty_path(at: Span, what: &str) -> Diagnostic {
+    Diagnostic::error(codes::RANGE, at, format!("{what} is an empty path"))
+        .here("this text is empty")
+        .help("name the file or the folder; `\".\"` is the folder of this file")
+}
+
 /// Whether these are the fields of what a command gives.
 fn is_command(fields: &IndexMap<Name, Type>) -> bool {
     ["stdout", "stderr", "code"]
@@ -197,7 +204,7 @@ fn of_command(error: Diagnostic, typed: &Typed, want: &Type, text: &str) -> Diag
         false => format!("{text}.stdout"),
     };
     let right = match want {
-        Type::String => output,
+        Type::String | Type::Path => output,
         Type::Int | Type::Float | Type::Bool | Type::Duration | Type::Percent => {
             format!("{want}({output})")
         }
@@ -466,7 +473,7 @@ pub fn operands(
     let error = Diagnostic::error(codes::OPERANDS, at, message)
         .label(left.expr.span, format!("this is {}", a(&left.ty)))
         .label(right.expr.span, format!("this is {}", a(&right.ty)));
-    let text = |ty: &Type| matches!(ty, Type::String | Type::OneOf(_));
+    let text = Type::is_text;
     match (op, &left.ty, &right.ty) {
         (BinaryOp::Add, l, r) if text(l) && r.interpolates() || text(r) && l.interpolates() => {
             error.help("put the value into a text: `\"…${value}\"`")

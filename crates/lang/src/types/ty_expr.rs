@@ -110,6 +110,7 @@ fn of_kind(
 /// The types that have a name.
 const NAMED_TYPES: &[(&str, Type)] = &[
     ("string", Type::String),
+    ("path", Type::Path),
     ("int", Type::Int),
     ("float", Type::Float),
     ("bool", Type::Bool),

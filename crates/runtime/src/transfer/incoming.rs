@@ -6,7 +6,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use super::outgoing::SumReader;
-use super::tree::difference;
+use super::tree::{difference, is_of_state};
 use super::{FolderSum, TransferError, TransferSummary, hex};
 
 /// The name of what is being replaced, in the folder of what replaces it.
@@ -93,6 +93,9 @@ fn unpack_folder(from: impl Read, to: &Path) -> Result<TransferSummary, Transfer
         let path: PathBuf = path.components().collect();
         let path = path.strip_prefix(".").unwrap_or(&path).to_path_buf();
         let kind = entry.header().entry_type();
+        if is_of_state(&path, kind.is_dir()) {
+            continue;
+        }
         if kind.is_dir() {
             // Their modes come last: what cannot be written to must first be filled.
             let mode = entry.header().mode().map_err(TransferError::at(to))?;

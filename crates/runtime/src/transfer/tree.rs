@@ -10,6 +10,16 @@ use super::TransferError;
 /// The folder of a run's state, which never goes anywhere.
 const STATE_FOLDER: &str = ".lockstep";
 
+/// Whether something with this path below a folder is a state folder, or in one.
+pub(super) fn is_of_state(path: &Path, is_folder: bool) -> bool {
+    let around = match is_folder {
+        true => Some(path),
+        false => path.parent(),
+    };
+    let mut parts = around.into_iter().flat_map(Path::components);
+    parts.any(|part| part.as_os_str() == STATE_FOLDER)
+}
+
 /// Something in a folder. A file has changed so many seconds after 1970.
 pub(super) enum Entry {
     Folder { mode: u32 },

@@ -193,6 +193,7 @@ fn message(class: FailureClass, code: i64) -> String {
 fn empty(ty: &Type) -> Value {
     match ty {
         Type::String => Value::string(""),
+        Type::Path => Value::string("/"),
         Type::Int => Value::Int(0),
         Type::Float => Value::Float(0.0),
         Type::Bool => Value::Bool(false),

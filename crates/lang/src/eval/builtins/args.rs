@@ -52,6 +52,11 @@ pub(super) fn string() -> Type {
     Type::String
 }
 
+/// A path, or a text that the function itself takes as relative to the file.
+pub(super) fn path() -> Type {
+    Type::Path
+}
+
 pub(super) fn any() -> Type {
     Type::Any
 }
@@ -178,6 +183,7 @@ pub(super) fn wants_ordered(types: &[Type]) -> Result<(), ArgumentMisfit> {
             matches!(
                 **of,
                 Type::String
+                    | Type::Path
                     | Type::OneOf(_)
                     | Type::Int
                     | Type::Float

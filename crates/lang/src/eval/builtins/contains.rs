@@ -28,7 +28,7 @@ fn check(types: &[Type]) -> Result<(), ArgumentMisfit> {
         return Ok(());
     }
     let (argument, wanted) = match whole {
-        Type::String | Type::OneOf(_) => (1, "a text"),
+        Type::String | Type::Path | Type::OneOf(_) => (1, "a text"),
         Type::List(_) => (1, "something that may be an element of the list"),
         Type::Map(_) | Type::Record(_) => (1, "a text, the key"),
         _ => (0, WANTED),

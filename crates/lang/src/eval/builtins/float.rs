@@ -16,7 +16,7 @@ pub(super) static FUNCTION: Builtin = Builtin {
         wants(types, 0, WANTED, |ty| {
             matches!(
                 ty,
-                Type::String | Type::OneOf(_) | Type::Int | Type::Float | Type::Json
+                Type::String | Type::Path | Type::OneOf(_) | Type::Int | Type::Float | Type::Json
             )
         })
     },

@@ -15,6 +15,7 @@ pub(super) static FUNCTION: Builtin = Builtin {
             matches!(
                 ty,
                 Type::String
+                    | Type::Path
                     | Type::OneOf(_)
                     | Type::List(_)
                     | Type::Map(_)

@@ -23,7 +23,7 @@ pub(super) static FUNCTION: Builtin = Builtin {
         }
         let of_json = matches!(types.first(), Some(Type::Json));
         wants(types, 1, "a text", |ty| {
-            matches!(ty, Type::String | Type::OneOf(_)) || of_json && *ty == Type::Int
+            ty.is_text() || of_json && *ty == Type::Int
         })
     },
     result: |types| match types.first() {

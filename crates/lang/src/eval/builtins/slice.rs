@@ -19,7 +19,7 @@ pub(super) static FUNCTION: Builtin = Builtin {
         wants(types, 0, "a list or a text", |ty| {
             matches!(
                 ty,
-                Type::List(_) | Type::String | Type::OneOf(_) | Type::Json
+                Type::List(_) | Type::String | Type::Path | Type::OneOf(_) | Type::Json
             )
         })
     },
@@ -33,10 +33,10 @@ pub(super) static FUNCTION: Builtin = Builtin {
     call: BuiltinBody::Pure(call),
 };
 
-/// A part of one of a few texts may be another one.
+/// A part of one of a few texts may be another one, and a part of a path is a text.
 fn result(types: &[Type]) -> Type {
     match types.first() {
-        Some(Type::OneOf(_)) => Type::String,
+        Some(Type::OneOf(_) | Type::Path) => Type::String,
         _ => gives_same(types),
     }
 }

@@ -10,7 +10,7 @@ pub(super) static FUNCTION: Builtin = Builtin {
     params: &[required("value", any)],
     check: |types| {
         wants(types, 0, WANTED, |ty| {
-            matches!(ty, Type::String | Type::OneOf(_) | Type::Bool | Type::Json)
+            matches!(ty, Type::String | Type::Path | Type::OneOf(_) | Type::Bool | Type::Json)
         })
     },
     result: |_| Type::Bool,

@@ -13,7 +13,7 @@ pub(super) static FUNCTION: Builtin = Builtin {
         wants(types, 0, WANTED, |ty| {
             matches!(
                 ty,
-                Type::String | Type::OneOf(_) | Type::Duration | Type::Json
+                Type::String | Type::Path | Type::OneOf(_) | Type::Duration | Type::Json
             )
         })
     },

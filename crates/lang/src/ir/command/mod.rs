@@ -67,6 +67,15 @@ impl CommandTemplate {
             Form::Direct(_) | Form::Shell { .. } => "run",
         }
     }
+
+    /// Whether a value of its text, if it is a path, is one of this machine and relative to the
+    /// folder of the file; `starts_there` is whether the command starts in that folder.
+    pub fn is_path_here(&self, value: &Expr, starts_there: bool) -> bool {
+        match &self.form {
+            Form::Transfer(transfer) => transfer.path_here() == Some(value),
+            Form::Direct(_) | Form::Shell { .. } => starts_there,
+        }
+    }
 }
 
 /// A value that must not begin with `-`, unless the program text itself writes that.

@@ -51,6 +51,14 @@ pub enum TransferSource {
 }
 
 impl Transfer {
+    /// The path on this machine; a text that is written elsewhere has none.
+    pub fn path_here(&self) -> Option<&Expr> {
+        match self.direction {
+            TransferDirection::Send => Some(&self.source).filter(|_| !self.is_text),
+            TransferDirection::Fetch => Some(&self.to),
+        }
+    }
+
     /// Fills its values in.
     pub(super) fn invoke(
         &self,

@@ -160,6 +160,7 @@ impl ProgramLowering<'_> {
             ExprKind::List(items) => items.iter().all(|item| self.is_fixed(&item.value)),
             ExprKind::Binary(_, left, right) => self.is_fixed(left) && self.is_fixed(right),
             ExprKind::If(_, then, other) => self.is_fixed(then) && self.is_fixed(other),
+            ExprKind::Convert(of, Type::Path) => self.is_fixed(of),
             ExprKind::Local(_)
             | ExprKind::Record(_)
             | ExprKind::Field(..)
@@ -389,6 +390,8 @@ impl ProgramLowering<'_> {
 fn begins_no_option(ty: &Type) -> bool {
     match ty {
         Type::String | Type::Any | Type::Secret | Type::Json | Type::Optional(_) => false,
+        // It begins with a slash.
+        Type::Path => true,
         other => other.interpolates(),
     }
 }

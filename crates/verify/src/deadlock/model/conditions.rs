@@ -246,6 +246,10 @@ impl DecisionText<'_> {
             ExprKind::Unary(op, _) => self.add(format_args!("{op:?}"))?,
             ExprKind::Binary(op, ..) => self.add(format_args!("{op:?}"))?,
             ExprKind::If(..) => self.add(format_args!("if"))?,
+            // The same text is another path in another file.
+            ExprKind::Convert(of, ty) if ty.has_path() => {
+                self.add(format_args!("as {ty:?} in {:?}", of.span.file))?;
+            }
             ExprKind::Convert(_, ty) => self.add(format_args!("as {ty:?}"))?,
             ExprKind::Call(function, _) => self.add(format_args!("{function:?}"))?,
         }
