@@ -435,23 +435,19 @@ fn a_proxy_over_tls_receives_the_password_in_the_tunnel() {
     let folder = tempfile::tempdir().expect("a folder");
     let ours = Authority::new(folder.path(), "ours");
     let certificate = ours.sign("proxy", "DNS:localhost,IP:127.0.0.1");
-    let proxy = WebServer::with_tls(tls(&certificate, None), |_| {
-        answer("407 Proxy Authentication Required", &[], "")
-    });
-    let get = |to: &str| {
-        asks(&format!("http.get(\"{to}\")"))
-            .env("SSL_CERT_FILE", &text(&ours.certificate()))
-            .env(
-                "all_proxy",
-                &format!("https://u:p%40ss@{}", proxy.authority()),
-            )
-    };
     for (to, target) in [
         ("http://shop.example/x", "shop.example:80"),
         ("https://shop.example/x", "shop.example:443"),
     ] {
+        let proxy = WebServer::with_tls(tls(&certificate, None), |_| {
+            answer("407 Proxy Authentication Required", &[], "")
+        });
+        let named = format!("https://u:p%40ss@{}", proxy.authority());
+        let get = asks(&format!("http.get(\"{to}\")"))
+            .env("SSL_CERT_FILE", &text(&ours.certificate()))
+            .env("all_proxy", &named);
         fails(
-            &get(to),
+            &get,
             "authentication",
             &["(all_proxy) does not accept the user and the password"],
         );

@@ -224,8 +224,8 @@ impl AnalysisCache {
         }
     }
 
-    /// The diagnostics of a document after a change inside a single declaration, by checking that and
-    /// those that can see it; nothing where that does not suffice.
+    /// The diagnostics of a document after a change inside a single declaration, by checking that
+    /// and those that can see it; nothing where that does not suffice.
     pub(super) fn check_changed(
         &mut self,
         snapshot: &Snapshot,

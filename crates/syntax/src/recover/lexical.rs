@@ -53,8 +53,8 @@ struct Interpolation {
     braces: usize,
 }
 
-/// Reads the source of `repair` from `start` on, repairs what it can, and returns the brackets and the
-/// end of the last token.
+/// Reads the source of `repair` from `start` on, repairs what it can, and returns the brackets and
+/// the end of the last token.
 pub(super) fn repair_tokens(repair: &mut SourceRepair<'_>, start: usize) -> (Vec<Mark>, usize) {
     let source = repair.source;
     let mut lexer = RecoveryLexer {

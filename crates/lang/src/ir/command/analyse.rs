@@ -73,7 +73,7 @@ pub struct Analysed {
     pub operands: Vec<Operand>,
 }
 
-/// Words that shells interpret themselves, among them the keywords: POSIX, `dash` and `bash`; sorted.
+/// Words that shells interpret themselves, among them the keywords, sorted: POSIX, `dash`, `bash`.
 #[rustfmt::skip]
 const SHELL_BUILTINS: &[&str] = &[
     "!", ".", ":", "[", "[[", "]]", "alias", "bg", "bind", "break", "builtin", "caller", "case",
