@@ -26,6 +26,8 @@ pub mod words;
 #[cfg(test)]
 mod tests;
 
+use std::ops::Range;
+
 pub use compare::EqIgnoringSpans;
 use lockstep_base::diagnostic::{Diagnostic, Diagnostics};
 use lockstep_base::source::{FileId, Span};
@@ -118,21 +120,29 @@ fn read_file(
         offset,
         scan,
         Some(known),
-        |pieces| clean_length(pieces),
+        |pieces| broken_part(pieces, body.len()),
         |lower, scan, known| lower.pieces(&scan.cuts, body, known.unwrap_or_default()),
     )
 }
 
-/// How long the beginning of a file is in which every piece is without errors.
-fn clean_length(pieces: &[DeclarationPiece]) -> usize {
-    let mut end = 0;
+/// The part of a file outside of which no piece has an error.
+fn broken_part(pieces: &[DeclarationPiece], length: usize) -> Range<usize> {
+    let mut start = 0;
     for piece in pieces {
-        if !piece.clean || piece.range.0 != end {
+        if !piece.clean || piece.range.0 != start {
             break;
         }
-        end = piece.range.1;
+        start = piece.range.1;
     }
-    end
+    // How it goes on may say what is wrong before: a whole piece behind it is a part of it, too.
+    let (mut end, mut behind) = (length, length);
+    for piece in pieces.iter().rev() {
+        if !piece.clean || piece.range.1 != behind {
+            break;
+        }
+        (end, behind) = (behind, piece.range.0);
+    }
+    start..end.max(start)
 }
 
 /// A file of pieces.
@@ -151,7 +161,7 @@ pub fn parse_expression(file: FileId, text: &str) -> (ast::Expr, Vec<Diagnostic>
         0,
         &scan,
         None,
-        |_| 0,
+        |_| 0..text.len(),
         |lower, _, _| lower.expression(),
     );
     (read.tree, sorted(read.diagnostics))
@@ -171,15 +181,15 @@ struct ReadExpression<T> {
 }
 
 /// Parses `body`, which has been scanned and begins at `offset` of its file, and repairs it as
-/// often as needed. `with` receives the tree of the previous round, `clean_length` says how much of
-/// the beginning has no errors.
+/// often as needed. `with` receives the tree of the previous round, `broken_part` says where in it
+/// errors are.
 fn read<T>(
     file: FileId,
     body: &str,
     offset: usize,
     scan: &Scan,
     known: Option<T>,
-    clean_length: impl Fn(&T) -> usize,
+    broken_part: impl Fn(&T) -> Range<usize>,
     with: impl Fn(&mut TreeBuilder<'_>, &Scan, Option<T>) -> T,
 ) -> ReadExpression<T> {
     let mut known = known;
@@ -196,8 +206,8 @@ fn read<T>(
         }
         known = Some(tree);
     }
-    let start = known.as_ref().map_or(0, clean_length);
-    let mut repair = SourceRepair::new(file, body, offset, start);
+    let part = known.as_ref().map_or(0..body.len(), broken_part);
+    let mut repair = SourceRepair::new(file, body, offset, part);
     let marks = repair.marks();
     let mut rounds = 0;
     loop {

@@ -150,7 +150,7 @@ mod tests {
         ];
         let (first, mut known) = reparse(FileId(0), &text, None);
         let mut tree = first.file;
-        for round in 0..60 {
+        for round in 0..150 {
             let boundaries: Vec<usize> = text.char_indices().map(|(at, _)| at).collect();
             let from = boundaries[below(boundaries.len())];
             let to = boundaries[below(boundaries.len())].clamp(from, from + 8);

@@ -6,6 +6,8 @@ mod indented;
 mod lines;
 mod shell;
 
+use std::ops::Range;
+
 use super::SourceRepair;
 use crate::lexer::{self, PieceEnd, Quotes, TokenKind};
 use crate::{errors, words};
@@ -53,9 +55,12 @@ struct Interpolation {
     braces: usize,
 }
 
-/// Reads the source of `repair` from `start` on, repairs what it can, and returns the brackets and
-/// the end of the last token.
-pub(super) fn repair_tokens(repair: &mut SourceRepair<'_>, start: usize) -> (Vec<Mark>, usize) {
+/// Reads a part of the source of `repair`, repairs what it can, and returns the brackets and the end
+/// of the last token. Where something is still open at its end, the rest is read, too.
+pub(super) fn repair_tokens(
+    repair: &mut SourceRepair<'_>,
+    part: Range<usize>,
+) -> (Vec<Mark>, usize) {
     let source = repair.source;
     let mut lexer = RecoveryLexer {
         repair,
@@ -71,12 +76,12 @@ pub(super) fn repair_tokens(repair: &mut SourceRepair<'_>, start: usize) -> (Vec
         values: Vec::new(),
         line_first: 0,
         line: 0,
-        line_start: start,
+        line_start: part.start,
         indent: 0,
         fresh: true,
-        after: start,
+        after: part.start,
     };
-    lexer.all(start);
+    lexer.all(part);
     lexer.end();
     (lexer.tokens, lexer.after)
 }
@@ -117,9 +122,12 @@ impl RecoveryLexer<'_, '_> {
         lexer::line_end(self.source, at.min(self.bytes.len()))
     }
 
-    fn all(&mut self, start: usize) {
-        let mut at = start;
+    fn all(&mut self, part: Range<usize>) {
+        let mut at = part.start;
         while let Some(token) = lexer::token_at(self.source, at) {
+            if at == part.end && self.is_between_declarations() {
+                return;
+            }
             at = match token.kind {
                 TokenKind::LineEnd => self.newline(at),
                 TokenKind::Blank | TokenKind::Comment => token.end,
@@ -148,6 +156,10 @@ impl RecoveryLexer<'_, '_> {
                 }
             };
         }
+    }
+
+    fn is_between_declarations(&self) -> bool {
+        self.fresh && self.depth == 0 && self.interpolations.is_empty() && self.indented.is_empty()
     }
 
     /// A line that begins a declaration, behind something that must go on: what is missing there

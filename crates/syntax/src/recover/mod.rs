@@ -6,6 +6,8 @@
 mod brackets;
 mod lexical;
 
+use std::ops::Range;
+
 pub(super) use brackets::UnclosedReason;
 use lockstep_base::diagnostic::{Diagnostic, codes};
 use lockstep_base::source::{FileId, Span};
@@ -43,9 +45,9 @@ pub(super) struct SourceRepair<'t> {
 }
 
 impl<'t> SourceRepair<'t> {
-    /// Closes what is open and translates what is foreign, from `start` on: before it stand whole
-    /// declarations without errors.
-    pub(super) fn new(file: FileId, source: &'t str, offset: usize, start: usize) -> Self {
+    /// Closes what is open and translates what is foreign in a part of the source: before it stand
+    /// whole declarations without errors, and behind it, if it ends as declarations do.
+    pub(super) fn new(file: FileId, source: &'t str, offset: usize, part: Range<usize>) -> Self {
         let mut repair = Self {
             file,
             source,
@@ -53,7 +55,7 @@ impl<'t> SourceRepair<'t> {
             edits: Vec::new(),
             diagnostics: Vec::new(),
         };
-        let (tokens, end) = lexical::repair_tokens(&mut repair, start);
+        let (tokens, end) = lexical::repair_tokens(&mut repair, part);
         brackets::repair_brackets(&mut repair, &tokens, end);
         repair
     }

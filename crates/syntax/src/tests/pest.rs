@@ -56,7 +56,9 @@ fn same(text: &str) {
 
 /// Compares the pairs of a file, as it is written and as it is repaired.
 fn compare(text: &str) {
-    let mended = SourceRepair::new(FileId(0), text, 0, 0).repaired().0;
+    let mended = SourceRepair::new(FileId(0), text, 0, 0..text.len())
+        .repaired()
+        .0;
     for text in [text, &mended] {
         let scan = scan(text);
         if !scan.clean {
