@@ -29,6 +29,7 @@ PasswordAuthentication no
 UsePAM no
 KbdInteractiveAuthentication no
 StrictModes no
+SetEnv HOME=$folder
 END
 echo "[127.0.0.1]:$port $(cat hostkey.pub)" > known
 cat > config <<END

@@ -31,7 +31,7 @@ PasswordAuthentication no
 KbdInteractiveAuthentication no
 UsePAM no
 StrictModes no
-SetEnv PATH=$PATH
+SetEnv PATH=$PATH HOME=$root/$1
 END
   printf '[%s]:%s %s\n' "$2" "$((port + 3))" "$(cat "$root/$1/hostkey.pub")" >> "$root/known"
   printf 'Host %s\n  HostName %s\n  Port %s\n' "$1" "$2" "$((port + 3))" >> "$root/config"

@@ -45,12 +45,14 @@ impl Sshd {
         let port = socket.local_addr().unwrap().port();
         drop(socket);
         let write = |name: &str, text: String| std::fs::write(folder.join(name), text).unwrap();
+        // Of two lines that set variables the first counts. The start files of the shell of whoever
+        // tests this may print, and wait for each other.
         write(
             "sshd.conf",
             format!(
                 "Port {port}\nListenAddress 127.0.0.1\nHostKey {here}/hostkey\nPidFile none\n\
                  AuthorizedKeysFile {here}/keys\nPasswordAuthentication no\nUsePAM no\n\
-                 KbdInteractiveAuthentication no\nStrictModes no\n{settings}\n"
+                 KbdInteractiveAuthentication no\nStrictModes no\n{settings}\nSetEnv HOME={here}\n"
             ),
         );
         let key = std::fs::read_to_string(folder.join("hostkey.pub")).unwrap();

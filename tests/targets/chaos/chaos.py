@@ -68,7 +68,10 @@ class Host:
                 f"AuthorizedKeysFile {folder}/key.pub\nPasswordAuthentication no\nUsePAM no\n"
                 "KbdInteractiveAuthentication no\nStrictModes no\nMaxStartups 100\n"
                 f"ForceCommand {self.home}/login\n"
-                f"SetEnv {self.mark} TMPDIR={self.disk}/tmp PATH={os.environ['PATH']}\n"
+                # A home of its own: what is killed while it reads the start files of the user's
+                # shell may leave a lock there, for which all others then wait.
+                f"SetEnv {self.mark} HOME={self.home} TMPDIR={self.disk}/tmp "
+                f"PATH={os.environ['PATH']}\n"
             )
         self.start()
 

@@ -48,9 +48,9 @@ fn opened(text: &str) -> (Snapshot, Arc<Document>) {
 
 /// Types texts into bodies and compares the incremental check of the body with a full check.
 #[test]
-fn a_glance_says_what_a_whole_check_says() {
+fn a_check_of_what_changed_finds_what_a_full_check_finds() {
     let whole = include_str!("../../../../examples/shop/shop.deploy");
-    let mut glances = 0;
+    let mut compared = 0;
     for (place, behind, typed) in [
         ("pipeline ", "{", "{ log unknown }"),
         ("stage ", "{", "\n  log \"a ${versio} b\"\n  wait 1s"),
@@ -72,28 +72,28 @@ fn a_glance_says_what_a_whole_check_says() {
         let mut cache = AnalysisCache::new(outside());
         let (snapshot, document) = opened(whole);
         cache.findings(&snapshot, &document);
-        let others = glances;
+        let others = compared;
         for end in 1..=typed.len() {
             let text = format!("{}{}{}", &whole[..inside], &typed[..end], &whole[inside..]);
             let (snapshot, document) = opened(&text);
-            let glance = cache
+            let quick = cache
                 .check_changed(&snapshot, &document)
-                .map(|told| told.found);
+                .map(|quick| quick.found);
             let mut fresh = AnalysisCache::new(outside());
             let (_, full) = fresh.findings(&snapshot, &document);
-            if let Some(glance) = glance {
-                assert_eq!(glance, full, "{text}");
-                glances += 1;
+            if let Some(quick) = quick {
+                assert_eq!(quick, full, "{text}");
+                compared += 1;
             }
         }
-        assert!(glances > others, "{place}{behind}{typed}");
+        assert!(compared > others, "{place}{behind}{typed}");
     }
-    assert!(glances > 100, "{glances}");
+    assert!(compared > 100, "{compared}");
 }
 
 /// Inserts pieces of the language into bodies at random places.
 #[test]
-fn a_glance_after_a_change_by_chance_says_what_a_whole_check_says() {
+fn after_random_changes_it_finds_what_a_full_check_finds() {
     let pieces = [
         "x",
         "\"",
@@ -132,7 +132,7 @@ fn a_glance_after_a_change_by_chance_says_what_a_whole_check_says() {
         chance ^= chance << 17;
         (chance % limit.max(1) as u64) as usize
     };
-    let mut glances = 0;
+    let mut compared = 0;
     for whole in examples {
         let mut cache = AnalysisCache::new(outside());
         let (snapshot, document) = opened(whole);
@@ -147,16 +147,16 @@ fn a_glance_after_a_change_by_chance_says_what_a_whole_check_says() {
             let after: String = after.chars().skip(gone).collect();
             let text = format!("{before} {} {after}", pieces[below(pieces.len())]);
             let (snapshot, document) = opened(&text);
-            let glance = cache
+            let quick = cache
                 .check_changed(&snapshot, &document)
-                .map(|told| told.found);
+                .map(|quick| quick.found);
             let mut fresh = AnalysisCache::new(outside());
             let (_, full) = fresh.findings(&snapshot, &document);
-            if let Some(glance) = glance {
-                assert_eq!(glance, full, "{text}");
-                glances += 1;
+            if let Some(quick) = quick {
+                assert_eq!(quick, full, "{text}");
+                compared += 1;
             }
         }
     }
-    assert!(glances > 100, "{glances}");
+    assert!(compared > 100, "{compared}");
 }

@@ -419,7 +419,8 @@ impl Server {
             format!(
                 "Port {port}\nListenAddress 127.0.0.1\nHostKey {here}/hostkey\nPidFile none\n\
                  AuthorizedKeysFile {here}/authorized_keys\nPasswordAuthentication no\n\
-                 KbdInteractiveAuthentication no\nUsePAM no\nStrictModes no\nMaxSessions 50\n"
+                 KbdInteractiveAuthentication no\nUsePAM no\nStrictModes no\nMaxSessions 50\n\
+                 SetEnv HOME={here}\n"
             ),
         )
         .unwrap();
