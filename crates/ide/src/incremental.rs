@@ -1,5 +1,5 @@
 //! Incremental check: updates the diagnostics after a change inside one declaration by checking
-//! that alone, with those that name it where more than a body changed: others cannot see the change.
+//! that alone, with those that name it where more than a body changed: others cannot see it.
 //! Where that is not enough, the caller must do a full check.
 
 use std::collections::HashSet;

@@ -55,8 +55,8 @@ struct Interpolation {
     braces: usize,
 }
 
-/// Reads a part of the source of `repair`, repairs what it can, and returns the brackets and the end
-/// of the last token. Where something is still open at its end, the rest is read, too.
+/// Reads a part of the source of `repair`, repairs what it can, and returns the brackets and the
+/// end of the last token. Where something is still open at its end, the rest is read, too.
 pub(super) fn repair_tokens(
     repair: &mut SourceRepair<'_>,
     part: Range<usize>,
