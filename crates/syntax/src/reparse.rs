@@ -123,6 +123,30 @@ mod tests {
         assert_eq!(unchanged_ends("one two", "one 2 two"), (4, 3));
     }
 
+    /// Pieces of a text of many alike declarations stay known while one of them becomes longer.
+    #[test]
+    fn a_longer_declaration_moves_no_cut_of_others() {
+        let body = "  log \"at\"\n".repeat(20);
+        let text: String = (0..500)
+            .map(|at| format!("workflow w-{at}() {{\n{body}}}\n\n"))
+            .collect();
+        let place = text.find("workflow w-100()").expect("it is there");
+        let place = place + text[place..].find("log").expect("it has a body");
+        let cuts = scan(&text).cuts;
+        assert!(cuts.len() > 20, "{cuts:?}");
+        for length in 1..400 {
+            let mut longer = text.clone();
+            longer.insert_str(place, &" ".repeat(length));
+            let now = scan(&longer).cuts;
+            let moved = |cut: &usize| match *cut > place {
+                true => cut + length,
+                false => *cut,
+            };
+            let same = cuts.iter().filter(|cut| now.contains(&moved(cut)));
+            assert!(same.count() + 3 >= cuts.len(), "{length} more bytes: {now:?}");
+        }
+    }
+
     /// Changes a text at random and compares the result with parsing it from scratch.
     #[test]
     fn reading_again_gives_what_reading_gives() {

@@ -7,8 +7,14 @@ use super::words;
 /// How many brackets may stand inside each other.
 pub(super) const MAX_NESTING: usize = 128;
 
-/// A piece is cut off at the first good place after this many bytes.
-const MIN_PIECE_BYTES: usize = 1 << 12;
+/// How long a piece is, about.
+const MEAN_PIECE_BYTES: u32 = 1 << 12;
+
+/// A piece ends behind the first declaration with which it is longer.
+const MAX_PIECE_BYTES: usize = 1 << 13;
+
+/// At most so many bytes of a declaration's first line decide whether a piece begins with it.
+const MAX_HASHED_BYTES: usize = 64;
 
 /// What the scan found.
 #[derive(Debug, Default)]
@@ -38,6 +44,8 @@ struct ByteScanner<'t> {
     open: Vec<OpenBracket>,
     /// How many of the open brackets are interpolations of strings on one line.
     lines: usize,
+    /// Where the text could last have been cut.
+    last: usize,
 }
 
 /// Scans `text`.
@@ -48,6 +56,7 @@ pub(super) fn scan(text: &str) -> Scan {
         found: Scan::default(),
         open: Vec::new(),
         lines: 0,
+        last: 0,
     };
     scanner.found.cuts.push(0);
     scanner.found.clean = scanner.all();
@@ -121,22 +130,38 @@ impl ByteScanner<'_> {
         }
     }
 
-    /// Records that the text may be cut at `at`, after a closing bracket at the top level, if a
+    /// Records that the text is cut at `at`, after a closing bracket at the top level, if a
     /// declaration follows, perhaps with comments above: its keyword cannot continue what stands
     /// before.
+    ///
+    /// Mostly only what stands beside the place decides: if all depended on the cut before, one
+    /// more character could move all cuts behind it, and no piece would be known again.
     fn cut(&mut self, at: usize) {
-        let last = self.found.cuts.last().copied().unwrap_or(0);
-        if at - last < MIN_PIECE_BYTES {
-            return;
-        }
         let mut start = at;
         while let Some(trivia) = lexer::trivia_at(self.text, start) {
             start = trivia.end;
         }
         let end = lexer::word_end(self.text, start);
         let word = self.text.get(start..end).unwrap_or("");
-        if words::DECLARATIONS.contains(&word) && self.bytes.get(end) == Some(&b' ') {
+        if !words::DECLARATIONS.contains(&word) || self.bytes.get(end) != Some(&b' ') {
+            return;
+        }
+        let size = u32::try_from(at - self.last).unwrap_or(u32::MAX);
+        self.last = at;
+        let before = self.found.cuts.last().copied().unwrap_or(0);
+        if self.hash(end) % MEAN_PIECE_BYTES < size || at - before > MAX_PIECE_BYTES {
             self.found.cuts.push(at);
         }
+    }
+
+    /// A number that the rest of the line at `at` gives.
+    fn hash(&self, at: usize) -> u32 {
+        let rest = self.bytes.get(at..).unwrap_or(&[]).iter();
+        let line = rest.take(MAX_HASHED_BYTES).take_while(|byte| **byte != b'\n');
+        // FNV-1a; only its upper bits depend on all of its input.
+        let mixed = line.fold(0x811c_9dc5_u32, |mixed, byte| {
+            (mixed ^ u32::from(*byte)).wrapping_mul(0x0100_0193)
+        });
+        mixed.wrapping_mul(0x9e37_79b9) >> 16
     }
 }
