@@ -143,7 +143,10 @@ mod tests {
                 false => *cut,
             };
             let same = cuts.iter().filter(|cut| now.contains(&moved(cut)));
-            assert!(same.count() + 3 >= cuts.len(), "{length} more bytes: {now:?}");
+            assert!(
+                same.count() + 3 >= cuts.len(),
+                "{length} more bytes: {now:?}"
+            );
         }
     }
 

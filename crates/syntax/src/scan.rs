@@ -64,8 +64,10 @@ pub(super) fn scan(text: &str) -> Scan {
 }
 
 impl ByteScanner<'_> {
-    /// Scans everything; stops at the first error.
+    /// Scans everything; stops at a bracket or a string that is wrong. A strange character says
+    /// nothing about what stands behind it; error recovery writes one where it gives up a text.
     fn all(&mut self) -> bool {
+        let mut strange = false;
         let mut at = lexer::pass_plain(self.text, 0);
         while let Some(token) = lexer::token_at(self.text, at) {
             let next = match token.kind {
@@ -83,19 +85,24 @@ impl ByteScanner<'_> {
                     byte @ (b')' | b']' | b'}') => self.close(byte, at),
                     _ => Some(token.end),
                 },
-                TokenKind::Strange => None,
+                TokenKind::Strange => {
+                    strange = true;
+                    Some(token.end)
+                }
             };
             match next {
                 // What was not passed over for a character beyond ASCII is read token by token, up
                 // to the next blank: no byte is looked at more than twice.
                 Some(next) => match token.kind {
-                    TokenKind::Word | TokenKind::Number | TokenKind::Sign => at = next,
+                    TokenKind::Word | TokenKind::Number | TokenKind::Sign | TokenKind::Strange => {
+                        at = next
+                    }
                     _ => at = lexer::pass_plain(self.text, next),
                 },
                 None => return false,
             }
         }
-        self.open.is_empty()
+        self.open.is_empty() && !strange
     }
 
     fn open(&mut self, close: u8, at: usize, string: Option<bool>) -> Option<usize> {
@@ -157,7 +164,9 @@ impl ByteScanner<'_> {
     /// A number that the rest of the line at `at` gives.
     fn hash(&self, at: usize) -> u32 {
         let rest = self.bytes.get(at..).unwrap_or(&[]).iter();
-        let line = rest.take(MAX_HASHED_BYTES).take_while(|byte| **byte != b'\n');
+        let line = rest
+            .take(MAX_HASHED_BYTES)
+            .take_while(|byte| **byte != b'\n');
         // FNV-1a; only its upper bits depend on all of its input.
         let mixed = line.fold(0x811c_9dc5_u32, |mixed, byte| {
             (mixed ^ u32::from(*byte)).wrapping_mul(0x0100_0193)

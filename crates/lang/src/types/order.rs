@@ -3,6 +3,7 @@
 //! a service that only the run knows, are found when values are computed.
 
 use std::collections::{HashMap, HashSet};
+use std::ops::Range;
 
 use crate::resolve::{Decl, DeclKind, Modules, NameTarget};
 use lockstep_base::diagnostic::{Diagnostic, Diagnostics};
@@ -10,7 +11,7 @@ use lockstep_base::source::{FileId, Name, Span};
 use lockstep_syntax::ast::{self, ExprKind as Form};
 use lockstep_syntax::visit::{self, Visit};
 
-use super::{DeclTypes, errors};
+use super::{DeclTypes, FieldType, errors};
 
 /// A definition, in the order in which they are to be checked.
 pub enum Definition {
@@ -27,15 +28,33 @@ pub enum Definition {
 }
 
 /// Something with a value that a name can lead to.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-enum DefinitionNode {
+#[derive(Debug, Clone, Copy)]
+enum DefinitionNode<'g> {
     Global(u32),
-    Environment(u32, Name),
-    Infrastructure(u32, Name),
-    Service(u32, Name),
-    ServiceDefault(u32, Name),
-    InfrastructureDefault(u32, Name),
     Function(u32),
+    Field(FieldHolder, u32, &'g Name),
+}
+
+/// What has fields.
+#[derive(Debug, Clone, Copy)]
+enum FieldHolder {
+    Environment,
+    Infrastructure,
+    Service,
+    /// A kind has defaults for services and for infrastructures.
+    ServiceDefaults,
+    InfrastructureDefaults,
+}
+
+/// How many sorts of [`FieldHolder`] there are.
+const FIELD_HOLDERS: usize = 5;
+
+/// Where the nodes of definitions are. The fields of one holder are beside each other, and few.
+#[derive(Debug, Default)]
+struct NodePlaces {
+    globals: HashMap<u32, usize>,
+    functions: HashMap<u32, usize>,
+    fields: [Vec<Range<usize>>; FIELD_HOLDERS],
 }
 
 /// Orders all definitions and reports those that need themselves.
@@ -49,7 +68,7 @@ pub fn order(
         tables,
         nodes: Vec::new(),
         defaults: HashSet::new(),
-        places: HashMap::new(),
+        places: NodePlaces::default(),
     };
     graph.collect();
     let edges = graph.edges();
@@ -59,96 +78,122 @@ pub fn order(
 struct DefinitionGraph<'g, 'a> {
     modules: &'g Modules,
     tables: &'g DeclTypes<'a>,
-    nodes: Vec<(DefinitionNode, FileId, &'a ast::Expr)>,
+    nodes: Vec<(DefinitionNode<'g>, FileId, &'a ast::Expr)>,
     /// The nodes that are defaults, which see the other fields of the same service or
     /// infrastructure; those of a kind see its other defaults.
     defaults: HashSet<usize>,
-    places: HashMap<DefinitionNode, usize>,
+    places: NodePlaces,
 }
 
 type DefinitionEdges = Vec<Vec<(usize, Span)>>;
 
-impl<'a> DefinitionGraph<'_, 'a> {
-    fn add(&mut self, node: DefinitionNode, file: FileId, value: &'a ast::Expr) {
-        if !self.places.contains_key(&node) {
-            self.places.insert(node.clone(), self.nodes.len());
-            self.nodes.push((node, file, value));
+impl<'g, 'a> DefinitionGraph<'g, 'a> {
+    /// The fields that are added next are those of one more holder.
+    fn add_holder(&mut self, holder: FieldHolder) {
+        let at = self.nodes.len();
+        self.places.fields[holder as usize].push(at..at);
+    }
+
+    /// Adds a field of the last holder, unless that has one of this name.
+    fn add_field(
+        &mut self,
+        holder: FieldHolder,
+        name: &'g Name,
+        (file, value): (FileId, &'a ast::Expr),
+    ) -> bool {
+        let all = &self.places.fields[holder as usize];
+        let Some(id) = all.len().checked_sub(1).map(|id| id as u32) else {
+            return false;
+        };
+        if self.field(holder, id, name).is_some() {
+            return false;
+        }
+        let node = DefinitionNode::Field(holder, id, name);
+        self.nodes.push((node, file, value));
+        if let Some(range) = self.places.fields[holder as usize].last_mut() {
+            range.end = self.nodes.len();
+        }
+        true
+    }
+
+    /// Adds a field that is a default, if one is declared and the holder is not given the field.
+    fn add_default(&mut self, holder: FieldHolder, (name, field): (&'g Name, &FieldType<'a>)) {
+        // One that is inherited may stand in another file than the kind.
+        if let Some(default) = field.decl.and_then(|decl| decl.default.as_ref())
+            && self.add_field(holder, name, (default.span.file, default))
+        {
+            self.defaults.insert(self.nodes.len() - 1);
         }
     }
 
-    /// A default of one service or infrastructure, which is not given the field.
-    fn add_default(&mut self, node: DefinitionNode, file: FileId, value: &'a ast::Expr) {
-        let at = self.nodes.len();
-        self.add(node, file, value);
-        if self.nodes.len() > at {
-            self.defaults.insert(at);
-        }
+    /// The node of a field.
+    fn field(&self, holder: FieldHolder, id: u32, name: &Name) -> Option<usize> {
+        let range = self.places.fields[holder as usize].get(id as usize)?;
+        let found = self
+            .nodes
+            .get(range.clone())?
+            .iter()
+            .position(|node| matches!(node.0, DefinitionNode::Field(_, _, own) if own == name));
+        Some(range.start + found?)
     }
 
     fn collect(&mut self) {
-        for (id, global) in self.tables.globals.iter().enumerate() {
+        let tables = self.tables;
+        for (id, global) in tables.globals.iter().enumerate() {
             if let Some(value) = global.value {
-                self.add(DefinitionNode::Global(id as u32), global.file, value);
+                self.places.globals.insert(id as u32, self.nodes.len());
+                let node = DefinitionNode::Global(id as u32);
+                self.nodes.push((node, global.file, value));
             }
         }
-        for (id, function) in self.tables.functions.iter().enumerate() {
+        for (id, function) in tables.functions.iter().enumerate() {
             if let Some(value) = function.value {
-                self.add(DefinitionNode::Function(id as u32), function.file, value);
+                self.places.functions.insert(id as u32, self.nodes.len());
+                let node = DefinitionNode::Function(id as u32);
+                self.nodes.push((node, function.file, value));
             }
         }
-        for (id, kind) in self.tables.kinds.iter().enumerate() {
-            let id = id as u32;
-            for (name, field) in &kind.service {
-                if let Some(default) = field.decl.and_then(|decl| decl.default.as_ref()) {
-                    let node = DefinitionNode::ServiceDefault(id, name.clone());
-                    self.add_default(node, default.span.file, default);
-                }
-            }
-            for (name, field) in &kind.infrastructure {
-                if let Some(default) = field.decl.and_then(|decl| decl.default.as_ref()) {
-                    let node = DefinitionNode::InfrastructureDefault(id, name.clone());
-                    self.add_default(node, default.span.file, default);
+        for kind in &tables.kinds {
+            for (holder, fields) in [
+                (FieldHolder::ServiceDefaults, &kind.service),
+                (FieldHolder::InfrastructureDefaults, &kind.infrastructure),
+            ] {
+                self.add_holder(holder);
+                for field in fields {
+                    self.add_default(holder, field);
                 }
             }
         }
-        for (id, service) in self.tables.services.iter().enumerate() {
+        for service in &tables.services {
+            let holder = FieldHolder::Service;
+            self.add_holder(holder);
             for field in service.fields {
-                let node = DefinitionNode::Service(id as u32, field.name.name.clone());
-                self.add(node, service.file, &field.value);
+                self.add_field(holder, &field.name.name, (service.file, &field.value));
             }
-            let Some(kind) = service.kind.map(|kind| &self.tables.kinds[kind as usize]) else {
-                continue;
-            };
-            for (name, field) in &kind.service {
-                if let Some(default) = field.decl.and_then(|decl| decl.default.as_ref()) {
-                    let node = DefinitionNode::Service(id as u32, name.clone());
-                    self.add_default(node, kind.file, default);
+            if let Some(kind) = service.kind.map(|kind| &tables.kinds[kind as usize]) {
+                for field in &kind.service {
+                    self.add_default(holder, field);
                 }
             }
         }
-        for (id, environment) in self.tables.environments.iter().enumerate() {
+        for environment in &tables.environments {
+            let holder = FieldHolder::Environment;
+            self.add_holder(holder);
             for (name, field) in &environment.fields {
-                let node = DefinitionNode::Environment(id as u32, name.clone());
-                self.add(node, environment.file, &field.value);
+                self.add_field(holder, name, (environment.file, &field.value));
             }
         }
-        for (id, place) in self.tables.infrastructures.iter().enumerate() {
-            let file = self.tables.environments[place.environment as usize].file;
+        for place in &tables.infrastructures {
+            let environment = &tables.environments[place.environment as usize];
+            let holder = FieldHolder::Infrastructure;
+            self.add_holder(holder);
             for field in &place.decl.fields {
-                let node = DefinitionNode::Infrastructure(id as u32, field.name.name.clone());
-                self.add(node, file, &field.value);
+                self.add_field(holder, &field.name.name, (environment.file, &field.value));
             }
-            let environment = &self.tables.environments[place.environment as usize];
-            let Some(kind) = place.kind.map(|kind| &self.tables.kinds[kind as usize]) else {
-                continue;
-            };
-            for (name, field) in &kind.infrastructure {
-                let inherited = environment.fields.contains_key(name);
-                if let Some(default) = field.decl.and_then(|decl| decl.default.as_ref())
-                    && !inherited
-                {
-                    let node = DefinitionNode::Infrastructure(id as u32, name.clone());
-                    self.add_default(node, kind.file, default);
+            if let Some(kind) = place.kind.map(|kind| &tables.kinds[kind as usize]) {
+                let own = kind.infrastructure.iter();
+                for field in own.filter(|(name, _)| !environment.fields.contains_key(*name)) {
+                    self.add_default(holder, field);
                 }
             }
         }
@@ -181,37 +226,27 @@ impl<'a> DefinitionGraph<'_, 'a> {
     }
 
     /// The field of the same service or infrastructure that a name in a default stands for.
-    fn sibling(&self, node: &DefinitionNode, name: &Name) -> Option<Option<usize>> {
-        let is_name = &**name == "name";
-        match node {
-            DefinitionNode::Service(id, _) => {
-                let kind = self.tables.services[*id as usize].kind?;
-                let declared = &self.tables.kinds[kind as usize].service;
-                let found = declared.contains_key(name) || is_name;
-                found.then(|| self.field_of_service(*id, name))
-            }
-            DefinitionNode::Infrastructure(id, _) => {
-                let kind = self.tables.infrastructures[*id as usize].kind?;
-                let declared = &self.tables.kinds[kind as usize].infrastructure;
-                let found = declared.contains_key(name) || is_name;
-                found.then(|| self.field_of_place(*id, name))
-            }
-            DefinitionNode::ServiceDefault(kind, _) => {
-                let declared = &self.tables.kinds[*kind as usize].service;
-                let node = DefinitionNode::ServiceDefault(*kind, name.clone());
-                let found = declared.contains_key(name) || is_name;
-                found.then(|| self.places.get(&node).copied())
-            }
-            DefinitionNode::InfrastructureDefault(kind, _) => {
-                let declared = &self.tables.kinds[*kind as usize].infrastructure;
-                let node = DefinitionNode::InfrastructureDefault(*kind, name.clone());
-                let found = declared.contains_key(name) || is_name;
-                found.then(|| self.places.get(&node).copied())
-            }
-            DefinitionNode::Global(_)
-            | DefinitionNode::Environment(..)
-            | DefinitionNode::Function(_) => None,
-        }
+    fn sibling(&self, node: &DefinitionNode<'_>, name: &Name) -> Option<Option<usize>> {
+        let DefinitionNode::Field(holder, id, _) = *node else {
+            return None;
+        };
+        let kind = match holder {
+            FieldHolder::Environment => return None,
+            FieldHolder::Service => self.tables.services[id as usize].kind?,
+            FieldHolder::Infrastructure => self.tables.infrastructures[id as usize].kind?,
+            FieldHolder::ServiceDefaults | FieldHolder::InfrastructureDefaults => id,
+        };
+        let kind = &self.tables.kinds[kind as usize];
+        let declared = match holder {
+            FieldHolder::Service | FieldHolder::ServiceDefaults => &kind.service,
+            _ => &kind.infrastructure,
+        };
+        let found = declared.contains_key(name) || &**name == "name";
+        found.then(|| match holder {
+            FieldHolder::Service => self.field_of_service(id, name),
+            FieldHolder::Infrastructure => self.field_of_place(id, name),
+            _ => self.field(holder, id, name),
+        })
     }
 
     /// The definitions that an expression names, in which `params` are names of its own, and `own`
@@ -286,9 +321,9 @@ impl<'a> DefinitionGraph<'_, 'a> {
     /// The function behind a callee, for which local names do not count.
     fn called(&self, file: FileId, callee: &ast::Expr) -> Option<usize> {
         let decl = self.decl(file, callee, &|_| false)?;
-        let function = DefinitionNode::Function(decl.index);
         let is_function = decl.sort == DeclKind::Function;
-        self.places.get(&function).copied().filter(|_| is_function)
+        let function = self.places.functions.get(&decl.index).copied();
+        function.filter(|_| is_function)
     }
 
     /// The definition that an expression names as a whole: `Some(None)` for a name without one.
@@ -303,18 +338,17 @@ impl<'a> DefinitionGraph<'_, 'a> {
                 Some(Decl {
                     sort: DeclKind::Let | DeclKind::Input | DeclKind::Group,
                     index,
-                }) => self.places.get(&DefinitionNode::Global(index)).copied(),
+                }) => self.places.globals.get(&index).copied(),
                 _ => None,
             }),
             Form::Field(of, name) => {
                 if let Some(decl) = self.decl(file, expr, hides) {
-                    let node = match decl.sort {
+                    return Some(match decl.sort {
                         DeclKind::Let | DeclKind::Input | DeclKind::Group => {
-                            DefinitionNode::Global(decl.index)
+                            self.places.globals.get(&decl.index).copied()
                         }
-                        _ => return Some(None),
-                    };
-                    return Some(self.places.get(&node).copied());
+                        _ => None,
+                    });
                 }
                 let name = &name.name;
                 if let Some(place) = self.place(file, of, hides) {
@@ -328,11 +362,7 @@ impl<'a> DefinitionGraph<'_, 'a> {
                     Decl {
                         sort: DeclKind::Environment,
                         index,
-                    } => Some(
-                        self.places
-                            .get(&DefinitionNode::Environment(index, name.clone()))
-                            .copied(),
-                    ),
+                    } => Some(self.field(FieldHolder::Environment, index, name)),
                     _ => None,
                 }
             }
@@ -424,30 +454,16 @@ impl<'a> DefinitionGraph<'_, 'a> {
 
     fn field_of_place(&self, id: u32, name: &Name) -> Option<usize> {
         let place = &self.tables.infrastructures[id as usize];
-        let given = self
-            .places
-            .get(&DefinitionNode::Infrastructure(id, name.clone()));
-        let inherited = || {
-            self.places.get(&DefinitionNode::Environment(
-                place.environment,
-                name.clone(),
-            ))
-        };
-        let default = || {
-            let node = DefinitionNode::InfrastructureDefault(place.kind?, name.clone());
-            self.places.get(&node)
-        };
-        given.or_else(inherited).or_else(default).copied()
+        let given = self.field(FieldHolder::Infrastructure, id, name);
+        let inherited = || self.field(FieldHolder::Environment, place.environment, name);
+        let default = || self.field(FieldHolder::InfrastructureDefaults, place.kind?, name);
+        given.or_else(inherited).or_else(default)
     }
 
     fn field_of_service(&self, id: u32, name: &Name) -> Option<usize> {
         let kind = self.tables.services[id as usize].kind;
-        let given = self.places.get(&DefinitionNode::Service(id, name.clone()));
-        let default = || {
-            self.places
-                .get(&DefinitionNode::ServiceDefault(kind?, name.clone()))
-        };
-        given.or_else(default).copied()
+        let given = self.field(FieldHolder::Service, id, name);
+        given.or_else(|| self.field(FieldHolder::ServiceDefaults, kind?, name))
     }
 
     /// A depth-first walk with a stack of its own.
@@ -498,11 +514,14 @@ impl<'a> DefinitionGraph<'_, 'a> {
             DefinitionNode::Global(id) => Some(Definition::Global(*id)),
             DefinitionNode::Function(_) if in_cycle[at] => None,
             DefinitionNode::Function(id) => Some(Definition::Function(*id)),
-            DefinitionNode::Environment(id, name) if in_cycle[at] => {
-                Some(Definition::CycleField(*id, name.clone()))
+            DefinitionNode::Field(FieldHolder::Environment, id, name) => {
+                let name = Name::clone(name);
+                Some(match in_cycle[at] {
+                    true => Definition::CycleField(*id, name),
+                    false => Definition::Field(*id, name),
+                })
             }
-            DefinitionNode::Environment(id, name) => Some(Definition::Field(*id, name.clone())),
-            _ => None,
+            DefinitionNode::Field(..) => None,
         });
         needs.collect()
     }
@@ -538,11 +557,7 @@ impl<'a> DefinitionGraph<'_, 'a> {
     /// meant, but in a default a field goes before it.
     fn hidden_by(&self, node: usize) -> Option<(&'static str, &Name)> {
         let (definition, file, _) = &self.nodes[node];
-        let (DefinitionNode::ServiceDefault(_, name)
-        | DefinitionNode::InfrastructureDefault(_, name)
-        | DefinitionNode::Service(_, name)
-        | DefinitionNode::Infrastructure(_, name)) = definition
-        else {
+        let DefinitionNode::Field(_, _, name) = *definition else {
             return None;
         };
         if !self.defaults.contains(&node) {
@@ -563,19 +578,16 @@ impl<'a> DefinitionGraph<'_, 'a> {
             DefinitionNode::Function(id) => {
                 self.tables.functions[*id as usize].name.name.to_string()
             }
-            DefinitionNode::Environment(id, name) => {
-                let of = &self.tables.environments[*id as usize].decl.name.name;
-                format!("{of}.{name}")
-            }
-            DefinitionNode::Infrastructure(id, name) => {
-                format!("{}.{name}", self.tables.infrastructures[*id as usize].name)
-            }
-            DefinitionNode::Service(id, name) => {
-                format!("{}.{name}", self.tables.services[*id as usize].name.name)
-            }
-            DefinitionNode::ServiceDefault(id, name)
-            | DefinitionNode::InfrastructureDefault(id, name) => {
-                let of = &self.tables.kinds[*id as usize].decl.name.name;
+            DefinitionNode::Field(holder, id, name) => {
+                let id = *id as usize;
+                let of = match holder {
+                    FieldHolder::Environment => &self.tables.environments[id].decl.name.name,
+                    FieldHolder::Infrastructure => &self.tables.infrastructures[id].name,
+                    FieldHolder::Service => &self.tables.services[id].name.name,
+                    FieldHolder::ServiceDefaults | FieldHolder::InfrastructureDefaults => {
+                        &self.tables.kinds[id].decl.name.name
+                    }
+                };
                 format!("{of}.{name}")
             }
         }

@@ -53,6 +53,8 @@ struct Interpolation {
     content: usize,
     /// How many `{` are open in it.
     braces: usize,
+    /// How many brackets are open around it.
+    depth: usize,
 }
 
 /// Reads a part of the source of `repair`, repairs what it can, and returns the brackets and the
@@ -72,7 +74,6 @@ pub(super) fn repair_tokens(
         indented: Vec::new(),
         heads: Vec::new(),
         body_ends: Vec::new(),
-        depth: 0,
         values: Vec::new(),
         line_first: 0,
         line: 0,
@@ -98,8 +99,6 @@ struct RecoveryLexer<'m, 't> {
     /// The `:` of their heads, and where they have ended.
     heads: Vec<usize>,
     body_ends: Vec<usize>,
-    /// How many brackets are open.
-    depth: usize,
     /// Whether the parts of the open brackets have commas between them.
     values: Vec<bool>,
     /// The first token of the line.
@@ -159,7 +158,7 @@ impl RecoveryLexer<'_, '_> {
     }
 
     fn is_between_declarations(&self) -> bool {
-        self.fresh && self.depth == 0 && self.interpolations.is_empty() && self.indented.is_empty()
+        self.values.is_empty() && self.interpolations.is_empty() && self.indented.is_empty()
     }
 
     /// A line that begins a declaration, behind something that must go on: what is missing there
@@ -308,7 +307,6 @@ impl RecoveryLexer<'_, '_> {
         if let (b'}', Some(top)) = (close, self.interpolations.last_mut()) {
             top.braces += 1;
         }
-        self.depth += 1;
         self.token(MarkKind::Open(close), at, first);
         at + 1
     }
@@ -325,7 +323,6 @@ impl RecoveryLexer<'_, '_> {
         }
         self.bracket_closes();
         self.values.pop();
-        self.depth = self.depth.saturating_sub(1);
         self.token(MarkKind::Close(byte), at, first);
         at + 1
     }
@@ -356,6 +353,7 @@ impl RecoveryLexer<'_, '_> {
                     tokens: self.tokens.len() - 1,
                     content: end + 2,
                     braces: 0,
+                    depth: self.values.len(),
                 });
                 end + 2
             }
@@ -443,6 +441,7 @@ impl RecoveryLexer<'_, '_> {
             return;
         };
         let (start, tokens, content) = (outer_one.string, outer_one.tokens, outer_one.content);
+        self.values.truncate(outer_one.depth);
         self.interpolations.truncate(outer);
         self.tokens.truncate(tokens);
         self.repair.forget(content);
@@ -509,6 +508,7 @@ impl RecoveryLexer<'_, '_> {
             (self.interpolations).pop_if(|outer| outer.long && quotes == Quotes::Long)
         {
             self.tokens.truncate(outer.tokens);
+            self.values.truncate(outer.depth);
             self.repair.forget(outer.content);
             self.repair.edit(outer.content, start, "\u{1}}");
             let span = self.repair.span(outer.content - 2, outer.content);
