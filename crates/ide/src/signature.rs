@@ -1,14 +1,13 @@
 //! Signature help: the parameters of the call around a place, and which of them is active.
 
 use super::checked_file::CheckedFile;
-use super::symbol::Symbol;
 use super::syntax_node::SyntaxNode;
 use lockstep_base::source::{FileId, Span};
 use lockstep_base::value::Type;
 use lockstep_lang::eval::builtins::{self, Builtin};
 use lockstep_lang::resolve::{Decl, DeclKind as Declared};
 use lockstep_lang::types::BUILTIN_ACTIONS;
-use lockstep_syntax::ast::{Expr, ExprKind, Ident, ItemKind, Param, Path, TypeKind};
+use lockstep_syntax::ast::{Expr, ExprKind, Ident, Item, ItemKind, Param, Path, TypeKind};
 use lockstep_syntax::lexer::{Token, TokenKind, tokens};
 
 /// A callable with its parameters.
@@ -260,20 +259,12 @@ fn of_action(name: &str) -> Option<Signature> {
 }
 
 /// The names of the required parameters of a workflow or an action.
-pub fn required(checked: &CheckedFile, symbol: &Symbol) -> Vec<String> {
-    let modules = checked.modules();
-    let decls = &modules.decls;
-    let sites = decls.workflows.iter().chain(&decls.actions);
-    let sites = sites.chain(&decls.functions);
-    let mut sites = sites.filter(|site| site.name.span == symbol.at);
-    let item = sites.next().map(|site| modules.item(site));
-    let params = match item.map(|item| &item.kind) {
-        Some(
-            ItemKind::Workflow { params, .. }
-            | ItemKind::Action { params, .. }
-            | ItemKind::Function { params, .. },
-        ) => params,
-        _ => return Vec::new(),
+pub fn required(item: &Item) -> Vec<String> {
+    let (ItemKind::Workflow { params, .. }
+    | ItemKind::Action { params, .. }
+    | ItemKind::Function { params, .. }) = &item.kind
+    else {
+        return Vec::new();
     };
     let required = params.iter().filter(|param| is_required(param));
     required.map(|param| param.name.name.to_string()).collect()

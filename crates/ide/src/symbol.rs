@@ -99,6 +99,13 @@ pub struct Symbol {
     pub within: Option<usize>,
 }
 
+impl Symbol {
+    /// The symbol that a declaration at the top level declares.
+    pub fn of_item(item: &Item) -> Option<Self> {
+        symbol(SyntaxNode::Item(item), None)
+    }
+}
+
 /// All symbols of a file, in source order; containers come before their members.
 pub fn symbols(file: &File) -> Vec<Symbol> {
     let mut found = Vec::new();

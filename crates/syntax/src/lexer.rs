@@ -323,6 +323,14 @@ pub fn tokens(text: &str) -> Vec<Token> {
     lexer.found
 }
 
+/// The first of them, up to the one behind the one at `offset`.
+pub fn tokens_around(text: &str, offset: usize) -> Vec<Token> {
+    let mut lexer = Lexer::new(text, Vec::with_capacity(offset / 4 + 2));
+    let is_behind = |token: &Token| token.start > offset;
+    while !lexer.found.last().is_some_and(is_behind) && lexer.advance() {}
+    lexer.found
+}
+
 /// The same one after the other: what nobody asks for is not read.
 pub(super) fn next_tokens(text: &str) -> impl Iterator<Item = Token> {
     let mut lexer = Lexer::new(text, Vec::new());

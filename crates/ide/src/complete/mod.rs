@@ -20,7 +20,7 @@ use super::fits;
 use context::CompletionContext;
 use lockstep_base::source::Span;
 use lockstep_base::value::Type;
-use lockstep_syntax::lexer::{Token, TokenKind, tokens};
+use lockstep_syntax::lexer::{Token, TokenKind, tokens_around};
 use lockstep_syntax::words::CURSOR_MARKER;
 use nearby::NearbyTokens;
 
@@ -47,10 +47,10 @@ pub fn complete(
         return Completions::default();
     };
     let mut marked = format!("{before}{CURSOR_MARKER}{after}");
-    let mut all = tokens(&marked);
+    let mut all = tokens_around(&marked, offset);
     if let Some(closing) = context::unclosed(&marked, &all, offset) {
         marked.insert_str(offset + CURSOR_MARKER.len(), closing);
-        all = tokens(&marked);
+        all = tokens_around(&marked, offset);
     }
     let Some(at) = all
         .iter()
@@ -79,8 +79,8 @@ pub fn complete(
         let prefix = "let zqzLet = ";
         let start = context::chain_start(&marked, &all, at);
         mended = format!("{}{prefix}{}", &marked[..start], &marked[start..]);
-        mended_tokens = tokens(&mended);
         shift = prefix.len();
+        mended_tokens = tokens_around(&mended, offset + shift);
         let watched = u32::try_from(offset + shift).unwrap_or(u32::MAX);
         checked = check(&mended, watched);
         let at = mended_tokens

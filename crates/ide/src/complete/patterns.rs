@@ -8,12 +8,17 @@ use lockstep_base::source::{Name, Span};
 use lockstep_lang::ir::StmtKind;
 use lockstep_plan::{NodeForms, SourceNode, SourceNodes, ValueForms, written};
 use lockstep_syntax::ast::ItemKind;
-use lockstep_syntax::lexer::{Token, TokenKind, tokens};
+use lockstep_syntax::lexer::{Token, TokenKind, tokens_around};
 
 /// The content of the pattern around a place, as a range of the text: up to the closing quotes, or
 /// up to the place where they are missing.
 pub fn pattern_at(text: &str, offset: usize) -> Option<std::ops::Range<usize>> {
-    let all = tokens(text);
+    let before = text.get(..offset)?;
+    let line = before.get(before.rfind('\n').map_or(0, |end| end + 1)..)?;
+    if !line.contains(['"', '\'']) {
+        return None;
+    }
+    let all = tokens_around(text, offset);
     let at = all
         .iter()
         .position(|token| token.start < offset && offset <= token.end)?;

@@ -10,7 +10,7 @@ use lockstep_base::source::FileId;
 use lockstep_base::value::Type;
 use lockstep_lang::eval::builtins;
 use lockstep_lang::resolve::{self, Decl, DeclKind, NameTarget};
-use lockstep_syntax::ast::ItemKind;
+use lockstep_syntax::ast::{Item, ItemKind};
 
 /// Import paths: those of the standard library, and the entries of the directory that has been
 /// typed so far.
@@ -401,24 +401,25 @@ fn shown_as(sort: DeclKind) -> CompletionKind {
 /// A completion for a declaration under its name in this file.
 pub fn of_decl(checked: &CheckedFile, name: &str, decl: Decl) -> Completion {
     let item = Completion::new(name, shown_as(decl.sort));
-    let at = checked.modules().decls.site(decl).name.span;
-    let Some(symbol) = checked.declared(at) else {
+    let modules = checked.modules();
+    let declared_by = modules.item(modules.decls.site(decl));
+    let Some(symbol) = Symbol::of_item(declared_by) else {
         return item;
     };
     let item = item
-        .detail(declaration(checked, symbol))
+        .detail(declaration(checked, &symbol))
         .doc(symbol.doc.as_ref());
     match decl.sort {
         DeclKind::Workflow | DeclKind::Action | DeclKind::Function => {
-            item.snippet(call(checked, name, symbol))
+            item.snippet(call(name, declared_by))
         }
         _ => item,
     }
 }
 
 /// A call of a workflow or an action, with placeholders for its required arguments.
-fn call(checked: &CheckedFile, name: &str, symbol: &Symbol) -> String {
-    let params = crate::signature::required(checked, symbol);
+fn call(name: &str, item: &Item) -> String {
+    let params = crate::signature::required(item);
     let gaps = params.iter().enumerate();
     let gaps: Vec<String> = gaps
         .map(|(at, name)| format!("${{{}:{name}}}", at + 1))
