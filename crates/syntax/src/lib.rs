@@ -34,7 +34,7 @@ use lockstep_base::source::{FileId, Span};
 use lower::{DeclarationPiece, TreeBuilder};
 use recover::{RepairedPositions, SourceRepair};
 pub use reparse::{PreviousParse, reparse, unchanged_ends};
-use scan::Scan;
+use scan::{KnownPiece, Scan};
 pub use text_places::text_places;
 pub use trivia::{Comment, is_doc};
 
@@ -121,8 +121,29 @@ fn read_file(
         scan,
         Some(known),
         |pieces| broken_part(pieces, body.len()),
-        |lower, scan, known| lower.pieces(&scan.cuts, body, known.unwrap_or_default()),
+        |text, places, pieces| {
+            let pieces = pieces.map_or(&[][..], Vec::as_slice);
+            let known = known_pieces(pieces, |range| places.repaired_range(range));
+            scan::scan_again(text, &known)
+        },
+        |lower, scan, known| lower.pieces(scan, body, known.unwrap_or_default()),
     )
+}
+
+/// The pieces without errors, in the text that is scanned: `range` says where one is there that
+/// has not been changed.
+fn known_pieces(
+    pieces: &[DeclarationPiece],
+    range: impl Fn((usize, usize)) -> Option<(usize, usize)>,
+) -> Vec<KnownPiece<'_>> {
+    let clean = pieces.iter().filter(|piece| piece.clean);
+    let known = clean.filter_map(|piece| {
+        Some(KnownPiece {
+            range: range(piece.range)?,
+            scan: &piece.scan,
+        })
+    });
+    known.collect()
 }
 
 /// The part of a file outside of which no piece has an error.
@@ -162,6 +183,7 @@ pub fn parse_expression(file: FileId, text: &str) -> (ast::Expr, Vec<Diagnostic>
         &scan,
         None,
         |_| 0..text.len(),
+        |text, _, _| scan::scan(text),
         |lower, _, _| lower.expression(),
     );
     (read.tree, sorted(read.diagnostics))
@@ -182,7 +204,7 @@ struct ReadExpression<T> {
 
 /// Parses `body`, which has been scanned and begins at `offset` of its file, and repairs it as
 /// often as needed. `with` receives the tree of the previous round, `broken_part` says where in it
-/// errors are.
+/// errors are, `scan_again` scans a repaired text.
 fn read<T>(
     file: FileId,
     body: &str,
@@ -190,6 +212,7 @@ fn read<T>(
     scan: &Scan,
     known: Option<T>,
     broken_part: impl Fn(&T) -> Range<usize>,
+    scan_again: impl Fn(&str, &RepairedPositions, Option<&T>) -> Scan,
     with: impl Fn(&mut TreeBuilder<'_>, &Scan, Option<T>) -> T,
 ) -> ReadExpression<T> {
     let mut known = known;
@@ -212,7 +235,7 @@ fn read<T>(
     let mut rounds = 0;
     loop {
         let (mended, places) = repair.repaired();
-        let scan = scan::scan(&mended);
+        let scan = scan_again(&mended, &places, known.as_ref());
         let mut lower = TreeBuilder::new(file, &mended, &scan.comments, &places, &marks);
         let tree = with(&mut lower, &scan, known.take());
         let found = std::mem::take(&mut lower.diagnostics);

@@ -3,9 +3,9 @@
 
 use super::ast::File;
 use super::lower::DeclarationPiece;
-use super::scan::scan;
+use super::scan::{PieceScan, scan_again};
 use super::span_shift::SpanShift;
-use super::{Parse, read_file, sorted, whole};
+use super::{Parse, known_pieces, read_file, sorted};
 use lockstep_base::source::{FileId, Span};
 
 /// What is known of a text that has been parsed: where its pieces are.
@@ -16,11 +16,12 @@ pub struct PreviousParse {
 }
 
 /// A piece: its bytes, whether it had no errors, and how many declarations it has.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 struct ReparsePiece {
     range: (usize, usize),
     clean: bool,
     items: usize,
+    scan: PieceScan,
 }
 
 /// Parses a file like [`parse`](super::parse). `before` is the knowledge and the tree of the file
@@ -35,18 +36,27 @@ pub fn reparse(
     // A byte order mark moves everything; it rarely appears or disappears.
     let before = before.filter(|(known, _)| offset == 0 && !known.text.starts_with('\u{feff}'));
     let pieces = before.map(|(known, tree)| known.pieces(tree, body));
-    let read = read_file(file, body, offset, &scan(body), pieces.unwrap_or_default());
-    let parts = read.tree.iter().map(|piece| ReparsePiece {
-        range: piece.range,
-        clean: piece.clean,
-        items: piece.items.len(),
-    });
+    let pieces = pieces.unwrap_or_default();
+    let scan = scan_again(body, &known_pieces(&pieces, Some));
+    let read = read_file(file, body, offset, &scan, pieces);
+    let mut items = Vec::with_capacity(read.tree.iter().map(|piece| piece.items.len()).sum());
+    let mut parts = Vec::with_capacity(read.tree.len());
+    for piece in read.tree {
+        parts.push(ReparsePiece {
+            range: piece.range,
+            clean: piece.clean,
+            items: piece.items.len(),
+            scan: piece.scan,
+        });
+        items.extend(piece.items);
+    }
     let known = PreviousParse {
-        pieces: parts.collect(),
+        pieces: parts,
         text: text.to_owned(),
     };
+    let span = Span::new(file, 0, text.len());
     let parse = Parse {
-        file: whole(read.tree, Span::new(file, 0, text.len())),
+        file: File { items, span },
         comments: read.comments,
         diagnostics: sorted(read.diagnostics),
     };
@@ -100,6 +110,7 @@ impl PreviousParse {
                     range,
                     clean: true,
                     items: own,
+                    scan: part.scan,
                 });
             }
         }
@@ -111,6 +122,7 @@ impl PreviousParse {
 mod tests {
     use super::*;
     use crate::parse;
+    use crate::scan::scan;
 
     #[test]
     fn the_unchanged_ends_of_two_texts() {
@@ -165,6 +177,7 @@ mod tests {
         let pieces = [
             "x",
             "\n",
+            "\n# one more\n",
             "{",
             "}",
             "\"",
@@ -177,7 +190,7 @@ mod tests {
         ];
         let (first, mut known) = reparse(FileId(0), &text, None);
         let mut tree = first.file;
-        for round in 0..150 {
+        for round in 0..300 {
             let boundaries: Vec<usize> = text.char_indices().map(|(at, _)| at).collect();
             let from = boundaries[below(boundaries.len())];
             let to = boundaries[below(boundaries.len())].clamp(from, from + 8);
@@ -191,6 +204,12 @@ mod tests {
             }
             let (again, now) = reparse(FileId(0), &text, Some((known, tree)));
             let fresh = parse(FileId(0), &text);
+            // What is passed over because it is known is what looking at it finds.
+            let cuts = scan(&text).cuts;
+            let fresh_cuts = now.pieces.iter().map(|piece| piece.range.0);
+            if fresh.diagnostics.is_empty() {
+                assert_eq!(fresh_cuts.collect::<Vec<_>>(), cuts, "round {round}");
+            }
             for (a, b) in again.file.items.iter().zip(&fresh.file.items) {
                 assert_eq!(a, b, "round {round}");
             }

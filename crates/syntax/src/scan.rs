@@ -23,9 +23,42 @@ pub(super) struct Scan {
     pub(super) comments: Vec<(usize, usize)>,
     /// Where pieces begin that can be read on their own; the first is the start of the text.
     pub(super) cuts: Vec<usize>,
+    /// For each cut, where the text could last have been cut before it.
+    places_before: Vec<usize>,
     /// Whether all brackets and strings are closed, not too deeply nested, and no strange
     /// character stands outside of strings and comments.
     pub(super) clean: bool,
+}
+
+/// What the scan of a piece found.
+#[derive(Debug, Clone, Default)]
+pub(super) struct PieceScan {
+    /// Where its comments are, counted from its beginning.
+    comments: Vec<(usize, usize)>,
+    /// Where the text could last have been cut before its end, counted from its beginning.
+    last: usize,
+}
+
+impl Scan {
+    /// What was found in the piece at a cut, which ends at `end`.
+    pub(super) fn piece(&self, cut: usize, end: usize) -> PieceScan {
+        let start = self.cuts.get(cut).copied().unwrap_or(0);
+        let after = self.comments.partition_point(|(from, _)| *from < start);
+        let own = self.comments.get(after..).unwrap_or(&[]).iter();
+        let own = own.take_while(|(from, _)| *from < end);
+        let last = self.places_before.get(cut + 1).copied();
+        PieceScan {
+            comments: own.map(|(from, to)| (from - start, to - start)).collect(),
+            last: last.unwrap_or(start) - start,
+        }
+    }
+}
+
+/// A piece of a text that was scanned before: the text of its range is the same as then, and the
+/// one of which it was a part had a cut at its end, too, or it is the last.
+pub(super) struct KnownPiece<'k> {
+    pub(super) range: (usize, usize),
+    pub(super) scan: &'k PieceScan,
 }
 
 /// An open bracket.
@@ -37,9 +70,11 @@ struct OpenBracket {
     string: Option<bool>,
 }
 
-struct ByteScanner<'t> {
+struct ByteScanner<'t, 'k> {
     text: &'t str,
     bytes: &'t [u8],
+    /// The pieces that need not be looked at, in their order.
+    known: std::iter::Peekable<std::slice::Iter<'k, KnownPiece<'k>>>,
     found: Scan,
     open: Vec<OpenBracket>,
     /// How many of the open brackets are interpolations of strings on one line.
@@ -50,25 +85,32 @@ struct ByteScanner<'t> {
 
 /// Scans `text`.
 pub(super) fn scan(text: &str) -> Scan {
+    scan_again(text, &[])
+}
+
+/// Scans `text`, of which some pieces are known, in their order.
+pub(super) fn scan_again(text: &str, known: &[KnownPiece<'_>]) -> Scan {
     let mut scanner = ByteScanner {
         text,
         bytes: text.as_bytes(),
+        known: known.iter().peekable(),
         found: Scan::default(),
         open: Vec::new(),
         lines: 0,
         last: 0,
     };
     scanner.found.cuts.push(0);
+    scanner.found.places_before.push(0);
     scanner.found.clean = scanner.all();
     scanner.found
 }
 
-impl ByteScanner<'_> {
+impl ByteScanner<'_, '_> {
     /// Scans everything; stops at a bracket or a string that is wrong. A strange character says
     /// nothing about what stands behind it; error recovery writes one where it gives up a text.
     fn all(&mut self) -> bool {
         let mut strange = false;
-        let mut at = lexer::pass_plain(self.text, 0);
+        let mut at = lexer::pass_plain(self.text, self.pass_known(0));
         while let Some(token) = lexer::token_at(self.text, at) {
             let next = match token.kind {
                 TokenKind::Blank | TokenKind::Word | TokenKind::Number => Some(token.end),
@@ -94,15 +136,32 @@ impl ByteScanner<'_> {
                 // What was not passed over for a character beyond ASCII is read token by token, up
                 // to the next blank: no byte is looked at more than twice.
                 Some(next) => match token.kind {
-                    TokenKind::Word | TokenKind::Number | TokenKind::Sign | TokenKind::Strange => {
-                        at = next
-                    }
+                    TokenKind::Word | TokenKind::Number | TokenKind::Strange => at = next,
+                    TokenKind::Sign => at = self.pass_known(next),
                     _ => at = lexer::pass_plain(self.text, next),
                 },
                 None => return false,
             }
         }
         self.open.is_empty() && !strange
+    }
+
+    /// Passes over the known pieces that begin at `at`, if a piece begins there: nothing is open at
+    /// a cut, so what is found in them is what was found before.
+    fn pass_known(&mut self, mut at: usize) -> usize {
+        while self.found.cuts.last() == Some(&at) {
+            while self.known.next_if(|known| known.range.0 < at).is_some() {}
+            let Some(known) = self.known.next_if(|known| known.range.0 == at) else {
+                break;
+            };
+            let comments = known.scan.comments.iter();
+            let comments = comments.map(|(from, to)| (at + from, at + to));
+            self.found.comments.extend(comments);
+            self.last = at + known.scan.last;
+            at = known.range.1;
+            self.cut(at);
+        }
+        at
     }
 
     fn open(&mut self, close: u8, at: usize, string: Option<bool>) -> Option<usize> {
@@ -153,11 +212,12 @@ impl ByteScanner<'_> {
         if !words::DECLARATIONS.contains(&word) || self.bytes.get(end) != Some(&b' ') {
             return;
         }
-        let size = u32::try_from(at - self.last).unwrap_or(u32::MAX);
-        self.last = at;
+        let last = std::mem::replace(&mut self.last, at);
+        let size = u32::try_from(at - last).unwrap_or(u32::MAX);
         let before = self.found.cuts.last().copied().unwrap_or(0);
         if self.hash(end) % MEAN_PIECE_BYTES < size || at - before > MAX_PIECE_BYTES {
             self.found.cuts.push(at);
+            self.found.places_before.push(last);
         }
     }
 

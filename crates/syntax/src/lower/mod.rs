@@ -25,6 +25,7 @@ use crate::ast::*;
 use crate::errors;
 use crate::grammar::{Pair, Parts, Reading, Rule, Unreadable};
 use crate::recover::{Repair, RepairedPositions};
+use crate::scan::{PieceScan, Scan};
 use crate::trivia;
 use crate::words::{self, first_word};
 use broken::Before;
@@ -42,6 +43,8 @@ pub(super) struct DeclarationPiece {
     pub(super) clean: bool,
     /// The declarations.
     pub(super) items: Vec<Item>,
+    /// What the scan of its bytes found.
+    pub(super) scan: PieceScan,
 }
 
 /// What lowering carries from piece to piece of a file.
@@ -113,7 +116,7 @@ impl<'t> TreeBuilder<'t> {
     /// errors, and has not changed since, is reused.
     pub(super) fn pieces(
         &mut self,
-        cuts: &[usize],
+        scan: &Scan,
         source: &str,
         known: Vec<DeclarationPiece>,
     ) -> Vec<DeclarationPiece> {
@@ -122,9 +125,10 @@ impl<'t> TreeBuilder<'t> {
             .filter(|piece| piece.clean)
             .map(|piece| (piece.range, piece.items))
             .collect();
-        let ends = cuts.iter().skip(1).copied().chain([self.text.len()]);
-        let mut pieces = Vec::with_capacity(cuts.len());
-        for (from, to) in cuts.iter().copied().zip(ends) {
+        let ends = scan.cuts.iter().skip(1).copied();
+        let ends = ends.chain([self.text.len()]);
+        let mut pieces = Vec::with_capacity(scan.cuts.len());
+        for (cut, (from, to)) in scan.cuts.iter().copied().zip(ends).enumerate() {
             let text = self.text.get(from..to).unwrap_or("");
             let range = self.places.source_range(from, to);
             let same = source.get(range.0..range.1) == Some(text);
@@ -135,6 +139,7 @@ impl<'t> TreeBuilder<'t> {
                 range,
                 clean: same && self.report_broken() == trouble,
                 items,
+                scan: scan.piece(cut, to),
             });
         }
         pieces

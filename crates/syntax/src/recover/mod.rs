@@ -212,6 +212,22 @@ impl RepairedPositions {
         }
     }
 
+    /// Where a range of the source is in the repaired text, if nothing was changed in it or beside
+    /// it.
+    pub(super) fn repaired_range(&self, (from, to): (usize, usize)) -> Option<(usize, usize)> {
+        let before = self.changes.partition_point(|it| it.source_end < from);
+        if self
+            .changes
+            .get(before)
+            .is_some_and(|it| it.source_start <= to)
+        {
+            return None;
+        }
+        let last = before.checked_sub(1).and_then(|at| self.changes.get(at));
+        let (source, repaired) = last.map_or((0, 0), |it| (it.source_end, it.end));
+        Some((from - source + repaired, to - source + repaired))
+    }
+
     /// A range of the repaired text in the source.
     pub(super) fn source_range(&self, from: usize, to: usize) -> (usize, usize) {
         (self.source(from), self.source(to))
