@@ -41,6 +41,14 @@ pub(super) enum MarkKind {
     Word,
 }
 
+/// A bracket that is open.
+struct OpenBracket {
+    /// What closes it.
+    close: u8,
+    /// Whether its parts have commas between them.
+    commas: bool,
+}
+
 /// An interpolation that is being read.
 struct Interpolation {
     /// Where its string began.
@@ -74,7 +82,8 @@ pub(super) fn repair_tokens(
         indented: Vec::new(),
         heads: Vec::new(),
         body_ends: Vec::new(),
-        values: Vec::new(),
+        open: Vec::new(),
+        is_mixed: false,
         line_first: 0,
         line: 0,
         line_start: part.start,
@@ -99,8 +108,10 @@ struct RecoveryLexer<'m, 't> {
     /// The `:` of their heads, and where they have ended.
     heads: Vec<usize>,
     body_ends: Vec<usize>,
-    /// Whether the parts of the open brackets have commas between them.
-    values: Vec<bool>,
+    open: Vec<OpenBracket>,
+    /// Whether a bracket was closed by one of another kind: what belongs together only all that
+    /// follows can say.
+    is_mixed: bool,
     /// The first token of the line.
     line_first: usize,
     line: usize,
@@ -158,7 +169,10 @@ impl RecoveryLexer<'_, '_> {
     }
 
     fn is_between_declarations(&self) -> bool {
-        self.values.is_empty() && self.interpolations.is_empty() && self.indented.is_empty()
+        !self.is_mixed
+            && self.open.is_empty()
+            && self.interpolations.is_empty()
+            && self.indented.is_empty()
     }
 
     /// A line that begins a declaration, behind something that must go on: what is missing there
@@ -280,7 +294,7 @@ impl RecoveryLexer<'_, '_> {
 
     /// A semicolon, in place of a comma where the parts of the innermost bracket have commas.
     fn semicolon(&mut self, at: usize) -> usize {
-        if self.values.last() == Some(&true) {
+        if self.open.last().is_some_and(|bracket| bracket.commas) {
             let span = self.repair.span(at, at + 1);
             self.repair.diagnostics.push(errors::list_semicolon(span));
             self.repair.edit(at, at + 1, ",");
@@ -303,7 +317,7 @@ impl RecoveryLexer<'_, '_> {
 
     fn open(&mut self, close: u8, at: usize, first: bool) -> usize {
         let commas = self.has_commas(close);
-        self.values.push(commas);
+        self.open.push(OpenBracket { close, commas });
         if let (b'}', Some(top)) = (close, self.interpolations.last_mut()) {
             top.braces += 1;
         }
@@ -322,7 +336,7 @@ impl RecoveryLexer<'_, '_> {
             top.braces -= 1;
         }
         self.bracket_closes();
-        self.values.pop();
+        self.is_mixed |= self.open.pop().is_none_or(|open| open.close != byte);
         self.token(MarkKind::Close(byte), at, first);
         at + 1
     }
@@ -353,7 +367,7 @@ impl RecoveryLexer<'_, '_> {
                     tokens: self.tokens.len() - 1,
                     content: end + 2,
                     braces: 0,
-                    depth: self.values.len(),
+                    depth: self.open.len(),
                 });
                 end + 2
             }
@@ -441,7 +455,7 @@ impl RecoveryLexer<'_, '_> {
             return;
         };
         let (start, tokens, content) = (outer_one.string, outer_one.tokens, outer_one.content);
-        self.values.truncate(outer_one.depth);
+        self.open.truncate(outer_one.depth);
         self.interpolations.truncate(outer);
         self.tokens.truncate(tokens);
         self.repair.forget(content);
@@ -508,7 +522,7 @@ impl RecoveryLexer<'_, '_> {
             (self.interpolations).pop_if(|outer| outer.long && quotes == Quotes::Long)
         {
             self.tokens.truncate(outer.tokens);
-            self.values.truncate(outer.depth);
+            self.open.truncate(outer.depth);
             self.repair.forget(outer.content);
             self.repair.edit(outer.content, start, "\u{1}}");
             let span = self.repair.span(outer.content - 2, outer.content);

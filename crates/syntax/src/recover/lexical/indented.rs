@@ -53,7 +53,7 @@ impl RecoveryLexer<'_, '_> {
         }
         self.repair.edit(at, at + 1, " {");
         self.heads.push(at);
-        let (indent, depth) = (self.indent, self.values.len());
+        let (indent, depth) = (self.indent, self.open.len());
         self.indented.push(IndentedBody { indent, depth });
     }
 
@@ -72,7 +72,7 @@ impl RecoveryLexer<'_, '_> {
     pub(super) fn bracket_closes(&mut self) {
         while self
             .indented
-            .pop_if(|body| body.depth >= self.values.len())
+            .pop_if(|body| body.depth >= self.open.len())
             .is_some()
         {
             self.end_body();
