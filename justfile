@@ -45,6 +45,16 @@ doc:
 bench BENCH *ARGS:
     cargo bench --bench {{ BENCH }} -- {{ ARGS }}
 
+# Measures the release build beside other programs; ROWS are those of `benches/compare --list`.
+compare *ROWS:
+    cargo build --release
+    benches/compare {{ ROWS }}
+
+# Compares the instructions that the release build executes with those of benches/counts.txt.
+counts *ROWS:
+    cargo build --release
+    benches/counts {{ ROWS }}
+
 # Fuzzes TARGETS (parse, check, fmt, lint, plan, journal; all without any), each for SECONDS.
 fuzz SECONDS="60" *TARGETS:
     fuzz/run {{ SECONDS }} {{ TARGETS }}

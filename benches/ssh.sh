@@ -6,14 +6,37 @@
 #
 #   benches/ssh.sh [ROUNDS] [COMMANDS]
 #
-# LOCKSTEP is the program.
+# LOCKSTEP is the program. `benches/compare ssh` reads what this prints.
 set -euo pipefail
-# shellcheck source=benches/ratios.sh
-. "$(dirname "$0")/ratios.sh"
 program=${LOCKSTEP:-$(dirname "$0")/../target/release/lockstep}
 program=$(realpath "$program")
 rounds=${1:-7}
 commands=${2:-100}
+
+# Runs a command: wall, then user and system time together, in seconds.
+measure() {
+  local TIMEFORMAT='%R %U %S'
+  { time "$@" > /dev/null; } 2>&1 | tail -n 1 | awk '{ print $1, $2 + $3 }'
+}
+
+# Reads a line for each round: wall and processor time of ours, then of theirs. Prints each, and the
+# medians of their ratios.
+ratios() {
+  awk '
+  { wall[NR] = $1 / $3; cpu[NR] = $2 / $4
+    printf "lockstep %.4f s wall %.4f s cpu   ssh %.4f s wall %.4f s cpu   ratio %.3f %.3f\n",
+      $1, $2, $3, $4, wall[NR], cpu[NR] }
+  END { printf "median ratio: wall %.3f, cpu %.3f\n", median(wall, NR), median(cpu, NR) }
+  function median(list, n,  i, j, t) {
+    for (i = 2; i <= n; i++) {
+      t = list[i]
+      for (j = i - 1; j > 0 && list[j] > t; j--) list[j + 1] = list[j]
+      list[j + 1] = t
+    }
+    return list[int((n + 1) / 2)]
+  }'
+}
+
 folder=$(mktemp -d)
 mkdir -p /run/sshd 2>/dev/null || true
 cd "$folder"
@@ -78,4 +101,4 @@ for _ in $(seq "$rounds"); do
   # For each command.
   echo "$ours $theirs $alone" | awk -v n="$commands" \
     '{ print ($1 - $5) / (n - 1), ($2 - $6) / (n - 1), $3 / n, $4 / n }'
-done | ratios lockstep ssh
+done | ratios

@@ -2,6 +2,7 @@
 //! the forbidden methods and types.
 
 mod answers;
+mod benches;
 mod form;
 
 use std::path::{Path, PathBuf};
