@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use lockstep_base::diagnostic::Diagnostic;
+use lockstep_base::diagnostic::{Code, Diagnostic};
 use lockstep_base::source::{FileId, Name, Sources, Span};
 
 /// The findings of several compilations with one table of sources.
@@ -13,6 +13,8 @@ pub(super) struct MergedFindings {
     /// All findings, each once.
     pub(super) diagnostics: Vec<Diagnostic>,
     known: HashMap<Name, FileId>,
+    /// The places of findings in their list, by what they are about.
+    about: HashMap<(Code, Option<Span>), Vec<usize>>,
 }
 
 impl MergedFindings {
@@ -36,7 +38,15 @@ impl MergedFindings {
             for fix in &mut finding.fixes {
                 fix.edits.iter_mut().for_each(|(span, _)| moved(span));
             }
-            if !self.diagnostics.contains(&finding) {
+            let about = self
+                .about
+                .entry((finding.code, finding.span()))
+                .or_default();
+            if !about
+                .iter()
+                .any(|at| self.diagnostics.get(*at) == Some(&finding))
+            {
+                about.push(self.diagnostics.len());
                 self.diagnostics.push(finding);
             }
         }

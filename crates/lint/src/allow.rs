@@ -7,8 +7,10 @@ use super::config::{self, Config, Level};
 use super::context::{Context, ROOT_FILE};
 use super::rule::{self, Rule};
 use super::text::line_starts;
-use lockstep_base::diagnostic::{Diagnostic, codes};
+use super::tree;
+use lockstep_base::diagnostic::{Code, Diagnostic, codes};
 use lockstep_base::source::{FileId, Span};
+use lockstep_syntax::ast;
 use lockstep_syntax::lexer::trivia_at;
 
 /// The marker at the beginning of such a comment, after its `#`.
@@ -34,9 +36,80 @@ struct Allow {
     used: Vec<bool>,
 }
 
+/// The suppressions of a file.
+#[derive(Default)]
+struct FileAllows {
+    /// Where its lines begin.
+    lines: Vec<usize>,
+    allows: Vec<Allow>,
+    /// Its statements and declarations; none where nothing is suppressed.
+    statements: Vec<EnclosedSpan>,
+}
+
+/// A statement or a declaration, with the index of the one around it.
+struct EnclosedSpan {
+    span: Span,
+    around: Option<usize>,
+}
+
+/// The statements and declarations of a file in the order of their beginnings, outer ones first.
+fn enclosed_spans(file: &ast::File) -> Vec<EnclosedSpan> {
+    let mut spans: Vec<Span> = file.items.iter().map(|item| item.span).collect();
+    tree::each_stmt_of(file, &mut |stmt| spans.push(stmt.span));
+    spans.sort_by_key(|span| (span.start, std::cmp::Reverse(span.end)));
+    let mut found: Vec<EnclosedSpan> = Vec::with_capacity(spans.len());
+    for span in spans {
+        let before = found.len().checked_sub(1);
+        let around = innermost(&found, before, span);
+        found.push(EnclosedSpan { span, around });
+    }
+    found
+}
+
+/// The innermost one that holds a span, of one that begins before it and those around that.
+fn innermost(all: &[EnclosedSpan], mut at: Option<usize>, span: Span) -> Option<usize> {
+    while let Some(enclosed) = at.and_then(|at| all.get(at)) {
+        if span.end <= enclosed.span.end {
+            break;
+        }
+        at = enclosed.around;
+    }
+    at
+}
+
+impl FileAllows {
+    /// The start of the innermost statement, else of the declaration, that holds a span.
+    fn statement_start(&self, span: Span) -> u32 {
+        let all = &self.statements;
+        let after = all.partition_point(|it| it.span.start <= span.start);
+        let holds = innermost(all, after.checked_sub(1), span);
+        let holds = holds.and_then(|at| all.get(at));
+        holds.map_or(span.start, |enclosed| enclosed.span.start)
+    }
+
+    /// Whether findings of this code are suppressed at a place; records what suppresses them.
+    fn takes(&mut self, code: Code, span: Span) -> bool {
+        if self.allows.is_empty() {
+            return false;
+        }
+        let line = |at: u32| line_of(&self.lines, at as usize);
+        let (own, first) = (line(span.start), line(self.statement_start(span)));
+        let mut taken = false;
+        for line in [own, first] {
+            // They are in the order of their lines.
+            let from = self.allows.partition_point(|allow| allow.line < line);
+            let there = self.allows.iter_mut().skip(from);
+            for allow in there.take_while(|allow| allow.line == line) {
+                taken |= allow.takes(code);
+            }
+        }
+        taken
+    }
+}
+
 /// Drops the findings that are suppressed, and adds those about the suppressions themselves.
 pub fn apply(context: &Context<'_>, found: Vec<Diagnostic>, config: &Config) -> Vec<Diagnostic> {
-    let mut files: HashMap<FileId, (Vec<usize>, Vec<Allow>)> = HashMap::new();
+    let mut files: HashMap<FileId, FileAllows> = HashMap::new();
     let mut said = Vec::new();
     for file in 0..context.modules().files.len() {
         let file = FileId(file as u32);
@@ -51,21 +124,14 @@ pub fn apply(context: &Context<'_>, found: Vec<Diagnostic>, config: &Config) -> 
         if span.file != ROOT_FILE && (!wide || context.is_library(span)) {
             continue;
         }
-        let suppressed = files.get_mut(&span.file).is_some_and(|(starts, allows)| {
-            let line = |at: u32| line_of(starts, at as usize);
-            let lines = [line(span.start), line(context.statement_start(span))];
-            let mut taken = false;
-            for allow in allows.iter_mut().filter(|it| lines.contains(&it.line)) {
-                taken |= allow.takes(finding.code);
-            }
-            taken
-        });
+        let own = files.get_mut(&span.file);
+        let suppressed = own.is_some_and(|own| own.takes(finding.code, span));
         if !suppressed {
             kept.push(finding);
         }
     }
-    let (_, allows) = files.remove(&ROOT_FILE).unwrap_or_default();
-    for allow in &allows {
+    let own = files.remove(&ROOT_FILE).unwrap_or_default();
+    for allow in &own.allows {
         said.extend(allow.complaints(context, config));
     }
     said.retain(|finding| {
@@ -77,7 +143,7 @@ pub fn apply(context: &Context<'_>, found: Vec<Diagnostic>, config: &Config) -> 
 
 impl Allow {
     /// Whether it suppresses findings of this code; records that it did.
-    fn takes(&mut self, code: lockstep_base::diagnostic::Code) -> bool {
+    fn takes(&mut self, code: Code) -> bool {
         let place = self.rules.iter().position(|(rule, _)| rule.code == code);
         if let Some(used) = place.and_then(|place| self.used.get_mut(place)) {
             *used = true;
@@ -135,16 +201,12 @@ fn line_of(starts: &[usize], at: usize) -> usize {
 }
 
 /// The suppressions of a file; malformed ones are reported in `said`.
-fn read(
-    context: &Context<'_>,
-    file: FileId,
-    said: &mut Vec<Diagnostic>,
-) -> (Vec<usize>, Vec<Allow>) {
+fn read(context: &Context<'_>, file: FileId, said: &mut Vec<Diagnostic>) -> FileAllows {
     let (Some(source), Some(module)) = (
         context.modules().sources.get(file),
         context.modules().files.get(file.0 as usize),
     ) else {
-        return (Vec::new(), Vec::new());
+        return FileAllows::default();
     };
     let starts = line_starts(&source.text);
     let mut allows = Vec::new();
@@ -168,7 +230,15 @@ fn read(
             reason,
         });
     }
-    (starts, allows)
+    let statements = match allows.is_empty() {
+        true => Vec::new(),
+        false => enclosed_spans(&module.ast),
+    };
+    FileAllows {
+        lines: starts,
+        allows,
+        statements,
+    }
 }
 
 /// The line that a suppression applies to: its own, or the next one with code if the comment is

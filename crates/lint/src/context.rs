@@ -144,20 +144,6 @@ impl<'a> Context<'a> {
         self.written.get(&stmt.span).copied()
     }
 
-    /// The start of the innermost statement, else of the declaration, that holds a span.
-    pub fn statement_start(&self, span: Span) -> u32 {
-        let holds = |other: &Span| {
-            other.file == span.file && other.start <= span.start && span.end <= other.end
-        };
-        let stmts = self.written.values().map(|stmt| stmt.span);
-        let items = self.modules().files.get(span.file.0 as usize);
-        let items = items.iter().flat_map(|module| &module.ast.items);
-        let around = stmts.chain(items.map(|item| item.span)).filter(holds);
-        around
-            .min_by_key(|other| other.end - other.start)
-            .map_or(span.start, |around| around.start)
-    }
-
     /// Whether a comment other than a suppression is inside a span.
     pub fn has_comment(&self, span: Span) -> bool {
         let Some(module) = self.modules().files.get(span.file.0 as usize) else {

@@ -21,6 +21,14 @@ fn check(context: &Context<'_>, found: &mut Vec<Diagnostic>) {
     let items = context.items();
     let mentions: Vec<HashSet<&Name>> = items.iter().map(mentioned).collect();
     let reached = reach(context, &mentions);
+    let mut mentioned_by: HashMap<&Name, Vec<usize>> = HashMap::new();
+    for (at, mentions) in mentions.iter().enumerate() {
+        if declared(&items[at]).is_some() {
+            for name in mentions {
+                mentioned_by.entry(name).or_default().push(at);
+            }
+        }
+    }
     for (at, item) in items.iter().enumerate() {
         let Some((sort, name)) = declared(item) else {
             continue;
@@ -28,10 +36,9 @@ fn check(context: &Context<'_>, found: &mut Vec<Diagnostic>) {
         if reached.contains(&at) || names::is_unnamed(&name.name) {
             continue;
         }
-        let by = items.iter().zip(&mentions).filter(|(other, mentions)| {
-            !std::ptr::eq(*other, item) && mentions.contains(&name.name)
-        });
-        let by = by.filter_map(|(other, _)| declared(other)).next();
+        let by = mentioned_by.get(&name.name).into_iter().flatten();
+        let by = by.copied().find(|other| *other != at);
+        let by = by.and_then(|other| declared(&items[other]));
         found.push(unused(context, item, sort, name, by.map(|(_, by)| by)));
     }
 }
