@@ -6,6 +6,7 @@ mod corpus;
 mod direct;
 mod explorer;
 mod generate;
+mod held_cells;
 mod kept_apart;
 mod known_conditions;
 mod many_conditions;

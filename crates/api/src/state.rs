@@ -154,7 +154,6 @@ impl Beginning {
             folder: &engine.parts.folder.to_string_lossy(),
             source_folders: &source_folders(&self.plan.bound.program, &engine.parts.folder),
             seed: self.seed,
-            most: None,
             parent: None,
             undoes: None,
         })?;

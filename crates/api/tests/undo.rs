@@ -34,7 +34,6 @@ fn begun(store: &Store, run: &StoredRun, part: Option<&str>) -> String {
         folder: ".",
         source_folders: &[],
         seed: 1,
-        most: None,
         parent: None,
         undoes: Some((run.number, part)),
     };

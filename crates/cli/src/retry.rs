@@ -89,7 +89,7 @@ pub(super) fn run(arguments: &Retry, output: &mut Output) -> Exit {
     };
     let job = RunJob {
         plan,
-        facts: facts(Some(&store)),
+        facts: facts(Some(&store), arguments.options.max.or(run.most)),
         seed: execute::chance(),
         max: arguments.options.max.or(run.most),
         home: run.folder.clone().into(),

@@ -55,7 +55,7 @@ pub(super) fn run(arguments: &Run, output: &mut Output) -> Exit {
     }
     let home = std::env::current_dir().unwrap_or_default();
     let job = RunJob {
-        facts: facts(store.as_ref()),
+        facts: facts(store.as_ref(), arguments.options.max),
         seed: execute::chance(),
         max: arguments.options.max,
         source_folders: source_folders(&plan.bound.program, &home),
@@ -150,19 +150,20 @@ pub(super) fn begin(
         folder: &folder.to_string_lossy(),
         source_folders: &job.source_folders,
         seed: job.seed,
-        most: job.max,
         parent: origin.parent,
         undoes: origin.undoes,
     })
 }
 
-/// The facts of a run that starts now; its id is unique in the state directory.
-pub(super) fn facts(store: Option<&Store>) -> RunFacts {
+/// The facts of a run that starts now, with at most so many commands at once where that was asked
+/// for; its id is unique in the state directory.
+pub(super) fn facts(store: Option<&Store>, max_commands: Option<u32>) -> RunFacts {
     let id = || run_id::from_number(execute::chance());
     let taken = |id: &str| store.is_some_and(|store| store.runs(id).is_ok_and(|it| !it.is_empty()));
     let mut new = id();
     while taken(&new) {
         new = id();
     }
-    RunFacts::new(new, Name::from(execute::user()), lockstep_store::now())
+    let user = Name::from(execute::user());
+    RunFacts::new(new, user, lockstep_store::now()).with_max_commands(max_commands)
 }

@@ -56,7 +56,7 @@ pub(super) fn run(arguments: &Undo, output: &mut Output) -> Exit {
     let job = RunJob {
         source_folders: stored_folders(&run, &plan.bound.program),
         plan,
-        facts: facts(Some(&store)),
+        facts: facts(Some(&store), options.max.or(run.most)),
         seed: execute::chance(),
         max: options.max.or(run.most),
         home: run.folder.clone().into(),

@@ -171,6 +171,7 @@ impl Machine {
         let place = command.connect.as_ref().map(plan::connection_text);
         self.begin_at(id, Some(told), place)?;
         let effect = self.effect(id);
+        self.held_cells.begun(effect);
         self.effects.push(Effect::Run {
             id: effect,
             node: path,

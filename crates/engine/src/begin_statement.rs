@@ -420,6 +420,7 @@ impl Machine {
         let once = stmt.modifiers.once || node.inherited.once;
         let node = node.path.clone();
         let action = action.name.clone();
+        self.held_cells.begun(effect);
         self.effects.push(Effect::Act {
             secret: stmt.modifiers.secret,
             id: effect,

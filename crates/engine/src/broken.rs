@@ -216,6 +216,7 @@ impl EventReport {
     pub(super) fn of(event: &Event, clock_ms: i64) -> Self {
         let (name, effect) = match event {
             Event::Start => ("Start", None),
+            Event::GoOn => ("GoOn", None),
             Event::Cancel => ("Cancel", None),
             Event::Ended { id, .. } => ("Ended", Some(*id)),
             Event::Fired { id } => ("Fired", Some(*id)),

@@ -9,12 +9,13 @@ use super::broken::{Breach, BrokenInvariant, Checked, NodeError};
 use super::cancel::StopMode;
 use super::certainty::keep_first_failure;
 use super::fingerprint::hash_shown;
+use super::held_cells::CELLS_AT_ONCE;
 use super::node::{
     BodyEnd, BodySignal, InheritedContext, NodeId, NodeRole, NodeWork, PendingFailure, SequenceWork,
 };
 use super::run_event::NodeKind;
 use super::undo_list::{Undo, UndoCell, UndoCells, UndoList, UndoRank};
-use super::{EndedNode, Machine};
+use super::{EndedNode, Machine, MachineTask};
 use lockstep_base::node_path::{HandlerPart, NodePath, PathPart, last};
 use lockstep_base::source::Name;
 use lockstep_base::value::Value;
@@ -60,6 +61,8 @@ pub struct GridWork {
     skipped: usize,
     /// Whether an axis could not be evaluated, so that no more cells can be found.
     axis_failed: bool,
+    /// Whether more cells start in their turn, and not because one has ended.
+    waits: bool,
     /// The barriers that each cell that has not started will pass.
     owed_arrivals: OwedArrivalsByCell,
     /// The numbers of its cells for a retry, once they are asked for.
@@ -72,10 +75,16 @@ impl GridWork {
         self.grid.has_more()
     }
 
+    /// It is its turn.
+    pub(super) fn goes_on(&mut self) {
+        self.waits = false;
+    }
+
     /// What of it makes a difference to what comes.
     pub(super) fn hash_into(&self, hasher: &mut DefaultHasher) {
         self.grid.hash(hasher);
         (self.failed, self.skipped > 0, self.axis_failed).hash(hasher);
+        self.waits.hash(hasher);
         let undo = (&self.undo, &self.undo_between);
         hash_shown(&(&self.yields, undo, &self.returned), hasher);
     }
@@ -142,6 +151,7 @@ impl Machine {
             returned: None,
             skipped: 0,
             axis_failed: false,
+            waits: false,
             owed_arrivals: owed,
             kept_numbers: None,
         };
@@ -182,7 +192,7 @@ impl Machine {
         walked.map_err(|halt| self.fault(id, halt)).map(|()| waves)
     }
 
-    /// Starts every cell that may start.
+    /// Starts the cells that may start: some of them, where they are many.
     pub(super) fn start_cells(&mut self, id: NodeId) -> Checked<()> {
         let plan = self.plan.clone();
         let run = self.run.clone();
@@ -195,10 +205,14 @@ impl Machine {
             matrix,
         };
         // While cells are started their table is taken out of the node.
-        self.grid(id)?;
+        let work = self.grid(id)?;
+        if work.waits && !work.grid.is_stopped() {
+            return Ok(());
+        }
         let NodeWork::Grid(mut work) = self.end_work(id)? else {
             return Err(BrokenInvariant::of(self.node(id)?, Breach::NotA("matrix")));
         };
+        let mut started = 0;
         loop {
             if work.axis_failed {
                 if work.grid.running() == 0 {
@@ -206,8 +220,25 @@ impl Machine {
                 }
                 break;
             }
+            if !work.grid.is_stopped() {
+                // One without running cells waits for no command, as none of its own makes room.
+                let is_full = work.grid.running() > 0 && !self.held_cells.has_room();
+                if self.is_turn_over() || is_full {
+                    work.waits = true;
+                    self.held_cells.hold(id);
+                    break;
+                }
+                if started == CELLS_AT_ONCE {
+                    work.waits = true;
+                    self.queue.push(MachineTask::Cells(id));
+                    break;
+                }
+            }
             match work.grid.next(&mut axes) {
-                Ok(NextCell::Start(cell)) => self.start_cell(id, cell, &mut work)?,
+                Ok(NextCell::Start(cell)) => {
+                    started += 1;
+                    self.start_cell(id, cell, &mut work)?;
+                }
                 Ok(NextCell::Skip(cell)) => self.cell_skipped(id, &cell, &mut work)?,
                 Ok(NextCell::Wait) => break,
                 Ok(NextCell::Border) => return self.begin_between(id, work, matrix),
@@ -335,7 +366,12 @@ impl Machine {
 
     /// No more cells start.
     pub(super) fn stop_cells(&mut self, id: NodeId) -> Checked<()> {
-        self.grid(id)?.grid.stop();
+        let work = self.grid(id)?;
+        work.grid.stop();
+        // None of its cells may be there to end.
+        if work.waits {
+            self.queue.push(MachineTask::Cells(id));
+        }
         Ok(())
     }
 

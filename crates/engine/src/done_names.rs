@@ -16,7 +16,7 @@ impl Machine {
     pub(super) fn forget_done_names(&mut self, id: NodeId) -> Checked<()> {
         let plan = self.plan.clone();
         let node = self.node_mut(id)?;
-        let Handlers { bound, result, .. } = &plan.tree.get(node.tree).stmt.handlers;
+        let Handlers { bound, result, .. } = &*plan.tree.get(node.tree).stmt.handlers;
         for slot in bound.iter().map(|name| &name.outside).chain(result) {
             node.locals = node.locals.bind(*slot, Value::None);
         }
@@ -33,7 +33,7 @@ impl Machine {
         let plan = self.plan.clone();
         let node = self.node_mut(id)?;
         let tree = node.tree;
-        let Handlers { bound, result, .. } = &plan.tree.get(tree).stmt.handlers;
+        let Handlers { bound, result, .. } = &*plan.tree.get(tree).stmt.handlers;
         if !node.is_statement() || (bound.is_empty() && result.is_none()) {
             return Ok(());
         }

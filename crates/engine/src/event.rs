@@ -21,6 +21,9 @@ pub struct EffectId(pub u64);
 pub enum Event {
     /// The run begins. Comes first and once.
     Start,
+    /// What was held back so that one event does not lead to any number of effects goes on. Comes
+    /// while [`Machine::has_more`](crate::Machine::has_more) says so.
+    GoOn,
     /// The run is resumed.
     Resumed {
         /// The name of who resumes it.

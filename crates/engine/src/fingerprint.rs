@@ -40,6 +40,7 @@ impl Machine {
             wants.iter().for_each(|want| want.name.hash(&mut hasher));
         }
         self.lines.hash_into(&mut hasher);
+        (self.held_cells.len(), self.held_cells.has_room()).hash(&mut hasher);
         (self.cancelled, self.aborted, self.rollback_failed).hash(&mut hasher);
         self.finished.map(|it| it.as_str()).hash(&mut hasher);
         hasher.finish()

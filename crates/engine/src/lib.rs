@@ -32,6 +32,7 @@ mod failed_command;
 mod failure;
 mod failure_handler;
 mod fingerprint;
+mod held_cells;
 mod infrastructure_locks;
 pub mod lock;
 mod lock_dependencies;
@@ -74,6 +75,7 @@ pub use event::{
     UnclearPlace,
 };
 pub use failed_command::end_of;
+use held_cells::HeldCells;
 pub use lock_dependencies::{LockDependencies, LockDependency};
 use lockstep_base::node_path::NodePath;
 use lockstep_base::source::Name;
@@ -110,6 +112,7 @@ pub struct Machine {
     barriers: Barriers,
     /// The locks that this run holds and waits for.
     locks: RunLockRequests,
+    held_cells: HeldCells,
     completed_undos: CompletedUndos,
     transitions: Transitions,
     /// How many more skipped nodes are reported one by one.
@@ -146,6 +149,8 @@ pub struct Machine {
 enum MachineTask {
     /// Start the body of a node.
     Enter(NodeId),
+    /// Start more cells of a loop.
+    Cells(NodeId),
     /// A node's body ended.
     Ended(NodeId, BodyEnd),
     /// A node's failure handlers have ended; it rolls back or fails.
@@ -173,6 +178,7 @@ impl Machine {
     /// A machine for one run of a plan. The seed decides the jitter of retries.
     pub fn new(plan: Arc<Plan>, run: RunFacts, seed: u64) -> Self {
         let lines = DeploymentLines::of(&plan);
+        let held_cells = HeldCells::of(&run);
         Self {
             plan,
             run,
@@ -186,6 +192,7 @@ impl Machine {
             pending: HashMap::new(),
             barriers: Barriers::default(),
             locks: RunLockRequests::default(),
+            held_cells,
             completed_undos: CompletedUndos::default(),
             transitions: Transitions::default(),
             skip_events_left: 10_000,
@@ -209,8 +216,9 @@ impl Machine {
     }
 
     /// Takes one event in, at `now` milliseconds, and returns everything that follows from it, in
-    /// order. An event for an effect that no longer matters changes nothing. Where the machine
-    /// violates one of its own invariants, nothing follows, neither now nor later: see
+    /// order. What would be very much goes on with the next [`Event::GoOn`]: see
+    /// [`Machine::has_more`]. An event for an effect that no longer matters changes nothing. Where
+    /// the machine violates one of its own invariants, nothing follows, neither now nor later: see
     /// [`Machine::broken`].
     #[must_use]
     pub fn handle(&mut self, now: i64, event: Event) -> Vec<Effect> {
@@ -232,11 +240,13 @@ impl Machine {
     fn handle_checked(&mut self, event: Event) -> Checked<()> {
         self.apply(event)?;
         self.run_tasks()?;
+        self.go_on()?;
         // Nothing can come in any more: strands that wait, wait for ever.
         while self.is_standstill() {
             self.standstills += 1;
             self.resolve_standstill()?;
             self.run_tasks()?;
+            self.go_on()?;
         }
         Ok(())
     }
@@ -274,6 +284,8 @@ impl Machine {
     fn apply(&mut self, event: Event) -> Checked<()> {
         match event {
             Event::Start => self.start(),
+            // What was held back goes on behind every event.
+            Event::GoOn => Ok(()),
             Event::Resumed { by, uid } => {
                 let run = self.run.id.clone();
                 self.emit(RunEventKind::RunResumed { run, by, uid });
@@ -294,10 +306,13 @@ impl Machine {
                 let failure = self.failure_of_run(FailureClass::Cancelled, "the run was cancelled");
                 self.cancel(NodeId(0), failure)
             }
-            Event::Ended { id, outcome } => match self.pending.remove(&id) {
-                Some(node) => self.effect_ended(node, id, outcome),
-                None => Ok(()),
-            },
+            Event::Ended { id, outcome } => {
+                self.held_cells.ended(id);
+                match self.pending.remove(&id) {
+                    Some(node) => self.effect_ended(node, id, outcome),
+                    None => Ok(()),
+                }
+            }
             Event::Fired { id } => match self.pending.remove(&id) {
                 Some(node) => self.timer_fired(node, id),
                 None => Ok(()),
@@ -357,6 +372,7 @@ impl Machine {
             };
             match task {
                 MachineTask::Enter(node) => self.enter(node)?,
+                MachineTask::Cells(node) => self.more_cells(node)?,
                 MachineTask::Ended(node, end) => self.body_ended(node, end)?,
                 MachineTask::Handled(node) => self.handlers_done(node)?,
                 MachineTask::Left(parent, leaver) => self.child_ended(parent, *leaver)?,

@@ -81,6 +81,7 @@ impl PendingEffects {
     pub fn answered(&mut self, event: &Event) -> bool {
         match event {
             Event::Start
+            | Event::GoOn
             | Event::Resumed { .. }
             | Event::DeployedMeanwhile { .. }
             | Event::Cancel => true,

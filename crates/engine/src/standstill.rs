@@ -89,6 +89,7 @@ impl Machine {
     /// Whether the run has not ended and never will, as nothing can come in that matters.
     pub(super) fn is_standstill(&self) -> bool {
         self.finished.is_none()
+            && !self.has_more()
             && self.exists(NodeId(0))
             && self.pending.len() == self.locks.waiting.len()
             && self.locks.are_all_blocked()

@@ -174,6 +174,11 @@ impl Grid {
         self.stopped = true;
     }
 
+    /// Whether no more cells start.
+    pub fn is_stopped(&self) -> bool {
+        self.stopped
+    }
+
     /// What is done before the next wave has been done.
     pub fn pass_border(&mut self) {
         self.passed = true;

@@ -15,6 +15,8 @@ pub struct RunFacts {
     pub secret_folder: Name,
     /// The folder of the run: it is there until the run has ended.
     pub scratch: Name,
+    /// How many commands run at once, at most, where that was asked for.
+    pub max_commands: Option<u32>,
     /// Whether it is no run but a foresight, in which what only the run knows is supposed.
     pub supposes: bool,
 }
@@ -28,9 +30,19 @@ impl RunFacts {
             started_at,
             secret_folder: "".into(),
             scratch: "".into(),
+            max_commands: None,
             supposes: false,
         };
         unplaced.with_temporary_files_in("/tmp")
+    }
+
+    /// The same run with at most so many commands at once.
+    #[must_use]
+    pub fn with_max_commands(self, max: Option<u32>) -> Self {
+        Self {
+            max_commands: max,
+            ..self
+        }
     }
 
     /// The same, as a foresight.

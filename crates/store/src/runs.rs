@@ -45,8 +45,6 @@ pub struct NewRun<'a> {
     pub source_folders: &'a [PathBuf],
     /// The seed for the jitter of retries.
     pub seed: u64,
-    /// The maximum number of concurrent commands, if it was set.
-    pub most: Option<u32>,
     /// The run that it retries, and the completed work of that one.
     pub parent: Option<(RunNumber, CompletedWork)>,
     /// The run that it takes back, and the part of it, if not all.
@@ -142,6 +140,7 @@ impl StoredRun {
     pub fn facts(&self) -> RunFacts {
         RunFacts::new(self.id.clone(), self.sealed_user.clone(), self.started_at)
             .with_scratch_in(&self.state)
+            .with_max_commands(self.most)
     }
 }
 
@@ -198,7 +197,7 @@ impl Store {
                     new.vault.seal(&new.facts.user),
                     env!("CARGO_PKG_VERSION"),
                     new.seed.cast_signed(),
-                    new.most,
+                    new.facts.max_commands,
                     parent,
                     kept,
                     Stored(new.facts.started_at),

@@ -57,13 +57,13 @@ fn begin_bound(store: &Store, id: &str, bound: &BoundInputs) -> StoredRun {
             id.into(),
             "ada".into(),
             "2026-01-02T03:04:05.678Z".parse().unwrap(),
-        ),
+        )
+        .with_max_commands(Some(3)),
         inputs: serde_json::json!({ "tag": "v1" }),
         file: "a.deploy",
         folder: "/here",
         source_folders: &["/here".into()],
         seed: u64::MAX,
-        most: Some(3),
         parent: None,
         undoes: None,
     };

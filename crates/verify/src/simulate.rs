@@ -360,6 +360,13 @@ impl SimulatedWorld<'_> {
     }
 
     fn deliver(&mut self, event: Event) {
+        self.deliver_one(event);
+        while self.machine.has_more() {
+            self.deliver_one(Event::GoOn);
+        }
+    }
+
+    fn deliver_one(&mut self, event: Event) {
         let recorded = self.records.then(|| event.clone());
         let effects = self.machine.handle(self.now, event);
         if let Some(event) = recorded {

@@ -6,6 +6,7 @@ pub mod command;
 pub mod lower;
 mod properties;
 mod queue;
+mod sparse;
 mod testing;
 mod version;
 pub mod visit;
@@ -22,6 +23,7 @@ use lockstep_base::value::{EnvironmentId, InfrastructureId, ServiceId, Type};
 pub use lockstep_syntax::ast::{AcrossScope, Order, RollbackScope};
 pub use properties::Fork;
 pub use queue::{Queue, QueueKeep};
+pub use sparse::{SharedDefault, Sparse};
 pub use testing::{Given, Test, TestKind, TestStmt};
 pub use version::{Version, VersionRule};
 pub use visit::{asks_ledger, has_paths, outside_calls};
@@ -393,11 +395,11 @@ pub struct Stmt {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bind: Option<Slot>,
     /// Its modifiers.
-    #[serde(default, skip_serializing_if = "Modifiers::is_default")]
-    pub modifiers: Modifiers,
+    #[serde(default, skip_serializing_if = "Sparse::is_default")]
+    pub modifiers: Sparse<Modifiers>,
     /// Its handlers.
-    #[serde(default, skip_serializing_if = "Handlers::is_default")]
-    pub handlers: Handlers,
+    #[serde(default, skip_serializing_if = "Sparse::is_default")]
+    pub handlers: Sparse<Handlers>,
 }
 
 /// What a statement does.
@@ -643,12 +645,6 @@ pub struct Modifiers {
     pub secret: bool,
 }
 
-impl Modifiers {
-    fn is_default(&self) -> bool {
-        *self == Self::default()
-    }
-}
-
 /// `retry N every D..D`
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Retry {
@@ -695,12 +691,6 @@ pub struct Watch {
     pub every: Expr,
     /// The look.
     pub body: Block,
-}
-
-impl Handlers {
-    fn is_default(&self) -> bool {
-        *self == Self::default()
-    }
 }
 
 /// A name that a body binds at its top level, which the handlers of its statement see: `none`

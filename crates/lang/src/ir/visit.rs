@@ -37,7 +37,8 @@ pub enum ChildMut<'ir> {
 /// Generates a function that calls `see` for the direct children of a statement. Every field of
 /// every node is named, so that a new one does not compile until it has its place here.
 macro_rules! children {
-    ($(#[$doc:meta])* $name:ident, $texts:ident, $Child:ident, $iter:ident $(, $mutable:tt)?) => {
+    ($(#[$doc:meta])* $name:ident, $texts:ident, $Child:ident, $iter:ident, $stored:ident
+        $(, $mutable:tt)?) => {
         $(#[$doc])*
         pub fn $name<'ir>(
             stmt: &'ir $($mutable)? Stmt,
@@ -159,48 +160,52 @@ macro_rules! children {
                     HandlerVerdict::Ignore | HandlerVerdict::Rollback(_) | HandlerVerdict::Abort,
                 ) => {}
             }
-            let Modifiers {
-                timeout,
-                grace,
-                retry,
-                max,
-                batches,
-                tolerate,
-                fail_fast: _,
-                atomic: _,
-                once: _,
-                quiet: _,
-                secret: _,
-            } = modifiers;
-            timeout.$iter().for_each(|it| see($Child::Expr(it)));
-            grace.$iter().for_each(|it| see($Child::Expr(it)));
-            if let Some(Retry { times, every, upto }) = retry {
-                see($Child::Expr(times));
-                every.$iter().for_each(|it| see($Child::Expr(it)));
-                upto.$iter().for_each(|it| see($Child::Expr(it)));
+            if let Some(Modifiers {
+                    timeout,
+                    grace,
+                    retry,
+                    max,
+                    batches,
+                    tolerate,
+                    fail_fast: _,
+                    atomic: _,
+                    once: _,
+                    quiet: _,
+                    secret: _,
+            }) = modifiers.$stored()
+            {
+                timeout.$iter().for_each(|it| see($Child::Expr(it)));
+                grace.$iter().for_each(|it| see($Child::Expr(it)));
+                if let Some(Retry { times, every, upto }) = retry {
+                    see($Child::Expr(times));
+                    every.$iter().for_each(|it| see($Child::Expr(it)));
+                    upto.$iter().for_each(|it| see($Child::Expr(it)));
+                }
+                max.$iter().for_each(|it| see($Child::Expr(it)));
+                batches.$iter().for_each(|it| see($Child::Expr(it)));
+                tolerate.$iter().for_each(|it| see($Child::Expr(it)));
             }
-            max.$iter().for_each(|it| see($Child::Expr(it)));
-            batches.$iter().for_each(|it| see($Child::Expr(it)));
-            tolerate.$iter().for_each(|it| see($Child::Expr(it)));
-            let Handlers {
-                bound: _,
-                result: _,
-                outcome: _,
-                undo,
-                no_undo,
-                on_failure,
-                always,
-                watch,
-            } = handlers;
-            no_undo.$iter().for_each(|it| see($Child::Expr(it)));
-            undo.$iter().for_each(|it| see($Child::Handler(it)));
-            for FailureHandler { classes: _, slot: _, body } in on_failure {
-                see($Child::Handler(body));
-            }
-            always.$iter().for_each(|it| see($Child::Handler(it)));
-            if let Some(Watch { every, body }) = watch {
-                see($Child::Expr(every));
-                see($Child::Handler(body));
+            if let Some(Handlers {
+                    bound: _,
+                    result: _,
+                    outcome: _,
+                    undo,
+                    no_undo,
+                    on_failure,
+                    always,
+                    watch,
+            }) = handlers.$stored()
+            {
+                no_undo.$iter().for_each(|it| see($Child::Expr(it)));
+                undo.$iter().for_each(|it| see($Child::Handler(it)));
+                for FailureHandler { classes: _, slot: _, body } in on_failure {
+                    see($Child::Handler(body));
+                }
+                always.$iter().for_each(|it| see($Child::Handler(it)));
+                if let Some(Watch { every, body }) = watch {
+                    see($Child::Expr(every));
+                    see($Child::Handler(body));
+                }
             }
         }
 
@@ -221,11 +226,11 @@ macro_rules! children {
 children!(
     /// Calls `see` for the direct children of a statement: its expressions and bodies in source
     /// order, then those of its modifiers, then its handlers.
-    children, texts, Child, iter
+    children, texts, Child, iter, stored
 );
 children!(
     /// The same as [`children`], to change it.
-    children_mut, texts_mut, ChildMut, iter_mut, mut
+    children_mut, texts_mut, ChildMut, iter_mut, stored_mut, mut
 );
 
 /// Calls `see` for the expressions of a statement itself, without those of the statements in it.
@@ -446,6 +451,7 @@ mod tests {
 
     use super::*;
     use crate::eval::{Slot, visit};
+    use crate::ir::Sparse;
     use lockstep_base::source::{FileId, Span};
     use lockstep_base::value::Value;
 
@@ -458,8 +464,8 @@ mod tests {
             kind,
             span: Span::start_of(FileId(0)),
             bind: None,
-            modifiers: Modifiers::default(),
-            handlers: Handlers::default(),
+            modifiers: Sparse::default(),
+            handlers: Sparse::default(),
         }
     }
 

@@ -37,6 +37,9 @@ const GROUP_COMMIT_DELAY: Duration = Duration::from_millis(1);
 /// record.
 const QUEUED_GROUP_COMMIT_DELAY: Duration = Duration::from_millis(20);
 
+/// What the machine has held back goes on while fewer records than this are being written.
+const MAX_RECORDS_AHEAD: u64 = 4;
+
 /// What is held until a record is written.
 pub(super) enum HeldEffect {
     /// The effects of an event.
@@ -51,6 +54,7 @@ pub(super) enum HeldEffect {
 fn about(event: &Event) -> (&'static str, Option<u64>) {
     match event {
         Event::Start => ("start", None),
+        Event::GoOn => ("go-on", None),
         Event::Resumed { .. } => ("resumed", None),
         Event::DeployedMeanwhile { .. } => ("deployed-meanwhile", None),
         Event::Ended { id, .. } => ("ended", Some(id.0)),
@@ -117,6 +121,7 @@ impl<'h> Driver<'h> {
             writer: None,
             recorded: 0,
             written: 0,
+            has_gone_on: false,
             noted: begun,
             platform,
             held: VecDeque::new(),
@@ -223,7 +228,7 @@ impl<'h> Driver<'h> {
 
     /// Passes all queued events to the machine, and releases the effects that need not wait.
     pub(super) fn work(&mut self) {
-        while let Some(event) = self.inbox.pop_front() {
+        while let Some(event) = self.next_event() {
             let clock = self.now();
             let (name, id) = about(&event);
             tracing::trace!(target: TARGET, event = name, id, clock, "the machine takes an event");
@@ -250,6 +255,32 @@ impl<'h> Driver<'h> {
                     }
                     self.execute_effects(effects);
                 }
+            }
+        }
+    }
+
+    /// What the machine takes next: what has happened, else what it had held back.
+    fn next_event(&mut self) -> Option<Event> {
+        if let Some(event) = self.inbox.pop_front() {
+            return Some(event);
+        }
+        if self.machine.finished().is_some() || !self.machine.has_more() {
+            return None;
+        }
+        match &self.writer {
+            // The end of a record lets it go on.
+            Some(_) if self.recorded - self.written >= MAX_RECORDS_AHEAD => None,
+            Some(_) => Some(Event::GoOn),
+            // Others get their turn between.
+            None if self.has_gone_on => {
+                self.has_gone_on = false;
+                // The driver outlives its work.
+                let _ = self.sender.send(DriverMessage::GoOn);
+                None
+            }
+            None => {
+                self.has_gone_on = true;
+                Some(Event::GoOn)
             }
         }
     }
@@ -346,6 +377,7 @@ impl<'h> Driver<'h> {
                 }
                 DriverMessage::Event(_)
                 | DriverMessage::Begun(_)
+                | DriverMessage::GoOn
                 | DriverMessage::Left { .. }
                 | DriverMessage::Answered(..)
                 | DriverMessage::Written(Err(_)) => continue,

@@ -265,6 +265,8 @@ enum DriverMessage {
         node: NodePath,
         left: Box<LeftOutput>,
     },
+    /// The machine had held something back.
+    GoOn,
     /// A group of records is in the journal, or could not be written.
     Written(Result<Vec<JournalRecord>, JournalError>),
 }
@@ -462,6 +464,8 @@ struct Driver<'h> {
     /// The number of records, and how many of them are in the journal.
     recorded: u64,
     written: u64,
+    /// Whether the machine has gone on with what it held back since others had their turn.
+    has_gone_on: bool,
     noted: Duration,
     /// Effects that wait for their record to be written.
     held: VecDeque<HeldEffect>,
@@ -564,6 +568,10 @@ impl Driver<'_> {
             DriverMessage::Left { node, left } => self.pass_on(node, *left),
             DriverMessage::Answered(id, answer, person) => {
                 self.answer(id, answer, &person);
+            }
+            DriverMessage::GoOn => {
+                self.work();
+                self.start_queued();
             }
             DriverMessage::Written(Ok(records)) => self.release(records),
             DriverMessage::Written(Err(error)) => self.note(Err(error)),

@@ -30,7 +30,7 @@ impl ProgramLowering<'_> {
         block: &ast::Block,
     ) -> Block {
         let (stmts, _) = self.sequence(body, place, &block.stmts, false);
-        wrap(stmts)
+        Block { stmts }
     }
 
     /// Statements at once: none sees what another introduces.
@@ -41,7 +41,7 @@ impl ProgramLowering<'_> {
         block: &ast::Block,
     ) -> Block {
         let (stmts, _) = self.sequence(body, place, &block.stmts, true);
-        wrap(stmts)
+        Block { stmts }
     }
 
     /// Lowers statements and gives the type of the last one's value.
@@ -51,7 +51,7 @@ impl ProgramLowering<'_> {
         place: StatementContext,
         stmts: &[ast::Stmt],
         at_once: bool,
-    ) -> (Vec<Stmt>, Type) {
+    ) -> (Vec<Arc<Stmt>>, Type) {
         let mark = body.locals.mark();
         let lowered = self.keeping(body, place, stmts, at_once);
         body.names_of_last_body = body.locals.suspend(mark);
@@ -65,7 +65,7 @@ impl ProgramLowering<'_> {
         place: StatementContext,
         stmts: &[ast::Stmt],
         at_once: bool,
-    ) -> (Vec<Stmt>, Type) {
+    ) -> (Vec<Arc<Stmt>>, Type) {
         let mark = body.locals.mark();
         let mut names: HashMap<Name, Span> = HashMap::new();
         let mut found = Vec::with_capacity(stmts.len());
@@ -85,7 +85,7 @@ impl ProgramLowering<'_> {
             }
             let lowered = self.stmt(body, place, stmt);
             last = lowered.ty;
-            found.extend(lowered.stmt);
+            found.extend(lowered.stmt.map(Arc::new));
             if at_once {
                 body.locals.release(mark);
             }
@@ -99,7 +99,7 @@ impl ProgramLowering<'_> {
         body: &mut BodyContext,
         place: StatementContext,
         block: &ast::Block,
-    ) -> (Vec<Stmt>, Type, Option<Type>) {
+    ) -> (Vec<Arc<Stmt>>, Type, Option<Type>) {
         body.yields.push(Some(YieldState::default()));
         let (stmts, last) = self.sequence(body, place, &block.stmts, false);
         let yields = body.yields.pop().flatten().unwrap_or_default();
@@ -164,12 +164,5 @@ fn introduced(stmt: &ast::Stmt) -> Option<&ast::Ident> {
         | Form::Retry(_)
         | Form::Ask { .. }
         | Form::Error => None,
-    }
-}
-
-/// Statements as a block.
-pub(super) fn wrap(stmts: Vec<Stmt>) -> Block {
-    Block {
-        stmts: stmts.into_iter().map(Arc::new).collect(),
     }
 }

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use indexmap::IndexMap;
 
 use crate::ir::{
-    Action, Block, Global, GlobalSource, Group, Handlers, Kind, KindField, Modifiers, Param,
-    Pipeline, Service, Stmt, StmtKind, Workflow,
+    Action, Block, Global, GlobalSource, Group, Kind, KindField, Param, Pipeline, Service, Sparse,
+    Stmt, StmtKind, Workflow,
 };
 use crate::resolve::{Decl, DeclKind, DeclSite, NameTarget};
 use crate::types::{DeclaredFields, LocalScope, ServiceDecl, declarations, errors as type_errors};
@@ -352,8 +352,8 @@ impl ProgramLowering<'_> {
                 kind: StmtKind::Block(block),
                 span: Span::new(site.file, item.span.start as usize, name.span.end as usize),
                 bind: None,
-                modifiers,
-                handlers,
+                modifiers: modifiers.into(),
+                handlers: handlers.into(),
             };
             prune::stmt(&mut lowered, &body);
             all.push(Pipeline {
@@ -422,8 +422,8 @@ pub(super) fn plain(kind: StmtKind, span: Span) -> Stmt {
         kind,
         span,
         bind: None,
-        modifiers: Modifiers::default(),
-        handlers: Handlers::default(),
+        modifiers: Sparse::default(),
+        handlers: Sparse::default(),
     }
 }
 

@@ -1,10 +1,11 @@
 //! Lowers handlers: `undo` (rollback), `on failure` with its verdict, `always`.
 
+use std::sync::Arc;
+
 use crate::eval::Slot;
 use crate::ir::Watch;
 use crate::ir::{
-    AskElse, Block, BoundName, FailureClass, FailureHandler, HandlerVerdict, Handlers, Stmt,
-    StmtKind,
+    AskElse, Block, BoundName, FailureClass, FailureHandler, HandlerVerdict, Handlers, StmtKind,
 };
 use crate::types::{Local, LocalKind, errors as type_errors};
 use lockstep_base::diagnostic::codes;
@@ -12,7 +13,6 @@ use lockstep_base::source::Span;
 use lockstep_base::value::Type;
 use lockstep_syntax::ast::{self, HandlerKind, RollbackScope, StmtKind as Form};
 
-use super::blocks::wrap;
 use super::body::{BodyContext, DoneNames, StatementContext};
 use super::calls::PlaceBar;
 use super::constants::ValueRange;
@@ -200,13 +200,12 @@ impl ProgramLowering<'_> {
             self.modifiers(body, &stmt.modifiers, ModifierTarget::Verdict);
             let fits = ModifierTarget::Verdict;
             self.handlers(body, place, &stmt.handlers, fits, DoneNames::default());
-            let verdict: Option<Stmt> = self
-                .verdict(body, place, stmt)
-                .map(|verdict| plain(StmtKind::Verdict(verdict), stmt.head));
-            lowered.extend(verdict);
+            let verdict = self.verdict(body, place, stmt);
+            let verdict = verdict.map(|verdict| plain(StmtKind::Verdict(verdict), stmt.head));
+            lowered.extend(verdict.map(Arc::new));
         }
         body.locals.release(mark);
-        wrap(lowered)
+        Block { stmts: lowered }
     }
 
     /// A class of failures, by its word.

@@ -1,14 +1,13 @@
 //! Lowers loops and matrices.
 
 use crate::eval::{Expr, Slot};
-use crate::ir::{Axis, Between, Matrix, Order, Stmt, StmtKind};
+use crate::ir::{Axis, Between, Block, Matrix, Order, Stmt, StmtKind};
 use crate::resolve;
 use crate::types::{ScopeMark, errors as type_errors, holds_secret};
 use lockstep_base::source::{Name, Span};
 use lockstep_base::value::Type;
 use lockstep_syntax::ast::{self, ExprKind, ModifierKind, StmtKind as Form};
 
-use super::blocks::wrap;
 use super::body::{BodyContext, DoneNames, StatementContext};
 use super::calls::PlaceBar;
 use super::modifiers::ModifierTarget;
@@ -99,15 +98,15 @@ impl ProgramLowering<'_> {
             axes: lined.into_iter().map(|line| line.axis).collect(),
             filter,
             include,
-            body: wrap(stmts),
+            body: Block { stmts },
             between,
         };
         let lowered = Stmt {
             kind: StmtKind::Matrix(matrix),
             span: stmt.head,
             bind: None,
-            modifiers,
-            handlers,
+            modifiers: modifiers.into(),
+            handlers: handlers.into(),
         };
         (lowered, yielded)
     }

@@ -66,11 +66,13 @@ fn prune_block(block: &mut Block, body: &BodyContext, used: &HashSet<Slot>) {
 }
 
 fn prune_stmt(stmt: &mut Stmt, body: &BodyContext, used: &HashSet<Slot>) {
-    let handlers = &mut stmt.handlers;
-    handlers.bound.retain(|name| used.contains(&name.outside));
-    handlers.result = handlers.result.filter(|slot| used.contains(slot));
-    handlers.outcome = handlers.outcome.filter(|slot| used.contains(slot));
-    let unused = handlers.result.is_none() && stmt.bind.is_some_and(|slot| !used.contains(&slot));
+    if let Some(handlers) = stmt.handlers.stored_mut() {
+        handlers.bound.retain(|name| used.contains(&name.outside));
+        handlers.result = handlers.result.filter(|slot| used.contains(slot));
+        handlers.outcome = handlers.outcome.filter(|slot| used.contains(slot));
+    }
+    let unused =
+        stmt.handlers.result.is_none() && stmt.bind.is_some_and(|slot| !used.contains(&slot));
     match &mut stmt.kind {
         StmtKind::Stage { .. } if unused => stmt.bind = None,
         StmtKind::Step { body: inner, .. } if unused => {

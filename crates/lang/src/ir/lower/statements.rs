@@ -537,8 +537,8 @@ pub(super) fn with(
         kind,
         span: stmt.head,
         bind: None,
-        modifiers,
-        handlers,
+        modifiers: modifiers.into(),
+        handlers: handlers.into(),
     };
     LoweredStmt {
         stmt: Some(lowered),

@@ -1,11 +1,13 @@
 //! Lowers stages and steps, whose names refer to their results afterwards.
 
-use crate::ir::{Stmt, StmtKind};
+use std::sync::Arc;
+
+use crate::ir::{Block, Stmt, StmtKind};
 use crate::types::LocalKind;
 use lockstep_base::value::Type;
 use lockstep_syntax::ast;
 
-use super::blocks::{LoweredStmt, wrap};
+use super::blocks::LoweredStmt;
 use super::body::{BodyContext, StatementContext};
 use super::decls::plain;
 use super::modifiers::ModifierTarget;
@@ -91,7 +93,7 @@ impl ProgramLowering<'_> {
         let ty = flow::after_handlers(stmt, ty);
         let kind = StmtKind::Step {
             name: name.name.clone(),
-            body: wrap(stmts),
+            body: Block { stmts },
         };
         let slot = body.locals.slot(true);
         if let Some(ignored) = flow::ignored_result(stmt) {
@@ -108,8 +110,8 @@ impl ProgramLowering<'_> {
     }
 
     /// Yields the value of the last statement.
-    fn yield_last(&mut self, body: &mut BodyContext, stmts: &mut Vec<Stmt>) {
-        let Some(last) = stmts.last_mut() else {
+    fn yield_last(&mut self, body: &mut BodyContext, stmts: &mut Vec<Arc<Stmt>>) {
+        let Some(last) = stmts.last_mut().and_then(Arc::get_mut) else {
             return;
         };
         let span = last.span;
@@ -126,6 +128,6 @@ impl ProgramLowering<'_> {
             kind: crate::eval::ExprKind::Local(slot),
             span,
         };
-        stmts.push(plain(StmtKind::Yield(value), span));
+        stmts.push(Arc::new(plain(StmtKind::Yield(value), span)));
     }
 }
