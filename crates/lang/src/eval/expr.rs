@@ -95,7 +95,7 @@ pub enum ExprKind {
     },
     /// JSON, or a text that is to be a path, or a value with such in it, as a value of this type;
     /// what does not fit is a fault.
-    Convert(Box<Expr>, Type),
+    Convert(Box<Expr>, Box<Type>),
     /// A built-in function; its arguments in the order of its parameters, optional ones that
     /// were not given left out at the end.
     Call(Function, Vec<Expr>),
@@ -213,5 +213,18 @@ impl Expr {
             | ExprKind::Convert(..)
             | ExprKind::Call(..) => None,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ir::Stmt;
+
+    /// A program has hundreds of thousands of them: what few have is kept outside of them.
+    #[test]
+    fn expressions_and_statements_are_small() {
+        assert!(size_of::<Expr>() <= 56, "{}", size_of::<Expr>());
+        assert!(size_of::<Stmt>() <= 264, "{}", size_of::<Stmt>());
     }
 }

@@ -198,7 +198,7 @@ impl<'a> Checker<'a> {
                 self.empty_paths(&typed.expr, want, what);
             }
             let span = typed.expr.span;
-            let kind = ExprKind::Convert(Box::new(typed.expr), want.clone());
+            let kind = ExprKind::Convert(Box::new(typed.expr), Box::new(want.clone()));
             return Expr { kind, span };
         }
         self.report(errors::mismatch(self, &typed, want, what, declared));

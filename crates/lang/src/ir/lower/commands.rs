@@ -160,7 +160,7 @@ impl ProgramLowering<'_> {
             ExprKind::List(items) => items.iter().all(|item| self.is_fixed(&item.value)),
             ExprKind::Binary(_, left, right) => self.is_fixed(left) && self.is_fixed(right),
             ExprKind::If(_, then, other) => self.is_fixed(then) && self.is_fixed(other),
-            ExprKind::Convert(of, Type::Path) => self.is_fixed(of),
+            ExprKind::Convert(of, ty) if **ty == Type::Path => self.is_fixed(of),
             ExprKind::Local(_)
             | ExprKind::Record(_)
             | ExprKind::Field(..)
