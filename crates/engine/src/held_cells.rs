@@ -14,16 +14,19 @@ use super::{Machine, MachineTask};
 use lockstep_plan::RunFacts;
 
 /// So many cells start before the first of them goes on.
-pub(super) const CELLS_AT_ONCE: usize = 64;
+pub(super) const CELLS_AT_ONCE: usize = 32;
 
 /// One event leads to about so many effects, at most.
-const MAX_EFFECTS_OF_AN_EVENT: usize = 4_096;
+const MAX_EFFECTS_OF_AN_EVENT: usize = 1_024;
 
 /// How many commands run at once where nobody has said it: no host runs more.
 const MAX_COMMANDS: u32 = 4_096;
 
 /// Cells start while fewer commands and actions have been requested, even if fewer run at once.
-const MIN_REQUESTED_COMMANDS: usize = 512;
+const MIN_REQUESTED_COMMANDS: usize = 64;
+
+/// So many commands are requested for each that may run: one runs, and others wait for its place.
+const REQUESTED_FOR_EACH: usize = 3;
 
 /// The loops that wait with their next cells, and what they wait for.
 #[derive(Debug, Clone, Default)]
@@ -37,11 +40,11 @@ pub(super) struct HeldCells {
 }
 
 impl HeldCells {
-    /// For a run: as many as run at once, and as many again so that none has to wait for a cell.
+    /// For a run: more than run at once, so that no place has to wait for a cell.
     pub(super) fn of(run: &RunFacts) -> Self {
         let at_once = run.max_commands.unwrap_or(MAX_COMMANDS).min(MAX_COMMANDS);
         Self {
-            limit: (2 * at_once as usize).max(MIN_REQUESTED_COMMANDS),
+            limit: (REQUESTED_FOR_EACH * at_once as usize).max(MIN_REQUESTED_COMMANDS),
             ..Self::default()
         }
     }
