@@ -16,6 +16,7 @@ use super::ModelStrand;
 use super::ModelTimeout;
 use super::StrandGuard;
 use super::StrandId;
+use super::alike::{AlikeCells, AlikeLoops};
 use super::branches::{PossibleWay, WayInside};
 use super::conditions::Conditions;
 use super::rescue::{PartExits, Rescue, outcomes_of, rescue_by, rescue_of, retries};
@@ -32,42 +33,71 @@ use lockstep_plan::{PlanSequence, TreeId, infrastructure_lock, named_lock};
 
 /// The strands of a plan.
 pub fn flow(plan: &Plan) -> Result<DeadlockModel, Halt> {
-    let mut maker = ModelBuilder {
-        walk: plan.walk(),
-        plan,
-        flow: DeadlockModel::default(),
-        blocks: Vec::new(),
-        holders: Vec::new(),
-        appointments: HashMap::new(),
-        open: Vec::new(),
-        returns: Vec::new(),
-        by_name: HashMap::new(),
-        doomed: false,
-        rescue: Rescue::Never,
-        open_barriers: HashSet::new(),
-        splits: Vec::new(),
-        conditions: Conditions::default(),
-        given: Vec::new(),
-        repeats: repeats(plan),
-        forgetful: false,
-        trial: None,
-        known: Vec::new(),
-        ways: WayCount::default(),
-    };
-    let root = plan.tree.root();
-    maker.open_barriers = maker.find_open_barriers(root)?;
-    maker.flow.strands.push(ModelStrand {
-        name: plan.bound.pipeline().name.to_string(),
-        ..ModelStrand::default()
-    });
-    let hold = maker.hold(root, &Locals::default())?;
-    maker.holders.push(hold);
-    let mut part = ModelPart::default();
-    maker.guarded(0, root, &Locals::default(), &mut part)?;
-    part.ops.push(ModelOp::Drop(hold));
-    maker.finish(0, part);
+    let mut maker = ModelBuilder::new(plan, plan.walk(), None);
+    maker.pipeline()?;
     maker.flow.decisions = maker.conditions.reads;
     Ok(maker.flow)
+}
+
+/// The strands of a plan with one cell for all that look alike, where that is enough to know in
+/// which order things are waited for.
+pub fn flow_with_one_of_alike_cells(plan: &Plan) -> Option<DeadlockModel> {
+    let alike = AlikeLoops::of(plan);
+    if alike.loops.is_empty() {
+        return None;
+    }
+    let walk = PlanWalk {
+        one_cell_of: Some(&alike.loops),
+        ..plan.walk()
+    };
+    let mut maker = ModelBuilder::new(plan, walk, Some(&alike));
+    // All cells have a mistake that the first one has, and are told it in their model.
+    maker.pipeline().ok()?;
+    maker.is_enough().then(|| maker.merged())
+}
+
+impl<'a> ModelBuilder<'a> {
+    fn new(plan: &'a Plan, walk: PlanWalk<'a>, alike: Option<&'a AlikeLoops>) -> Self {
+        Self {
+            walk,
+            plan,
+            alike: AlikeCells::of(alike),
+            flow: DeadlockModel::default(),
+            blocks: Vec::new(),
+            holders: Vec::new(),
+            appointments: HashMap::new(),
+            open: Vec::new(),
+            returns: Vec::new(),
+            by_name: HashMap::new(),
+            doomed: false,
+            rescue: Rescue::Never,
+            open_barriers: HashSet::new(),
+            splits: Vec::new(),
+            conditions: Conditions::default(),
+            given: Vec::new(),
+            repeats: repeats(plan),
+            forgetful: false,
+            trial: None,
+            known: Vec::new(),
+            ways: WayCount::default(),
+        }
+    }
+
+    fn pipeline(&mut self) -> Result<(), Halt> {
+        let root = self.plan.tree.root();
+        self.open_barriers = self.find_open_barriers(root)?;
+        self.flow.strands.push(ModelStrand {
+            name: self.plan.bound.pipeline().name.to_string(),
+            ..ModelStrand::default()
+        });
+        let hold = self.hold(root, &Locals::default())?;
+        self.holders.push(hold);
+        let mut part = ModelPart::default();
+        self.guarded(0, root, &Locals::default(), &mut part)?;
+        part.ops.push(ModelOp::Drop(hold));
+        self.finish(0, part);
+        Ok(())
+    }
 }
 
 /// How often meetings are passed, and how many deployments are brought to stages' locks.
@@ -115,6 +145,8 @@ pub(super) struct ModelPart {
 pub(super) struct ModelBuilder<'a> {
     pub walk: PlanWalk<'a>,
     pub plan: &'a Plan,
+    /// The cells that are not made, as others look like them.
+    pub alike: AlikeCells<'a>,
     pub flow: DeadlockModel,
     /// The parallel blocks around, with their split and the cell that is being made.
     pub blocks: Vec<(TreeId, usize, Position)>,
@@ -521,8 +553,12 @@ impl ModelBuilder<'_> {
         let barrier = BarrierName {
             meeting: number,
             name: name.clone(),
-            // All who come to any of the keys, where nobody knows who comes to which.
-            key: if open { BarrierKey::Unknown } else { key },
+            key: match open {
+                // All who come to any of the keys, where nobody knows who comes to which.
+                true => BarrierKey::Unknown,
+                false if self.alike.has_any_key(number) => BarrierKey::None,
+                false => key,
+            },
         };
         let block = self
             .blocks
@@ -578,7 +614,11 @@ impl ModelBuilder<'_> {
         locals: &Locals,
     ) -> Result<usize, Halt> {
         let names = match self.walk.lock_names(resource, locals) {
-            Ok(names) => names.into_iter().map(named_lock).collect(),
+            Ok(names) => {
+                let names: Vec<Name> = names.into_iter().map(named_lock).collect();
+                self.alike.note_lock(id, &names);
+                names
+            }
             // A lock whose name only the run knows is a lock of its own.
             Err(Halt::Unknown) => vec![Name::from(format!("?{}", self.flow.requests.len()))],
             Err(fault) => return Err(fault),
