@@ -1,6 +1,6 @@
 //! Loops whose cells look alike: what waits in a cell does not depend on which cell it is, but for
 //! the names of locks and the keys of barriers. One cell can stand for all of them where only the
-//! order of what is waited for matters (`search/one_for_all`).
+//! order of what is waited for matters (`search/wait_graph/alike_cells`).
 
 use std::collections::{HashMap, HashSet};
 
@@ -58,8 +58,8 @@ impl AlikeLoops {
 pub(super) struct AlikeCells<'a> {
     /// The loops; nothing where all cells are made.
     loops: Option<&'a AlikeLoops>,
-    /// The locks whose names depend on the cell: that of the first cell, and how all begin.
-    names: Vec<(Name, Name)>,
+    /// How the names begin that a lock has in other cells, by its name in the first one.
+    names: HashMap<Name, HashSet<Name>>,
     /// How many strands are not made.
     left_out: usize,
     /// Whether the cells of a loop cannot be told from its first one.
@@ -88,10 +88,10 @@ impl<'a> AlikeCells<'a> {
     /// The first cell takes these locks at this statement.
     pub fn note_lock(&mut self, id: TreeId, names: &[Name]) {
         if let Some(beginning) = self.loops.and_then(|it| it.locks.get(&id)) {
-            let names = names
-                .iter()
-                .map(|name| (name.clone(), named_lock(beginning)));
-            self.names.extend(names);
+            for name in names {
+                let begins = self.names.entry(name.clone()).or_default();
+                begins.insert(named_lock(beginning));
+            }
         }
     }
 }
@@ -159,26 +159,24 @@ impl ModelBuilder<'_> {
     /// The model, in which locks that may be the same are one.
     pub(super) fn merged(mut self) -> DeadlockModel {
         let mut same: Vec<usize> = (0..self.flow.resources.len()).collect();
-        for (name, beginning) in &self.alike.names {
-            let Some(own) = self.by_name.get(name).map(|own| same[*own]) else {
+        // There are as many as statements, and not as cells.
+        let beginnings: HashSet<&Name> = self.alike.names.values().flatten().collect();
+        let may_begin = |name: &Name, beginning: &Name| {
+            name.starts_with(&**beginning) || beginning.starts_with(&**name)
+        };
+        for beginning in beginnings {
+            let is_such = |name: &Name| {
+                let own = self.alike.names.get(name).into_iter().flatten();
+                let mut all = own.chain([name]);
+                all.any(|it| may_begin(it, beginning))
+            };
+            let all = self.flow.resources.iter().map(is_such).zip(&same);
+            let such: HashSet<usize> = all.filter(|it| it.0).map(|it| *it.1).collect();
+            let Some(one) = such.iter().min().copied() else {
                 continue;
             };
-            let others = |other: &Name| {
-                let named = self.alike.names.iter().filter(|(name, _)| name == other);
-                let mut begins = named.map(|(_, begins)| begins).chain([other]);
-                begins.any(|it| it.starts_with(&**beginning) || beginning.starts_with(&**it))
-            };
-            let others = self.flow.resources.iter().map(others);
-            let others: Vec<usize> = others
-                .zip(&same)
-                .filter(|it| it.0)
-                .map(|it| *it.1)
-                .collect();
-            for it in &mut same {
-                if others.contains(it) {
-                    *it = own;
-                }
-            }
+            let others = same.iter_mut().filter(|it| such.contains(it));
+            others.for_each(|it| *it = one);
         }
         for request in &mut self.flow.requests {
             request

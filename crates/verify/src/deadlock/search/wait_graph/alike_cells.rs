@@ -9,6 +9,9 @@
 use super::{WaitGraph, remove_free};
 use crate::deadlock::model::{DeadlockModel, StrandId};
 
+/// More steps than this are not taken for what cells in earlier turns wait for: a moment.
+const MAX_TURN_STEPS: usize = 10_000_000;
+
 /// Whether all that is waited for can be ordered, however many cells there are of each that stands
 /// for those like it. Every lock counts as one that is waited for, also by who holds it.
 pub fn is_ordered_for_all(flow: &DeadlockModel) -> bool {
@@ -20,6 +23,10 @@ pub fn is_ordered_for_all(flow: &DeadlockModel) -> bool {
     graph.forks();
     graph.locks();
     let mut waits: Vec<(u32, u32)> = graph.all_waits().collect();
+    let in_turns = flow.forks.iter().filter(|fork| fork.in_turns).count();
+    if in_turns.saturating_mul(waits.len() + graph.next) > MAX_TURN_STEPS {
+        return false;
+    }
     // In which split each of the numbers is.
     let mut places: Vec<Option<usize>> = (0..graph.next).map(|at| graph.split_of(at)).collect();
     for (at, fork) in flow.forks.iter().enumerate() {
