@@ -11,7 +11,7 @@ use lockstep_verify::deadlock::search::{SearchOutcome, Way, decide, is_ordered_f
 use super::play::{plan, try_plan};
 use super::referee::Dice;
 
-const PIPELINES: std::ops::Range<u64> = 1..5_000;
+const PIPELINES: std::ops::Range<u64> = 1..3_000;
 
 /// A pipeline under construction.
 struct Growth {
@@ -255,13 +255,13 @@ fn one_cell_for_all_says_what_all_cells_say() {
         }
     }
     println!("{count:?}");
-    assert!(count.with_locks >= 250, "too few with locks: {count:?}");
+    assert!(count.with_locks >= 120, "too few with locks: {count:?}");
     assert!(
-        count.with_barriers >= 250,
+        count.with_barriers >= 120,
         "too few with barriers: {count:?}"
     );
-    assert!(count.in_turns >= 250, "too few in turns: {count:?}");
-    assert!(count.hang >= 150, "too few that hang: {count:?}");
+    assert!(count.in_turns >= 120, "too few in turns: {count:?}");
+    assert!(count.hang >= 75, "too few that hang: {count:?}");
     let orderly = count.ordered + count.missed;
     assert!(
         count.ordered * 3 >= orderly * 2,

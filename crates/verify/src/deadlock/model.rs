@@ -332,7 +332,7 @@ impl DeadlockModel {
     /// be ordered here can be ordered in the model of all cells. Nothing where there is no such
     /// loop, or where only the model of all cells can tell.
     pub fn with_one_of_alike_cells(plan: &Plan) -> Option<Self> {
-        builder::flow_with_one_of_alike_cells(plan)
+        alike::flow_with_one_of_alike_cells(plan)
     }
 
     /// Whether a strand is in a split, however deep.

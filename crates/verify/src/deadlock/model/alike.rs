@@ -9,12 +9,29 @@ use lockstep_lang::eval::visit::each_part;
 use lockstep_lang::eval::{Expr, ExprKind, Halt, InterpolationPart, Slot};
 use lockstep_lang::ir::visit::own;
 use lockstep_lang::ir::{Axis, Matrix, Modifiers, Order, StmtKind};
-use lockstep_plan::{Locals, Plan, PlanNode, PlanSequence, TreeId, body, named_lock};
+use lockstep_plan::{Locals, Plan, PlanNode, PlanSequence, PlanWalk, TreeId, body, named_lock};
 
 use super::builder::{BarrierPasses, ModelBuilder, ModelPart};
 use super::cells::{MAX_STRANDS, is_tangled};
 use super::way_back::{SplitRequests, undoes};
 use super::{DeadlockModel, ModelFork, ModelOp, StrandId};
+
+/// The strands of a plan with one cell for all that look alike, where that is enough to know in
+/// which order things are waited for.
+pub(super) fn flow_with_one_of_alike_cells(plan: &Plan) -> Option<DeadlockModel> {
+    let alike = AlikeLoops::of(plan);
+    if alike.loops.is_empty() {
+        return None;
+    }
+    let walk = PlanWalk {
+        one_cell_of: Some(&alike.loops),
+        ..plan.walk()
+    };
+    let mut maker = ModelBuilder::new(plan, walk, Some(&alike));
+    // All cells have a mistake that the first one has, and are told it in their model.
+    maker.pipeline().ok()?;
+    maker.is_enough().then(|| maker.merged())
+}
 
 /// The loops of a plan whose cells look alike.
 #[derive(Debug, Default)]
@@ -125,8 +142,11 @@ impl ModelBuilder<'_> {
         let made = self.strand(strand, at, name, body(node), seen, &mut passes);
         self.blocks.pop();
         let child = made?;
-        let requests = vec![requests..self.flow.requests.len()];
-        self.splits.push(SplitRequests { fork: at, requests });
+        let requests = std::iter::once(requests..self.flow.requests.len());
+        self.splits.push(SplitRequests {
+            fork: at,
+            requests: requests.collect(),
+        });
         let made = (self.flow.strands.len() + self.alike.left_out).saturating_sub(before);
         let others = made.saturating_mul(first.count - 1);
         self.alike.left_out = self.alike.left_out.saturating_add(others);
@@ -223,10 +243,9 @@ impl AnyCell<'_> {
     fn depends(&self, expr: &Expr) -> bool {
         let mut found = false;
         each_part(expr, &mut |part| {
-            found |= match &part.kind {
-                ExprKind::Local(slot) => self.slots.contains(slot),
-                _ => false,
-            };
+            if let ExprKind::Local(slot) = &part.kind {
+                found |= self.slots.contains(slot);
+            }
         });
         found
     }
@@ -237,10 +256,9 @@ impl AnyCell<'_> {
             let mut named = true;
             if let Some(name) = &axis.by {
                 each_part(name, &mut |part| {
-                    named &= match &part.kind {
-                        ExprKind::Local(slot) => *slot == axis.slot || !self.slots.contains(slot),
-                        _ => true,
-                    };
+                    if let ExprKind::Local(slot) = &part.kind {
+                        named &= *slot == axis.slot || !self.slots.contains(slot);
+                    }
                 });
             }
             named && !self.depends(&axis.list)
@@ -316,14 +334,16 @@ impl AnyCell<'_> {
 
 /// Whether an expression has a value where all names in it have plain ones.
 fn always_has_value(expr: &Expr) -> bool {
-    match &expr.kind {
-        ExprKind::Const(_) | ExprKind::Local(_) => true,
-        ExprKind::Interpolate(parts) => parts.iter().all(|part| match part {
+    if let ExprKind::Interpolate(parts) = &expr.kind {
+        return parts.iter().all(|part| match part {
             InterpolationPart::Text(_) => true,
             InterpolationPart::Value(value) => always_has_value(value),
-        }),
-        _ => false,
+        });
     }
+    if let ExprKind::Const(_) | ExprKind::Local(_) = &expr.kind {
+        return true;
+    }
+    false
 }
 
 /// How the text of an expression begins in any case.

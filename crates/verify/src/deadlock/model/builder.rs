@@ -19,7 +19,7 @@ use super::StrandId;
 use super::alike::{AlikeCells, AlikeLoops};
 use super::branches::{PossibleWay, WayInside};
 use super::conditions::Conditions;
-use super::rescue::{PartExits, Rescue, outcomes_of, rescue_by, rescue_of, retries};
+use super::rescue::{PartExits, Rescue, outcomes_of, repeats, rescue_by, rescue_of, retries};
 use super::way_back::SplitRequests;
 use super::worlds::{Trial, WayCount};
 use lockstep_base::source::Name;
@@ -39,25 +39,8 @@ pub fn flow(plan: &Plan) -> Result<DeadlockModel, Halt> {
     Ok(maker.flow)
 }
 
-/// The strands of a plan with one cell for all that look alike, where that is enough to know in
-/// which order things are waited for.
-pub fn flow_with_one_of_alike_cells(plan: &Plan) -> Option<DeadlockModel> {
-    let alike = AlikeLoops::of(plan);
-    if alike.loops.is_empty() {
-        return None;
-    }
-    let walk = PlanWalk {
-        one_cell_of: Some(&alike.loops),
-        ..plan.walk()
-    };
-    let mut maker = ModelBuilder::new(plan, walk, Some(&alike));
-    // All cells have a mistake that the first one has, and are told it in their model.
-    maker.pipeline().ok()?;
-    maker.is_enough().then(|| maker.merged())
-}
-
 impl<'a> ModelBuilder<'a> {
-    fn new(plan: &'a Plan, walk: PlanWalk<'a>, alike: Option<&'a AlikeLoops>) -> Self {
+    pub(super) fn new(plan: &'a Plan, walk: PlanWalk<'a>, alike: Option<&'a AlikeLoops>) -> Self {
         Self {
             walk,
             plan,
@@ -83,7 +66,7 @@ impl<'a> ModelBuilder<'a> {
         }
     }
 
-    fn pipeline(&mut self) -> Result<(), Halt> {
+    pub(super) fn pipeline(&mut self) -> Result<(), Halt> {
         let root = self.plan.tree.root();
         self.open_barriers = self.find_open_barriers(root)?;
         self.flow.strands.push(ModelStrand {
@@ -802,18 +785,6 @@ impl ModelBuilder<'_> {
         let open = sum.barriers.keys().filter(|it| it.key.is_open());
         Ok(open.map(|it| it.meeting).collect())
     }
-}
-
-/// Whether something in a plan that waits for others may be done more than once.
-fn repeats(plan: &Plan) -> bool {
-    plan.tree.iter().any(|(_, node)| {
-        let handlers = &node.stmt.handlers.on_failure;
-        let again = |handler| outcomes_of(handler).contains(&PartExits::Again);
-        let comes_again = node.stmt.modifiers.retry.is_some()
-            || node.stmt.kind.repeats_body()
-            || handlers.iter().any(again);
-        comes_again && (node.has_lock || node.has_barrier)
-    })
 }
 
 /// Something that perhaps happens.
