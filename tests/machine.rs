@@ -1,6 +1,7 @@
 //! The machine (the scheduler) with whole programs in a simulated world: order, failures, rollback,
 //! barriers and locks. No command is ever started.
 
+mod alike_cells;
 mod broken;
 mod corpus;
 mod direct;

@@ -531,6 +531,7 @@ impl Machine {
             run: Some(run),
             skip_holders: false,
             misfits: None,
+            one_cell_of: None,
         }
     }
 

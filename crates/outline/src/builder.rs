@@ -11,7 +11,7 @@ use super::measure::{Measure, StageLocks};
 use super::minimum_time::MinimumTime;
 use super::{BarrierMembers, SerializedStages, labels};
 use lockstep_base::node_path::{HandlerPart, NodePath};
-use lockstep_base::source::Span;
+use lockstep_base::source::{Name, Span};
 use lockstep_base::value::{InfrastructureId, Value};
 use lockstep_lang::eval::Expr;
 use lockstep_lang::ir::{HandlerVerdict, Order, SIGTERM_GRACE_MS, StmtKind};
@@ -118,6 +118,8 @@ pub(crate) struct OutlineBuilder<'a> {
     /// The barriers of which only the run knows who comes to which key, or how many.
     pub(super) open_barriers: HashSet<u32>,
     pub(super) turns: Vec<SerializedStages>,
+    /// The numbers of the locks that are named in `lock`.
+    pub(super) lock_numbers: HashMap<Name, u32>,
     /// Whether a node is the same in every cell.
     constant: Vec<bool>,
     /// The measures of bodies that are the same in every cell, by their first statement and the
@@ -156,6 +158,7 @@ impl<'a> OutlineBuilder<'a> {
             meetings: Vec::new(),
             open_barriers: HashSet::new(),
             turns: Vec::new(),
+            lock_numbers: HashMap::new(),
             constant: constant(&plan.tree),
             known: HashMap::new(),
             leaves: leaves(&plan.tree),
@@ -208,7 +211,7 @@ impl<'a> OutlineBuilder<'a> {
             };
         }
         let mut all = OutlinePart::default();
-        let mut over = false;
+        let (mut over, mut at_first) = (false, true);
         for id in seq.iter() {
             let mut seen = self.node(*id, locals, at);
             if over {
@@ -216,8 +219,14 @@ impl<'a> OutlineBuilder<'a> {
                 seen.measure.shortest = MinimumTime::default();
             }
             over |= self.leaves[id.0 as usize];
-            all.measure.then(seen.measure);
-            all.items.extend(seen.items);
+            match at_first {
+                true => all = seen,
+                false => {
+                    all.measure.then(seen.measure);
+                    all.items.extend(seen.items);
+                }
+            }
+            at_first = false;
         }
         if let Some(first) = first {
             self.known

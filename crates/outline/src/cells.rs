@@ -202,9 +202,9 @@ impl<'a> OutlineBuilder<'a> {
         let body = body(cells.node);
         let measure = self.seq(body, &mut locals.clone(), None).measure;
         cells.count += 1;
-        cells.widest.deploys.then(&measure.deploys);
-        cells.widest.commands.then(&measure.commands);
-        cells.widest.others.then(&measure.others);
+        cells.widest.deploys.raise(&measure.deploys);
+        cells.widest.commands.raise(&measure.commands);
+        cells.widest.others.raise(&measure.others);
         cells.least = cells.least.saturating_add(measure.shortest.ms);
         cells.total = cells.total.in_turn(measure.longest);
         cells.longest = cells.longest.or(measure.longest);

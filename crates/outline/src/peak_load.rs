@@ -12,8 +12,8 @@ const MAX_LOCKS: usize = 32;
 /// What excludes things from running at the same time.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) enum LoadLock {
-    /// `lock E`
-    Named(String),
+    /// `lock E`, by a number for its name: loads of many cells are compared with each other.
+    Named(u32),
     /// The locks of exactly these infrastructures, which a stage takes together.
     Places(Vec<InfrastructureId>),
 }
@@ -104,6 +104,11 @@ impl PeakLoad {
         }
     }
 
+    /// It is at least as large as another, whoever holds which lock.
+    pub(super) fn raise(&mut self, other: &Self) {
+        self.all = self.all.max(other.all);
+    }
+
     /// Limits a load to `parts` parts that are each at most as large as `widest`.
     pub(super) fn cap(&mut self, parts: u64, widest: &Self) {
         self.all = self.all.min(widest.all.saturating_mul(parts));
@@ -141,9 +146,9 @@ impl PeakLoad {
 mod tests {
     use super::*;
 
-    fn held(load: u64, name: &str, limit: u64) -> PeakLoad {
+    fn held(load: u64, lock: u32, limit: u64) -> PeakLoad {
         let mut load = PeakLoad::of(load);
-        load.hold(LoadLock::Named(name.into()), limit, 0);
+        load.hold(LoadLock::Named(lock), limit, 0);
         load
     }
 
@@ -157,19 +162,19 @@ mod tests {
 
     #[test]
     fn a_lock_keeps_its_holders_apart() {
-        assert_eq!(in_parallel(&[held(1, "a", 1), held(1, "a", 1)]), Some(1));
-        assert_eq!(in_parallel(&[held(3, "a", 1), held(2, "a", 1)]), Some(3));
-        assert_eq!(in_parallel(&vec![held(2, "a", 2); 5]), Some(4));
-        assert_eq!(in_parallel(&[held(1, "a", 1), held(1, "b", 1)]), Some(2));
+        assert_eq!(in_parallel(&[held(1, 1, 1), held(1, 1, 1)]), Some(1));
+        assert_eq!(in_parallel(&[held(3, 1, 1), held(2, 1, 1)]), Some(3));
+        assert_eq!(in_parallel(&vec![held(2, 1, 2); 5]), Some(4));
+        assert_eq!(in_parallel(&[held(1, 1, 1), held(1, 2, 1)]), Some(2));
         assert_eq!(
-            in_parallel(&[held(1, "a", 1), PeakLoad::of(4), held(1, "a", 1)]),
+            in_parallel(&[held(1, 1, 1), PeakLoad::of(4), held(1, 1, 1)]),
             Some(5)
         );
     }
 
     #[test]
     fn what_comes_after_a_lock_is_outside_it() {
-        let mut part = held(2, "a", 1);
+        let mut part = held(2, 1, 1);
         part.then(&PeakLoad::of(1));
         assert_eq!(in_parallel(&vec![part; 4]), Some(5));
     }
@@ -181,7 +186,7 @@ mod tests {
         load.cap(3, &PeakLoad::of(2));
         assert_eq!(load.most(), Some(6));
         assert_eq!(
-            in_parallel(&[PeakLoad::unbounded(), held(1, "a", 1), held(1, "a", 1)]),
+            in_parallel(&[PeakLoad::unbounded(), held(1, 1, 1), held(1, 1, 1)]),
             None
         );
     }

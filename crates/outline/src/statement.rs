@@ -403,16 +403,21 @@ impl<'a> OutlineBuilder<'a> {
         locals: &Locals,
         at: ListingPath<'_>,
     ) -> OutlinePart {
-        let name = labels::text(&self.walk, resource, locals);
+        let name = at.map(|_| labels::text(&self.walk, resource, locals));
+        let name = name.unwrap_or_default();
         let names = self.walk.lock_names(resource, locals);
         let mut seen = self.block(id, ItemKind::Lock, &name, locals, at);
         let places = limit.map_or(Some(1), |limit| self.count(limit, locals));
         if let (Ok(names), Some(places)) = (names, places) {
             let measure = &mut seen.measure;
-            for lock in names.iter().map(|name| LoadLock::Named(name.to_string())) {
-                let loads = [&mut measure.commands, &mut measure.others];
-                for load in loads.into_iter().chain([&mut measure.deploys]) {
-                    load.hold(lock.clone(), places.max(1), 0);
+            for name in names {
+                let next = self.lock_numbers.len() as u32;
+                let number = *self.lock_numbers.entry(name).or_insert(next);
+                let lock = LoadLock::Named(number);
+                measure.commands.hold(lock.clone(), places.max(1), 0);
+                measure.others.hold(lock.clone(), places.max(1), 0);
+                if measure.deploys.most() != Some(0) {
+                    measure.deploys.hold(lock, places.max(1), 0);
                 }
             }
         }

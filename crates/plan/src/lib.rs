@@ -57,8 +57,8 @@ pub use required_programs::RequiredProgram;
 pub use run_facts::RunFacts;
 pub use tree::{PlanNode, PlanSequence, PlanTree, TreeId, called_workflows};
 pub use walk::{
-    BarrierKey, BarrierName, BodySummary, MatrixAxes, MatrixCell, PlanWalk, ResolvedDeployment,
-    body, stage_value, too_many_cells,
+    BarrierKey, BarrierName, BodySummary, FirstCell, MatrixAxes, MatrixCell, PlanWalk,
+    ResolvedDeployment, body, stage_value, too_many_cells,
 };
 
 /// A program with one of its pipelines and the facts of one run: all that is stored with it.
@@ -121,6 +121,7 @@ impl Plan {
             run: None,
             skip_holders: false,
             misfits: None,
+            one_cell_of: None,
         }
     }
 }

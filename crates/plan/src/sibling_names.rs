@@ -11,7 +11,8 @@ use lockstep_base::value::{InfrastructureId, ServiceId};
 #[derive(Debug, Default)]
 pub struct SiblingNames {
     by_name: HashMap<Name, u32>,
-    deployments: DeploymentNumbers,
+    /// Where there are any.
+    deployments: Option<Box<DeploymentNumbers>>,
 }
 
 impl SiblingNames {
@@ -34,8 +35,9 @@ impl SiblingNames {
         service: Option<ServiceId>,
         target: Option<InfrastructureId>,
     ) -> u32 {
-        let number = self.deployments.last_that_may_be(service, target) + 1;
-        self.deployments.add(service, target, number);
+        let deployments = self.deployments.get_or_insert_default();
+        let number = deployments.last_that_may_be(service, target) + 1;
+        deployments.add(service, target, number);
         number
     }
 }

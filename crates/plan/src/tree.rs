@@ -404,16 +404,9 @@ impl PlanTreeBuilder<'_> {
         let between = stmt.kind.matrix().and_then(|it| it.between.as_ref());
         let between = beside(between.map(|it| &it.body));
         let node = &mut self.tree.nodes[id.0 as usize];
-        *node = PlanNode {
-            bodies,
-            workflows,
-            undo,
-            on_failure,
-            always,
-            watch,
-            between,
-            ..node.clone()
-        };
+        (node.bodies, node.workflows) = (bodies, workflows);
+        (node.undo, node.on_failure) = (undo, on_failure);
+        (node.always, node.watch, node.between) = (always, watch, between);
         if !self.too_large {
             self.depth -= 1;
         }

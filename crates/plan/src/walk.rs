@@ -13,6 +13,7 @@ mod possible_targets;
 mod supposed;
 
 use std::borrow::Cow;
+use std::collections::HashSet;
 
 use indexmap::{IndexMap, IndexSet};
 
@@ -28,7 +29,7 @@ use lockstep_base::value::{InfrastructureId, ServiceId, Value};
 use lockstep_lang::eval::{Expr, Halt};
 use lockstep_lang::ir::{Axis, Matrix, StmtKind, Workflow, WorkflowId, WorkflowUse};
 
-pub use matrix_axes::{MatrixAxes, too_many_cells};
+pub use matrix_axes::{FirstCell, MatrixAxes, too_many_cells};
 pub use misfits::Misfits;
 
 /// More combinations of a loop's values than this are not gone through one by one.
@@ -176,6 +177,8 @@ pub struct PlanWalk<'a> {
     pub skip_holders: bool,
     /// Where deployments that cannot be are noted; nothing where the first one ends the walk.
     pub misfits: Option<&'a Misfits>,
+    /// The loops of which only the first cell is looked at: the others are like it.
+    pub one_cell_of: Option<&'a HashSet<TreeId>>,
 }
 
 impl<'a> PlanWalk<'a> {
@@ -413,9 +416,15 @@ impl<'a> PlanWalk<'a> {
                 self.add_branches(node, conditions, otherwise.is_some(), locals, sum)
             }
             StmtKind::Matrix(matrix) => {
-                let cells = self.each_cell(matrix, locals, &mut |cell| {
-                    self.add(body(node), cell.locals, sum)
-                });
+                let cells = match self.one_cell_of.is_some_and(|it| it.contains(&id)) {
+                    true => self.first_cell(matrix, locals).and_then(|first| {
+                        let cell = first.map(|first| first.locals);
+                        cell.map_or(Ok(()), |cell| self.add(body(node), &cell, sum))
+                    }),
+                    false => self.each_cell(matrix, locals, &mut |cell| {
+                        self.add(body(node), cell.locals, sum)
+                    }),
+                };
                 match cells {
                     Err(Halt::Unknown) => self.add_any_cell(id, matrix, locals, sum),
                     cells => cells,

@@ -9,12 +9,72 @@ use lockstep_base::value::Value;
 use lockstep_lang::eval::{Expr, Halt};
 use lockstep_lang::ir::{Axis, Matrix};
 
+/// A text that is longer may be too much for the text that it is put into.
+const MAX_PLAIN_BYTES: usize = 1_000;
+
 /// The axes of a matrix, for the walk and for the grid.
 pub struct MatrixAxes<'a> {
     /// Who evaluates.
     pub walk: PlanWalk<'a>,
     /// The matrix.
     pub matrix: &'a Matrix,
+}
+
+/// The first cell of a loop or matrix.
+pub struct FirstCell {
+    /// Its axis values.
+    pub values: Vec<Value>,
+    /// The locals with its axis values.
+    pub locals: Locals,
+    /// How many cells there are, if no axis depends on another and all of them stay.
+    pub count: usize,
+    /// Whether all values of all axes are such that every text can have them in it.
+    pub is_plain: bool,
+}
+
+impl PlanWalk<'_> {
+    /// The first cell, where the axes do not depend on each other; nothing where there is none.
+    pub fn first_cell(&self, matrix: &Matrix, locals: &Locals) -> Result<Option<FirstCell>, Halt> {
+        let mut axes = MatrixAxes {
+            walk: *self,
+            matrix,
+        };
+        let mut first = FirstCell {
+            values: Vec::new(),
+            locals: locals.clone(),
+            count: 1,
+            is_plain: true,
+        };
+        let mut is_empty = false;
+        for axis in 0..matrix.axes.len() {
+            let values = axes.values(axis, &first.locals)?;
+            first.count = first.count.saturating_mul(values.len());
+            first.is_plain &= values.iter().all(is_plain);
+            let Some(value) = values.into_iter().next() else {
+                is_empty = true;
+                break;
+            };
+            first.locals = axes.bind(axis, &value, &first.locals);
+            first.values.push(value);
+        }
+        Ok((!is_empty).then_some(first))
+    }
+}
+
+/// Whether every text can have a value in it.
+fn is_plain(value: &Value) -> bool {
+    match value {
+        Value::Bool(_)
+        | Value::Int(_)
+        | Value::Float(_)
+        | Value::Duration(_)
+        | Value::Percent(_)
+        | Value::Service { .. }
+        | Value::Environment(_)
+        | Value::Infrastructure(_) => true,
+        Value::String(text) => text.len() <= MAX_PLAIN_BYTES,
+        Value::None | Value::List(_) | Value::Map(_) | Value::Secret(_) | Value::Unknown => false,
+    }
 }
 
 /// A loop or matrix has more cells than `limit`, the most that are gone through one by one.

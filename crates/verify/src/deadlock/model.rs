@@ -4,6 +4,7 @@
 
 #![deny(clippy::wildcard_enum_match_arm)]
 
+mod alike;
 mod arrivals_ahead;
 mod branches;
 mod builder;
@@ -273,6 +274,8 @@ pub struct ModelFork {
     pub stops: bool,
     /// How many failed cells are ignored.
     pub tolerated: u32,
+    /// Whether its strand stands for several, of which some start when others have ended.
+    pub in_turns: bool,
 }
 
 impl ModelFork {
@@ -322,6 +325,14 @@ impl DeadlockModel {
     /// it is reached.
     pub fn of(plan: &Plan) -> Result<Self, Halt> {
         builder::flow(plan)
+    }
+
+    /// The same with one cell of each loop whose cells look alike, which stands for all of them:
+    /// locks that may have one name are one, and so are barriers that may have one key. What can
+    /// be ordered here can be ordered in the model of all cells. Nothing where there is no such
+    /// loop, or where only the model of all cells can tell.
+    pub fn with_one_of_alike_cells(plan: &Plan) -> Option<Self> {
+        alike::flow_with_one_of_alike_cells(plan)
     }
 
     /// Whether a strand is in a split, however deep.

@@ -39,6 +39,7 @@ pub use state::ModelLockHolder;
 use state::SearchState;
 pub use state::SearchStep;
 use steps::StateSpaceSearch;
+pub use wait_graph::is_ordered_for_all;
 
 /// The maximum number of states that a search explores.
 const MAX_STATES: usize = 50_000;

@@ -16,9 +16,10 @@ use super::ModelStrand;
 use super::ModelTimeout;
 use super::StrandGuard;
 use super::StrandId;
+use super::alike::{AlikeCells, AlikeLoops};
 use super::branches::{PossibleWay, WayInside};
 use super::conditions::Conditions;
-use super::rescue::{PartExits, Rescue, outcomes_of, rescue_by, rescue_of, retries};
+use super::rescue::{PartExits, Rescue, outcomes_of, repeats, rescue_by, rescue_of, retries};
 use super::way_back::SplitRequests;
 use super::worlds::{Trial, WayCount};
 use lockstep_base::source::Name;
@@ -32,42 +33,54 @@ use lockstep_plan::{PlanSequence, TreeId, infrastructure_lock, named_lock};
 
 /// The strands of a plan.
 pub fn flow(plan: &Plan) -> Result<DeadlockModel, Halt> {
-    let mut maker = ModelBuilder {
-        walk: plan.walk(),
-        plan,
-        flow: DeadlockModel::default(),
-        blocks: Vec::new(),
-        holders: Vec::new(),
-        appointments: HashMap::new(),
-        open: Vec::new(),
-        returns: Vec::new(),
-        by_name: HashMap::new(),
-        doomed: false,
-        rescue: Rescue::Never,
-        open_barriers: HashSet::new(),
-        splits: Vec::new(),
-        conditions: Conditions::default(),
-        given: Vec::new(),
-        repeats: repeats(plan),
-        forgetful: false,
-        trial: None,
-        known: Vec::new(),
-        ways: WayCount::default(),
-    };
-    let root = plan.tree.root();
-    maker.open_barriers = maker.find_open_barriers(root)?;
-    maker.flow.strands.push(ModelStrand {
-        name: plan.bound.pipeline().name.to_string(),
-        ..ModelStrand::default()
-    });
-    let hold = maker.hold(root, &Locals::default())?;
-    maker.holders.push(hold);
-    let mut part = ModelPart::default();
-    maker.guarded(0, root, &Locals::default(), &mut part)?;
-    part.ops.push(ModelOp::Drop(hold));
-    maker.finish(0, part);
+    let mut maker = ModelBuilder::new(plan, plan.walk(), None);
+    maker.pipeline()?;
     maker.flow.decisions = maker.conditions.reads;
     Ok(maker.flow)
+}
+
+impl<'a> ModelBuilder<'a> {
+    pub(super) fn new(plan: &'a Plan, walk: PlanWalk<'a>, alike: Option<&'a AlikeLoops>) -> Self {
+        Self {
+            walk,
+            plan,
+            alike: AlikeCells::of(alike),
+            flow: DeadlockModel::default(),
+            blocks: Vec::new(),
+            holders: Vec::new(),
+            appointments: HashMap::new(),
+            open: Vec::new(),
+            returns: Vec::new(),
+            by_name: HashMap::new(),
+            doomed: false,
+            rescue: Rescue::Never,
+            open_barriers: HashSet::new(),
+            splits: Vec::new(),
+            conditions: Conditions::default(),
+            given: Vec::new(),
+            repeats: repeats(plan),
+            forgetful: false,
+            trial: None,
+            known: Vec::new(),
+            ways: WayCount::default(),
+        }
+    }
+
+    pub(super) fn pipeline(&mut self) -> Result<(), Halt> {
+        let root = self.plan.tree.root();
+        self.open_barriers = self.find_open_barriers(root)?;
+        self.flow.strands.push(ModelStrand {
+            name: self.plan.bound.pipeline().name.to_string(),
+            ..ModelStrand::default()
+        });
+        let hold = self.hold(root, &Locals::default())?;
+        self.holders.push(hold);
+        let mut part = ModelPart::default();
+        self.guarded(0, root, &Locals::default(), &mut part)?;
+        part.ops.push(ModelOp::Drop(hold));
+        self.finish(0, part);
+        Ok(())
+    }
 }
 
 /// How often meetings are passed, and how many deployments are brought to stages' locks.
@@ -115,6 +128,8 @@ pub(super) struct ModelPart {
 pub(super) struct ModelBuilder<'a> {
     pub walk: PlanWalk<'a>,
     pub plan: &'a Plan,
+    /// The cells that are not made, as others look like them.
+    pub alike: AlikeCells<'a>,
     pub flow: DeadlockModel,
     /// The parallel blocks around, with their split and the cell that is being made.
     pub blocks: Vec<(TreeId, usize, Position)>,
@@ -521,8 +536,12 @@ impl ModelBuilder<'_> {
         let barrier = BarrierName {
             meeting: number,
             name: name.clone(),
-            // All who come to any of the keys, where nobody knows who comes to which.
-            key: if open { BarrierKey::Unknown } else { key },
+            key: match open {
+                // All who come to any of the keys, where nobody knows who comes to which.
+                true => BarrierKey::Unknown,
+                false if self.alike.has_any_key(number) => BarrierKey::None,
+                false => key,
+            },
         };
         let block = self
             .blocks
@@ -578,7 +597,11 @@ impl ModelBuilder<'_> {
         locals: &Locals,
     ) -> Result<usize, Halt> {
         let names = match self.walk.lock_names(resource, locals) {
-            Ok(names) => names.into_iter().map(named_lock).collect(),
+            Ok(names) => {
+                let names: Vec<Name> = names.into_iter().map(named_lock).collect();
+                self.alike.note_lock(id, &names);
+                names
+            }
             // A lock whose name only the run knows is a lock of its own.
             Err(Halt::Unknown) => vec![Name::from(format!("?{}", self.flow.requests.len()))],
             Err(fault) => return Err(fault),
@@ -762,18 +785,6 @@ impl ModelBuilder<'_> {
         let open = sum.barriers.keys().filter(|it| it.key.is_open());
         Ok(open.map(|it| it.meeting).collect())
     }
-}
-
-/// Whether something in a plan that waits for others may be done more than once.
-fn repeats(plan: &Plan) -> bool {
-    plan.tree.iter().any(|(_, node)| {
-        let handlers = &node.stmt.handlers.on_failure;
-        let again = |handler| outcomes_of(handler).contains(&PartExits::Again);
-        let comes_again = node.stmt.modifiers.retry.is_some()
-            || node.stmt.kind.repeats_body()
-            || handlers.iter().any(again);
-        comes_again && (node.has_lock || node.has_barrier)
-    })
 }
 
 /// Something that perhaps happens.

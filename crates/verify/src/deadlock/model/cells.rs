@@ -21,7 +21,7 @@ use lockstep_plan::{PlanNode, PlanSequence, TreeId};
 use lockstep_plan::{body, too_many_cells};
 
 /// A model with more strands than this is not made.
-const MAX_STRANDS: usize = 1_000_000;
+pub(super) const MAX_STRANDS: usize = 1_000_000;
 
 impl ModelBuilder<'_> {
     pub(super) fn parallel(
@@ -67,7 +67,7 @@ impl ModelBuilder<'_> {
     }
 
     /// A strand of its own, which does the statements of a body.
-    fn strand(
+    pub(super) fn strand(
         &mut self,
         parent: StrandId,
         fork: usize,
@@ -104,6 +104,9 @@ impl ModelBuilder<'_> {
         locals: &Locals,
         part: &mut ModelPart,
     ) -> Result<(), Halt> {
+        if self.alike.has(id) {
+            return self.first_of_alike(strand, id, node, matrix, locals, part);
+        }
         let mut found = Vec::new();
         let walked = self.walk.each_cell(matrix, locals, &mut |cell| {
             if found.len() + self.flow.strands.len() > MAX_STRANDS {
@@ -208,7 +211,12 @@ impl ModelBuilder<'_> {
         Ok(())
     }
 
-    fn throttle(&self, node: &PlanNode, locals: &Locals, fork: &mut ModelFork) -> Result<(), Halt> {
+    pub(super) fn throttle(
+        &self,
+        node: &PlanNode,
+        locals: &Locals,
+        fork: &mut ModelFork,
+    ) -> Result<(), Halt> {
         let known = |expr| match self.walk.eval(expr, locals) {
             Ok(value) => Ok(Some(value)),
             Err(Halt::Unknown) => Ok(None),
@@ -254,7 +262,7 @@ impl ModelBuilder<'_> {
 }
 
 /// Whether a parallel axis is inside a serial one that is inside a parallel one.
-fn is_tangled(matrix: &Matrix) -> bool {
+pub(super) fn is_tangled(matrix: &Matrix) -> bool {
     let mut orders: Vec<Order> = matrix.axes.iter().map(|axis| axis.order).collect();
     orders.dedup();
     let outer = orders.iter().position(|order| *order == Order::Parallel);

@@ -1,6 +1,7 @@
 //! What becomes of a failure in the model: whether handlers and tries make a success of it.
 
 use lockstep_lang::ir::{FailureHandler, HandlerVerdict, Stmt};
+use lockstep_plan::Plan;
 
 /// Whether a failure is made good.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -61,4 +62,16 @@ pub(super) fn outcomes_of(handler: &FailureHandler) -> Vec<PartExits> {
         }
         Some(HandlerVerdict::Rollback(_) | HandlerVerdict::Abort) | None => vec![PartExits::Failed],
     }
+}
+
+/// Whether something in a plan that waits for others may be done more than once.
+pub(super) fn repeats(plan: &Plan) -> bool {
+    plan.tree.iter().any(|(_, node)| {
+        let handlers = &node.stmt.handlers.on_failure;
+        let again = |handler| outcomes_of(handler).contains(&PartExits::Again);
+        let comes_again = node.stmt.modifiers.retry.is_some()
+            || node.stmt.kind.repeats_body()
+            || handlers.iter().any(again);
+        comes_again && (node.has_lock || node.has_barrier)
+    })
 }

@@ -13,7 +13,7 @@ use super::builder::ModelPart;
 use super::parts::{Possibility, pause};
 use lockstep_lang::eval::Halt;
 use lockstep_lang::ir::StmtKind;
-use lockstep_plan::{Locals, PlanSequence, TreeId, body};
+use lockstep_plan::{Locals, PlanSequence, PlanTree, TreeId, body};
 
 /// A split, and the requests for locks in each of its strands.
 #[derive(Debug, Clone)]
@@ -22,14 +22,19 @@ pub(super) struct SplitRequests {
     pub requests: Vec<Range<usize>>,
 }
 
+/// Whether rolling back what a statement did runs anything.
+pub(super) fn undoes(tree: &PlanTree, id: TreeId) -> bool {
+    let node = tree.get(id);
+    let workflows = node.workflows.iter().map(|(_, body)| body);
+    let mut bodies = node.bodies.iter().chain(workflows);
+    node.undo.as_ref().is_some_and(|undo| !undo.is_empty())
+        || bodies.any(|body| body.iter().any(|child| undoes(tree, *child)))
+}
+
 impl ModelBuilder<'_> {
     /// Whether rolling back what a statement did runs anything.
     pub(super) fn undoes(&self, id: TreeId) -> bool {
-        let node = self.plan.tree.get(id);
-        let workflows = node.workflows.iter().map(|(_, body)| body);
-        let mut bodies = node.bodies.iter().chain(workflows);
-        node.undo.as_ref().is_some_and(|undo| !undo.is_empty())
-            || bodies.any(|body| body.iter().any(|child| self.undoes(*child)))
+        undoes(&self.plan.tree, id)
     }
 
     /// Whether locks in a statement may be taken again to undo what was done under them.

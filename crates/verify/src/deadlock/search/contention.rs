@@ -23,8 +23,12 @@ struct LockDemandRange {
 /// is never waited for.
 pub fn shortage(flow: &DeadlockModel) -> Vec<bool> {
     let sections = held_sections(flow);
-    let exclusion = Exclusion::new(flow, &sections);
     let (demands, limits) = all_demands(flow, &sections);
+    let mut all = demands.iter().zip(&limits);
+    if !all.any(|(demands, limit)| demands.len() > *limit as usize) {
+        return vec![false; flow.resources.len()];
+    }
+    let exclusion = Exclusion::new(flow, &sections);
     let is_short = |(demands, limit): (&Vec<LockDemandRange>, u32)| {
         let beside = |one: &LockDemandRange| {
             let meets = |other: &&LockDemandRange| {

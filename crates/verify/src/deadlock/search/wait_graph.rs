@@ -7,7 +7,11 @@
 //! must not wait for the lock in turn. The holder's own wait for it is over by then. Who can never
 //! have or want a lock at the same time as the holder has its own is passed over.
 
+mod alike_cells;
+
 use std::collections::HashMap;
+
+pub use alike_cells::is_ordered_for_all;
 
 use super::exclusion::Exclusion;
 use super::held_sections::{LockOwner, held_sections, with_children};
@@ -64,6 +68,8 @@ struct WaitGraph<'a> {
     edges: Vec<WaitEdge>,
     /// Those who may hold locks.
     held: Vec<HeldLock>,
+    /// The splits that the numbers after all these belong to.
+    extra: Vec<usize>,
     next: usize,
 }
 
@@ -88,6 +94,7 @@ impl<'a> WaitGraph<'a> {
             insides,
             edges: Vec::new(),
             held: Vec::new(),
+            extra: Vec::new(),
             next: insides + flow.forks.len(),
         }
     }
@@ -104,7 +111,9 @@ impl<'a> WaitGraph<'a> {
         });
     }
 
-    fn node(&mut self) -> usize {
+    /// Something else that is waited for in a split.
+    fn node(&mut self, fork: usize) -> usize {
+        self.extra.push(fork);
         self.next += 1;
         self.next - 1
     }
@@ -252,7 +261,7 @@ impl<'a> WaitGraph<'a> {
     fn forks(&mut self) {
         let flow = self.flow;
         for (at, fork) in flow.forks.iter().enumerate() {
-            let groups: Vec<usize> = fork.group_sizes.iter().map(|_| self.node()).collect();
+            let groups: Vec<usize> = fork.group_sizes.iter().map(|_| self.node(at)).collect();
             let mut kept = None;
             let mut wave = 0;
             let mut before: Vec<StrandId> = Vec::new();
@@ -268,7 +277,7 @@ impl<'a> WaitGraph<'a> {
                 let next_wave = fork.wave.get(place).is_some_and(|it| *it > wave);
                 let full = fork.max.is_some_and(|max| place >= max);
                 if next_wave || full {
-                    let node = self.node();
+                    let node = self.node(at);
                     kept.into_iter().for_each(|kept| self.edge(node, kept));
                     for other in std::mem::take(&mut before) {
                         self.edge(node, self.end(other));
@@ -327,16 +336,21 @@ impl<'a> WaitGraph<'a> {
         !left.contains(&true)
     }
 
-    /// What may be on a cycle, if a lock waits for all that any of its holders waits for. A lock
-    /// that is not needs no closer look, and most are not.
-    fn may_be_on_cycles(&self) -> Vec<bool> {
-        let mut left = vec![true; self.next];
+    /// What waits for what, if a lock waits for all that any of its holders waits for.
+    fn all_waits(&self) -> impl Iterator<Item = (u32, u32)> + Clone {
         let edges = self.edges.iter().map(|edge| (edge.later, edge.sooner));
         let of_holders = self.held.iter().flat_map(|held| {
             let lock = (self.locks + held.class) as u32;
             held.waits.iter().map(move |(wait, _)| (lock, *wait as u32))
         });
-        let waits = edges.chain(of_holders);
+        edges.chain(of_holders)
+    }
+
+    /// What may be on a cycle, if a lock waits for all that any of its holders waits for. A lock
+    /// that is not needs no closer look, and most are not.
+    fn may_be_on_cycles(&self) -> Vec<bool> {
+        let mut left = vec![true; self.next];
+        let waits = self.all_waits();
         remove_free(&mut left, waits.clone());
         // What nothing waits for that is left is on none, either.
         remove_free(&mut left, waits.map(|(later, sooner)| (sooner, later)));
@@ -345,6 +359,10 @@ impl<'a> WaitGraph<'a> {
 
     /// Whether no holder of a lock waits for something that waits for that lock.
     fn locks_have_no_cycle(&self) -> bool {
+        if self.held.iter().all(|held| held.waits.is_empty()) {
+            // As in most plans.
+            return true;
+        }
         let suspects = self.may_be_on_cycles();
         let is_suspect = |held: &&HeldLock| suspects[self.locks + held.class];
         if !self.held.iter().any(|held| is_suspect(&held)) {
