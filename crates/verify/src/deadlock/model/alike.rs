@@ -219,7 +219,7 @@ fn may_be_alike(plan: &Plan, id: TreeId, node: &PlanNode, matrix: &Matrix) -> bo
     if !is_simple || (node.has_lock && undoes(&plan.tree, id)) {
         return false;
     }
-    let Modifiers { max, batches, .. } = &node.stmt.modifiers;
+    let Modifiers { max, batches, .. } = &*node.stmt.modifiers;
     let is_throttled = max.is_some() || batches.is_some();
     let is_serial = |axis: &Axis| axis.order == Order::Serial;
     let serial = matrix.axes.iter().rposition(is_serial);
