@@ -592,3 +592,38 @@ fn a_limit_on_files_is_never_a_silent_end() {
         );
     }
 }
+
+/// Cells that had not begun when the run was killed begin when it is resumed; and so does what the
+/// machine had held back of a burst of cells that run nothing.
+#[test]
+fn a_run_of_many_cells_goes_on_with_those_that_had_not_begun() {
+    let test = super::file(
+        r#"pipeline p {
+          parallel n in range(0, 400) { run "sh step.sh ${n}" }
+          parallel m in range(0, 3000) { let x = m }
+          run "sh step.sh end"
+        }"#,
+    )
+    .file(
+        "step.sh",
+        "echo $1 >> log\n[ $1 != 200 ] || until [ -e go ]; do sleep 0.02; done\n",
+    )
+    .args(["--format", "json", "--max", "2"]);
+    let mut running = Running::start(test.command());
+    while !running.line("node-finished").contains("parallel[210]") {}
+    running.signal("KILL");
+    running.end();
+    std::fs::write(test.path("go"), "").expect("a file");
+    let said = says(&test, &["resume", "--format", "json"]);
+    assert_eq!(said.code, 0, "{}", said.stderr);
+    let done = log(&test);
+    for cell in (0..400).map(|n| n.to_string()) {
+        let times = done.iter().filter(|line| **line == cell).count();
+        // What ran when it was killed runs again.
+        assert!(
+            times == 1 || (times == 2 && done.len() <= 403),
+            "{cell}: {times}"
+        );
+    }
+    assert_eq!(done.last().map(String::as_str), Some("end"));
+}
