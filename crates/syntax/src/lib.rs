@@ -114,20 +114,16 @@ fn read_file(
     scan: &Scan,
     known: Vec<DeclarationPiece>,
 ) -> ReadExpression<Vec<DeclarationPiece>> {
-    read(
-        file,
-        body,
-        offset,
-        scan,
-        Some(known),
-        |pieces| broken_part(pieces, body.len()),
-        |text, places, pieces| {
+    let steps = ReadSteps {
+        broken_part: &|pieces: &Vec<DeclarationPiece>| broken_part(pieces, body.len()),
+        scan: &|text, places, pieces| {
             let pieces = pieces.map_or(&[][..], Vec::as_slice);
             let known = known_pieces(pieces, |range| places.repaired_range(range));
             scan::scan_again(text, &known)
         },
-        |lower, scan, known| lower.pieces(scan, body, known.unwrap_or_default()),
-    )
+        tree: &|lower, scan, known| lower.pieces(scan, body, known.unwrap_or_default()),
+    };
+    read(file, body, offset, scan, Some(known), &steps)
 }
 
 /// The pieces without errors, in the text that is scanned: `range` says where one is there that
@@ -176,16 +172,12 @@ fn whole(pieces: Vec<DeclarationPiece>, span: Span) -> ast::File {
 /// Reads a single expression, as on the command line.
 pub fn parse_expression(file: FileId, text: &str) -> (ast::Expr, Vec<Diagnostic>) {
     let scan = scan::scan(text);
-    let read = read(
-        file,
-        text,
-        0,
-        &scan,
-        None,
-        |_| 0..text.len(),
-        |text, _, _| scan::scan(text),
-        |lower, _, _| lower.expression(),
-    );
+    let steps = ReadSteps {
+        broken_part: &|_| 0..text.len(),
+        scan: &|text, _, _| scan::scan(text),
+        tree: &|lower, _, _| lower.expression(),
+    };
+    let read = read(file, text, 0, &scan, None, &steps);
     (read.tree, sorted(read.diagnostics))
 }
 
@@ -202,24 +194,31 @@ struct ReadExpression<T> {
     diagnostics: Diagnostics,
 }
 
+/// What a round of reading does, with the tree of the round before.
+struct ReadSteps<'r, T> {
+    /// Where in a tree errors are.
+    broken_part: &'r dyn Fn(&T) -> Range<usize>,
+    /// Scans a repaired text.
+    scan: &'r dyn Fn(&str, &RepairedPositions, Option<&T>) -> Scan,
+    /// Makes the tree.
+    tree: &'r dyn Fn(&mut TreeBuilder<'_>, &Scan, Option<T>) -> T,
+}
+
 /// Parses `body`, which has been scanned and begins at `offset` of its file, and repairs it as
-/// often as needed. `with` receives the tree of the previous round, `broken_part` says where in it
-/// errors are, `scan_again` scans a repaired text.
+/// often as needed.
 fn read<T>(
     file: FileId,
     body: &str,
     offset: usize,
     scan: &Scan,
     known: Option<T>,
-    broken_part: impl Fn(&T) -> Range<usize>,
-    scan_again: impl Fn(&str, &RepairedPositions, Option<&T>) -> Scan,
-    with: impl Fn(&mut TreeBuilder<'_>, &Scan, Option<T>) -> T,
+    steps: &ReadSteps<'_, T>,
 ) -> ReadExpression<T> {
     let mut known = known;
     if scan.clean {
         let places = RepairedPositions::unchanged(offset);
         let mut lower = TreeBuilder::new(file, body, &scan.comments, &places, &[]);
-        let tree = with(&mut lower, scan, known.take());
+        let tree = (steps.tree)(&mut lower, scan, known.take());
         if lower.report_broken() == 0 {
             return ReadExpression {
                 tree,
@@ -229,15 +228,15 @@ fn read<T>(
         }
         known = Some(tree);
     }
-    let part = known.as_ref().map_or(0..body.len(), broken_part);
+    let part = known.as_ref().map_or(0..body.len(), steps.broken_part);
     let mut repair = SourceRepair::new(file, body, offset, part);
     let marks = repair.marks();
     let mut rounds = 0;
     loop {
         let (mended, places) = repair.repaired();
-        let scan = scan_again(&mended, &places, known.as_ref());
+        let scan = (steps.scan)(&mended, &places, known.as_ref());
         let mut lower = TreeBuilder::new(file, &mended, &scan.comments, &places, &marks);
-        let tree = with(&mut lower, &scan, known.take());
+        let tree = (steps.tree)(&mut lower, &scan, known.take());
         let found = std::mem::take(&mut lower.diagnostics);
         let repairs = std::mem::take(&mut lower.repairs);
         if rounds < MAX_REPAIR_ROUNDS && repair.apply_repairs(&repairs) {
