@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use super::ServerEnvironment;
 use super::analysis_cache::{AnalysisCache, CachedCheck};
+use super::exports;
 use super::files::{DocumentOverlay, name_of};
 use super::session::{Document, Snapshot};
 use super::worker::WorkerJob;
@@ -63,6 +64,7 @@ pub(super) fn check(
         if results.send(WorkerJob::Proved { found, snapshot }).is_err() {
             return;
         }
+        exports::library();
     }
 }
 

@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use super::ServerEnvironment;
 use super::session::{Document, Snapshot};
@@ -24,7 +24,6 @@ pub(super) struct ExportIndex {
     /// The state of the disk, the folders and the open documents in which the files were listed.
     listed: Option<(u64, Vec<PathBuf>, Vec<String>)>,
     files: Vec<FileExports>,
-    library: Vec<Exporter>,
 }
 
 impl ExportIndex {
@@ -45,14 +44,11 @@ impl ExportIndex {
                 exports: file.exports.clone(),
             })
         });
-        self.library.iter().cloned().chain(others).collect()
+        library().iter().cloned().chain(others).collect()
     }
 
     /// Reads what has changed; but not `document`, which imports nothing from itself.
     fn update(&mut self, snapshot: &Snapshot, outside: &ServerEnvironment, document: &Document) {
-        if self.library.is_empty() {
-            self.library = of_library();
-        }
         let mut open: Vec<String> = snapshot.documents.keys().cloned().collect();
         open.sort();
         let now = Some((snapshot.disk, snapshot.client.folders.clone(), open));
@@ -89,14 +85,18 @@ impl ExportIndex {
     }
 }
 
-fn of_library() -> Vec<Exporter> {
-    let paths = resolve::library_paths();
-    paths
-        .filter_map(|path| {
+/// What the library exports. It is a part of the program, so it is read once; the thread of
+/// background checks does it before the first completion asks for it.
+pub(super) fn library() -> &'static [Exporter] {
+    static LIBRARY: OnceLock<Vec<Exporter>> = OnceLock::new();
+    LIBRARY.get_or_init(|| {
+        let paths = resolve::library_paths();
+        let exporters = paths.filter_map(|path| {
             let exports = exports(resolve::library_file(&path)?);
             Some(Exporter { path, exports })
-        })
-        .collect()
+        });
+        exporters.collect()
+    })
 }
 
 /// A path as seen from a folder: `./a.deploy`, `../b/c.deploy`.
