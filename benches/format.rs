@@ -38,38 +38,8 @@ const SOURCES: &[&str] = &[
 ];
 
 /// Code with few comments, equal in both languages as far as they have the same constructs.
-const DENSE: &str = r#"# Service @: build and roll out
-workflow build_@(ctx: service<release>, env: string, replicas: int, dry_run: bool) -> string {
-  let image = "registry.example.com/team/${ctx.name}-@:${version}"
-  let again = { attempts: 3, pause: 250ms, on: ["timeout", "exit"] }
-  run "cargo build --release -p svc-@" in "./svc/@" retry 3 every 250ms timeout 5m
-  if env == "prod" and replicas >= 3 or not dry_run {
-    let out = run "kubectl get pods" timeout 30s
-    fail "not healthy: ${out.stdout} \"quoted\""
-  } else {
-    log "skip build_@ of ${again.attempts}"
-  }
-  serial x in [1, 10, length(image) - 1] {
-    push(x, image)
-  }
-}
-
-"#;
-const DENSE_PYTHON: &str = r#"# Service @: build and roll out
-def build_@(ctx, env, replicas, dry_run):
-    image = "registry.example.com/team/{}-@:{}".format(ctx.name, ctx.sha)
-    retry = {"attempts": 3, "backoff": 250, "on": ["timeout", "exit:137"]}
-    ctx.run("cargo build --release -p svc-@", cwd="./svc/@", retry=retry)
-    if env == "prod" and replicas >= 3 or not dry_run:
-        out = ctx.capture("kubectl get pods", timeout=30)
-        fail('not healthy: {} "quoted"'.format(out.status))
-    else:
-        ctx.log("skip", step="build_@")
-    for x in [1, 10, f(ctx.y[0], -1)]:
-        ctx.push(x, image)
-
-
-"#;
+const DENSE: &str = include_str!("dense-deploy.txt");
+const DENSE_PYTHON: &str = include_str!("dense-python.txt");
 
 /// Code of about the requested size.
 fn dense(unit: &str) -> String {

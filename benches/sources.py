@@ -1,5 +1,7 @@
 """What is measured: programs of the language, generated in the size that is asked for."""
 
+import pathlib
+
 # A kind with a workflow, and what it is deployed to: what most of the others need.
 SHOP = """kind app {
   service { image: string = "x" }
@@ -18,38 +20,9 @@ environment prod {
 """
 
 # Code of the same shape in two languages, for two formatters.
-DENSE = """# Service @: build and roll out
-workflow build_@(ctx: service<release>, env: string, replicas: int, dry_run: bool) -> string {
-  let image = "registry.example.com/team/${ctx.name}-@:${version}"
-  let again = { attempts: 3, pause: 250ms, on: ["timeout", "exit"] }
-  run "cargo build --release -p svc-@" in "./svc/@" retry 3 every 250ms timeout 5m
-  if env == "prod" and replicas >= 3 or not dry_run {
-    let out = run "kubectl get pods" timeout 30s
-    fail "not healthy: ${out.stdout} \\"quoted\\""
-  } else {
-    log "skip build_@ of ${again.attempts}"
-  }
-  serial x in [1, 10, length(image) - 1] {
-    push(x, image)
-  }
-}
-
-"""
-DENSE_PYTHON = """# Service @: build and roll out
-def build_@(ctx, env, replicas, dry_run):
-    image = "registry.example.com/team/{}-@:{}".format(ctx.name, ctx.sha)
-    retry = {"attempts": 3, "backoff": 250, "on": ["timeout", "exit:137"]}
-    ctx.run("cargo build --release -p svc-@", cwd="./svc/@", retry=retry)
-    if env == "prod" and replicas >= 3 or not dry_run:
-        out = ctx.capture("kubectl get pods", timeout=30)
-        fail('not healthy: {} "quoted"'.format(out.status))
-    else:
-        ctx.log("skip", step="build_@")
-    for x in [1, 10, f(ctx.y[0], -1)]:
-        ctx.push(x, image)
-
-
-"""
+HERE = pathlib.Path(__file__).parent
+DENSE = (HERE / "dense-deploy.txt").read_text()
+DENSE_PYTHON = (HERE / "dense-python.txt").read_text()
 
 
 def until(size, unit, head=""):

@@ -11,16 +11,13 @@ use super::broken::Checked;
 use super::event::EffectId;
 use super::node::{NodeId, NodeWork};
 use super::{Machine, MachineTask};
-use lockstep_plan::RunFacts;
+use lockstep_plan::{MAX_COMMANDS, RunFacts};
 
 /// So many cells start before the first of them goes on.
 pub(super) const CELLS_AT_ONCE: usize = 32;
 
 /// One event leads to about so many effects, at most.
 const MAX_EFFECTS_OF_AN_EVENT: usize = 1_024;
-
-/// How many commands run at once where nobody has said it: no host runs more.
-const MAX_COMMANDS: u32 = 4_096;
 
 /// Cells start while fewer commands and actions have been requested, even if fewer run at once.
 const MIN_REQUESTED_COMMANDS: usize = 64;
@@ -103,12 +100,10 @@ impl Machine {
     /// Starts the next cells of a loop, if it has not ended meanwhile.
     pub(super) fn more_cells(&mut self, id: NodeId) -> Checked<()> {
         let node = self.find(id);
-        match node.and_then(|node| node.state.work()) {
-            Some(NodeWork::Grid(_)) => {
-                self.grid(id)?.goes_on();
-                self.start_cells(id)
-            }
-            _ => Ok(()),
+        if let Some(NodeWork::Grid(_)) = node.and_then(|node| node.state.work()) {
+            self.grid(id)?.goes_on();
+            self.start_cells(id)?;
         }
+        Ok(())
     }
 }

@@ -54,7 +54,7 @@ pub use pattern_steps::{
 pub use place::{Place, connection_text, has_local_files};
 pub use queue::RunQueue;
 pub use required_programs::RequiredProgram;
-pub use run_facts::RunFacts;
+pub use run_facts::{MAX_COMMANDS, RunFacts};
 pub use tree::{PlanNode, PlanSequence, PlanTree, TreeId, called_workflows};
 pub use walk::{
     BarrierKey, BarrierName, BodySummary, FirstCell, MatrixAxes, MatrixCell, PlanWalk,

@@ -2,6 +2,9 @@
 
 use lockstep_base::source::Name;
 
+/// The most commands that run at once, where nobody has asked for fewer.
+pub const MAX_COMMANDS: u32 = 4_096;
+
 /// Facts about one run, for `run.id` and its like.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RunFacts {

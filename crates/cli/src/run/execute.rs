@@ -28,7 +28,7 @@ use lockstep_engine::BrokenInvariant;
 use lockstep_engine::run_event::Status;
 use lockstep_engine::way_back::WayBack;
 use lockstep_outline::Outline;
-use lockstep_plan::{BoundInputs, Plan, RunFacts, RunQueue};
+use lockstep_plan::{BoundInputs, MAX_COMMANDS, Plan, RunFacts, RunQueue};
 use lockstep_runtime::driver::{
     ControlRequest, DriveError, DriverExit, RecordedRun, RunPersistence,
 };
@@ -678,5 +678,5 @@ fn max_commands() -> usize {
     let own = OWN_FILES.min(files / 2);
     usize::try_from(files.saturating_sub(own) / 6)
         .unwrap_or(usize::MAX)
-        .clamp(1, 4096)
+        .clamp(1, MAX_COMMANDS as usize)
 }
