@@ -2,6 +2,7 @@
 //! request, and reports how they ended. Invariant: secrets are masked in every line and message
 //! that leaves this module; results are values, and stay what they are.
 
+mod child;
 mod elsewhere;
 mod explain;
 pub(crate) mod left_output;
@@ -17,19 +18,18 @@ pub(crate) mod transfer;
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
-use std::process::Stdio;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use indexmap::IndexMap;
-use tokio::process::{Child, ChildStdout};
 use tokio::sync::{Notify, watch};
 
 use super::connection::{Connection, Masters, RemoteReport, ReportedCommand, Sessions, Trailer};
 use super::guardian::dead_runner::{remove_folder, remove_too, sign};
 use super::processes;
 use super::secrets::SecretVault;
+use child::Child;
 pub(super) use explain::{StartProblem, exit_message, signal_message};
 pub use left_output::LeftOutput;
 use leftovers::{CommandProcesses, ProcessLooks};
@@ -602,7 +602,7 @@ fn read_outputs(file: &Path) -> Result<String, OutputsError> {
 async fn start(command: &PreparedCommand) -> std::io::Result<Child> {
     let mut pause = Duration::from_millis(1);
     loop {
-        match command.spawn(&command.program, &command.arguments) {
+        match Child::start(command, &command.program, &command.arguments) {
             Err(error) if explain::is_busy(&error) && pause < Duration::from_millis(200) => {
                 tokio::time::sleep(pause).await;
                 pause *= 2;
@@ -611,7 +611,7 @@ async fn start(command: &PreparedCommand) -> std::io::Result<Child> {
                 // A shell would run it itself, and so does POSIX `execvp`.
                 let mut arguments = vec![command.script_path()];
                 arguments.extend(command.arguments.iter().cloned());
-                return command.spawn("sh", &arguments);
+                return Child::start(command, "sh", &arguments);
             }
             started => return started,
         }
@@ -663,48 +663,6 @@ fn classify_exit(
 }
 
 impl PreparedCommand {
-    /// Starts it. Streams that are joined are one pipe, so that their order is that of the writes.
-    fn spawn(&self, program: &str, arguments: &[String]) -> std::io::Result<Child> {
-        let mut command = self.tokio(program, arguments)?;
-        if !self.streams_joined {
-            return command.spawn();
-        }
-        let (reader, writer) = std::io::pipe()?;
-        command.stdout(writer.try_clone()?).stderr(writer);
-        let mut child = command.spawn()?;
-        // Else the pipe has no end: this process could still write to it.
-        drop(command);
-        let reader = std::process::ChildStdout::from(OwnedFd::from(reader));
-        child.stdout = Some(ChildStdout::from_std(reader)?);
-        Ok(child)
-    }
-
-    fn tokio(
-        &self,
-        program: &str,
-        arguments: &[String],
-    ) -> std::io::Result<tokio::process::Command> {
-        let mut command = tokio::process::Command::new(program);
-        for name in &self.withheld {
-            command.env_remove(&**name);
-        }
-        command
-            .args(arguments)
-            .envs(self.env.iter().map(|(name, text)| (name, text)))
-            .current_dir(&self.dir)
-            .stdin(match (&self.pipes.input, &self.input) {
-                (Some(pipe), _) => Stdio::from(pipe.try_clone()?),
-                (None, Some(_)) => Stdio::piped(),
-                (None, None) => Stdio::null(),
-            })
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            // Not `pre_exec`, with which every start would fork this process the slow way.
-            .process_group(0)
-            .kill_on_drop(true);
-        Ok(command)
-    }
-
     /// The path of the program as a script for a shell.
     fn script_path(&self) -> String {
         if self.program.contains('/') {

@@ -6,13 +6,14 @@ use std::time::Duration;
 
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid};
 use tokio::io::AsyncWriteExt as _;
-use tokio::process::{Child, ChildStderr, ChildStdin, ChildStdout};
+use tokio::process::{ChildStderr, ChildStdin, ChildStdout};
 use tokio::sync::watch;
 use tokio::time::Instant;
 
 use super::super::connection::Trailer;
 use super::super::processes::{self, ProcessStat};
 use super::super::secrets::SecretVault;
+use super::child::Child;
 use super::leftovers::CommandProcesses;
 use super::stream::{LineListener, READ_CHUNK_BYTES, StreamReader};
 use super::{GuardedCommand, PreparedCommand, StopRequest, TARGET};
