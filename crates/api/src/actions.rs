@@ -149,7 +149,7 @@ fn comparable(ty: &Type) -> Type {
         Type::Map(of) => Type::Map(Box::new(comparable(of))),
         Type::Record(fields) => {
             let field = |(name, ty): (&Name, &Type)| (name.clone(), comparable(ty));
-            Type::Record(fields.iter().map(field).collect())
+            Type::Record(Arc::new(fields.iter().map(field).collect()))
         }
         Type::OneOf(texts) => {
             let mut texts = texts.clone();
@@ -271,7 +271,7 @@ fn type_of(schema: &Json) -> Type {
                     let ty = field_type(schema, name, field);
                     (Name::from(name.as_str()), ty)
                 };
-                Type::Record(fields.iter().map(field).collect())
+                Type::Record(Arc::new(fields.iter().map(field).collect()))
             }
             (_, Some(of)) => Type::Map(Box::new(type_of(of))),
             _ => Type::Json,

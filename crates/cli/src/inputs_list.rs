@@ -71,7 +71,7 @@ pub(super) fn run(arguments: &Inputs, output: &mut Output) -> Exit {
 
 fn describe(input: &Global, program: &Program) -> InputJson {
     let (default, rule) = match &input.source {
-        GlobalSource::Input { default, rule } => (default.as_ref(), rule.as_ref()),
+        GlobalSource::Input { default, rule } => (default.as_deref(), rule.as_ref()),
         GlobalSource::Let(_) => (None, None),
     };
     let said = |expr: &lockstep_lang::eval::Expr| program.sources.text(expr.span).to_string();

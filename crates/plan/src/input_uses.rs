@@ -207,7 +207,7 @@ impl<'p> Reached<'p> {
             GlobalSource::Input { default, rule } => {
                 self.inputs.insert(global.name.clone());
                 // The services and infrastructures that it stands for where none is given.
-                self.open.extend(default);
+                self.open.extend(default.as_deref());
                 self.open.extend(rule);
                 self.anything_of(&global.ty, blocks);
             }

@@ -20,7 +20,9 @@ pub(super) fn missing_files(program: &Program, files: &dyn Files) -> Vec<Diagnos
     for global in &program.globals {
         match &global.source {
             GlobalSource::Let(value) => see(value),
-            GlobalSource::Input { default, rule } => default.iter().chain(rule).for_each(&mut see),
+            GlobalSource::Input { default, rule } => {
+                (default.as_deref().into_iter().chain(rule)).for_each(&mut see)
+            }
         }
     }
     for kind in &program.kinds {

@@ -70,7 +70,7 @@ fn converted(value: Value, ty: &Type, place: &mut Inside<'_>) -> Result<Value, S
         }
         (Type::Record(fields), Value::Map(entries)) => {
             let mut map = IndexMap::with_capacity(fields.len());
-            for (name, ty) in fields {
+            for (name, ty) in &**fields {
                 let value = match (entries.get(name), ty) {
                     (Some(value), ty) => inside(step(name), place, value.clone(), ty)?,
                     (None, Type::Optional(_) | Type::None | Type::Any) => Value::None,

@@ -70,7 +70,7 @@ pub enum Type {
     /// `{string: T}`
     Map(Box<Type>),
     /// `{ name: T, … }`
-    Record(IndexMap<Name, Type>),
+    Record(Arc<IndexMap<Name, Type>>),
     /// `T?`
     Optional(Box<Type>),
     /// `"a" | "b"`
@@ -110,12 +110,8 @@ impl Type {
 
     /// A record type.
     pub fn record<K: Into<Name>>(fields: impl IntoIterator<Item = (K, Type)>) -> Self {
-        Self::Record(
-            fields
-                .into_iter()
-                .map(|(name, ty)| (name.into(), ty))
-                .collect(),
-        )
+        let fields = fields.into_iter().map(|(name, ty)| (name.into(), ty));
+        Self::Record(Arc::new(fields.collect()))
     }
 
     /// Whether a value of type `other` may stand where this type is wanted.
@@ -331,7 +327,7 @@ fn common_record(a: &IndexMap<Name, Type>, b: &IndexMap<Name, Type>) -> Option<T
             fields.insert(name.clone(), Type::optional(ty.clone()));
         }
     }
-    Some(Type::Record(fields))
+    Some(Type::Record(Arc::new(fields)))
 }
 
 fn of_kind(

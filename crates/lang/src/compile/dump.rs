@@ -47,7 +47,7 @@ impl Dump<'_> {
                 GlobalSource::Let(value) => format!("= {}", self.expr(value)),
                 GlobalSource::Input { default, rule } => format!(
                     "input {} where {}",
-                    self.maybe(default.as_ref()),
+                    self.maybe(default.as_deref()),
                     self.maybe(rule.as_ref())
                 ),
             };

@@ -105,11 +105,11 @@ pub struct Global {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum GlobalSource {
     /// `let x = expr`
-    Let(Expr),
+    Let(Arc<Expr>),
     /// `input x: T = default where rule`
     Input {
         /// The value where none is given.
-        default: Option<Expr>,
+        default: Option<Arc<Expr>>,
         /// What must hold; it names the input as a [`crate::eval::GlobalId`].
         rule: Option<Expr>,
     },
@@ -308,7 +308,7 @@ pub struct Group {
     /// Where its name stands.
     pub span: Span,
     /// The list.
-    pub value: Expr,
+    pub value: Arc<Expr>,
 }
 
 /// A parameter of a workflow or an action.

@@ -371,7 +371,9 @@ fn each_of_all<'p>(program: &'p Program, see: &mut dyn FnMut(&'p Expr)) {
     for global in &program.globals {
         match &global.source {
             GlobalSource::Let(expr) => look(expr),
-            GlobalSource::Input { default, rule } => default.iter().chain(rule).for_each(&mut look),
+            GlobalSource::Input { default, rule } => {
+                (default.as_deref().into_iter().chain(rule)).for_each(&mut look)
+            }
         }
     }
     for secret in &program.secrets {

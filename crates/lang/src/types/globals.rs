@@ -1,6 +1,8 @@
 //! The types and values of inputs, `let`s, groups and fields of environments, each computed once
 //! (memoized).
 
+use std::sync::Arc;
+
 use crate::eval::{Expr, GlobalId};
 use crate::resolve::DeclKind;
 use lockstep_base::source::{FileId, Name, Span};
@@ -20,7 +22,32 @@ pub enum GlobalProgress {
     /// It is being checked (a cycle if it is reached again).
     Open,
     /// Its value and type.
-    Done(Box<Typed>),
+    Done(GlobalValue),
+}
+
+/// The value of a definition, which all share who need it.
+#[derive(Debug, Clone)]
+pub struct GlobalValue {
+    /// The expression.
+    pub expr: Arc<Expr>,
+    /// Its type.
+    pub ty: Type,
+}
+
+impl GlobalValue {
+    /// A value that nothing is known of.
+    fn unknown(span: Span) -> Self {
+        Typed::unknown(span).into()
+    }
+}
+
+impl From<Typed> for GlobalValue {
+    fn from(typed: Typed) -> Self {
+        Self {
+            expr: Arc::new(typed.expr),
+            ty: typed.ty,
+        }
+    }
 }
 
 impl Checker<'_> {
@@ -32,7 +59,7 @@ impl Checker<'_> {
                 order::Definition::Cycle(id) => self.globals[id as usize] = self.lost_global(id),
                 order::Definition::CycleField(id, name) => {
                     let span = self.tables.environments[id as usize].decl.name.span;
-                    let lost = GlobalProgress::Done(Box::new(Typed::unknown(span)));
+                    let lost = GlobalProgress::Done(GlobalValue::unknown(span));
                     self.environment_fields.insert((id, name), lost);
                 }
                 order::Definition::Function(id) => self.check_function(id),
@@ -48,9 +75,9 @@ impl Checker<'_> {
 
     fn lost_global(&self, id: u32) -> GlobalProgress {
         let decl = &self.tables.globals[id as usize];
-        let lost = Typed::unknown(decl.name.span);
+        let lost = GlobalValue::unknown(decl.name.span);
         let ty = decl.written.clone().unwrap_or(Type::Any);
-        GlobalProgress::Done(Box::new(Typed { ty, ..lost }))
+        GlobalProgress::Done(GlobalValue { ty, ..lost })
     }
 
     /// The type of an input, a `let` or a group.
@@ -89,22 +116,22 @@ impl Checker<'_> {
     }
 
     /// The value of a `let` or group, or the default of an input, with its type.
-    pub fn global(&mut self, id: u32) -> Typed {
-        if let GlobalProgress::Done(typed) = &self.globals[id as usize] {
-            return (**typed).clone();
+    pub fn global(&mut self, id: u32) -> GlobalValue {
+        if let GlobalProgress::Done(value) = &self.globals[id as usize] {
+            return value.clone();
         }
         let decl = &self.tables.globals[id as usize];
         let (file, span, sort) = (decl.file, decl.name.span, decl.sort);
         let (written, written_span) = (decl.written.clone(), decl.written_span);
         let Some(value) = decl.value else {
-            return Typed {
+            return GlobalValue {
                 ty: written.unwrap_or(Type::Any),
-                ..Typed::unknown(span)
+                ..GlobalValue::unknown(span)
             };
         };
         if self.nesting >= MAX_DEFINITION_DEPTH {
             self.report(errors::too_deep(span));
-            return Typed::unknown(span);
+            return GlobalValue::unknown(span);
         }
         self.nesting += 1;
         self.globals[id as usize] = GlobalProgress::Open;
@@ -134,8 +161,9 @@ impl Checker<'_> {
             }
         };
         self.nesting -= 1;
-        self.globals[id as usize] = GlobalProgress::Done(Box::new(typed.clone()));
-        typed
+        let value = GlobalValue::from(typed);
+        self.globals[id as usize] = GlobalProgress::Done(value.clone());
+        value
     }
 
     /// A group is a list of infrastructures.
@@ -173,19 +201,19 @@ impl Checker<'_> {
 
     /// The value of a field of an environment with its type: that of the kinds of its
     /// infrastructures where one of them has the field, else the value's own.
-    pub fn environment_value(&mut self, id: u32, name: &Name) -> Typed {
+    pub fn environment_value(&mut self, id: u32, name: &Name) -> GlobalValue {
         let key = (id, name.clone());
-        if let Some(GlobalProgress::Done(typed)) = self.environment_fields.get(&key) {
-            return (**typed).clone();
+        if let Some(GlobalProgress::Done(value)) = self.environment_fields.get(&key) {
+            return value.clone();
         }
         let environment = &self.tables.environments[id as usize];
         let file: FileId = environment.file;
         let Some(field) = environment.fields.get(name).copied() else {
-            return Typed::unknown(environment.decl.name.span);
+            return GlobalValue::unknown(environment.decl.name.span);
         };
         if self.nesting >= MAX_DEFINITION_DEPTH {
             self.report(errors::too_deep(field.name.span));
-            return Typed::unknown(field.name.span);
+            return GlobalValue::unknown(field.name.span);
         }
         let wanted = self.wanted_by_kinds(id, name);
         self.note_inherited(id, &field.name);
@@ -195,9 +223,10 @@ impl Checker<'_> {
         let mut locals = LocalScope::new(file);
         let typed = self.environment_expr(&mut locals, field, &wanted);
         self.nesting -= 1;
+        let value = GlobalValue::from(typed);
         self.environment_fields
-            .insert(key, GlobalProgress::Done(Box::new(typed.clone())));
-        typed
+            .insert(key, GlobalProgress::Done(value.clone()));
+        value
     }
 
     fn environment_expr(

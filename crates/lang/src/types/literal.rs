@@ -1,5 +1,7 @@
 //! Types the literals of strings and records.
 
+use std::sync::Arc;
+
 use indexmap::IndexMap;
 
 use crate::eval::{Expr, ExprKind, InterpolationPart};
@@ -86,7 +88,11 @@ impl Checker<'_> {
                     types.insert(entry.key.clone(), typed.ty);
                     values.push((entry.key.clone(), typed.expr));
                 }
-                Typed::new(ExprKind::Record(values), span, Type::Record(types))
+                Typed::new(
+                    ExprKind::Record(values),
+                    span,
+                    Type::Record(Arc::new(types)),
+                )
             }
         }
     }
@@ -104,7 +110,7 @@ impl Checker<'_> {
         &mut self,
         locals: &mut LocalScope,
         entries: &[LiteralEntry<'_>],
-        fields: &IndexMap<Name, Type>,
+        fields: &Arc<IndexMap<Name, Type>>,
         span: Span,
     ) -> Typed {
         let mut values: Vec<(Name, Expr)> = Vec::with_capacity(fields.len());
@@ -124,7 +130,7 @@ impl Checker<'_> {
             values.push((entry.key.clone(), value));
         }
         let mut missing = Vec::new();
-        for (name, ty) in fields {
+        for (name, ty) in &**fields {
             if entries.iter().any(|entry| entry.key == *name) {
                 continue;
             }

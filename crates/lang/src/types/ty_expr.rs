@@ -1,5 +1,7 @@
 //! Converts type expressions to types.
 
+use std::sync::Arc;
+
 use indexmap::IndexMap;
 
 use crate::resolve::{DeclKind, Modules};
@@ -62,7 +64,7 @@ pub fn read(
                     found.insert(name.name.clone(), ty);
                 }
             }
-            Type::Record(found)
+            Type::Record(Arc::new(found))
         }
         TypeKind::Optional(of) => Type::optional(read(modules, types, file, of, diagnostics)),
         TypeKind::OneOf(texts) => {

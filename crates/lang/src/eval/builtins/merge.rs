@@ -49,7 +49,7 @@ fn result(types: &[Type]) -> Type {
     let records: Option<Vec<&IndexMap<Name, Type>>> = types
         .iter()
         .map(|ty| match ty {
-            Type::Record(fields) => Some(fields),
+            Type::Record(fields) => Some(&**fields),
             _ => None,
         })
         .collect();
@@ -75,7 +75,7 @@ fn merged_record(records: &[&IndexMap<Name, Type>]) -> Type {
         };
         merged.insert(name.clone(), ty);
     }
-    Type::Record(merged)
+    Type::Record(Arc::new(merged))
 }
 
 fn call(args: &[Value]) -> Result<Value, BuiltinError> {

@@ -122,11 +122,10 @@ fn type_of(value: &Value) -> Type {
             let types: Vec<Type> = items.iter().map(type_of).collect();
             Type::list(Type::common_of(&types).unwrap_or(Type::Any))
         }
-        Value::Map(entries) => Type::Record(
+        Value::Map(entries) => Type::record(
             entries
                 .iter()
-                .map(|(key, value)| (key.clone(), type_of(value)))
-                .collect(),
+                .map(|(key, value)| (key.clone(), type_of(value))),
         ),
         Value::Secret(_) => Type::Secret,
         Value::Service { .. } => Type::Service(None),

@@ -1,6 +1,8 @@
 //! Lowers commands: their text in pieces, their working directory and their environment variables.
 //! The text is parsed by [`crate::ir::command`].
 
+use std::sync::LazyLock;
+
 use crate::eval::{Expr, ExprKind, InterpolationPart};
 use crate::ir::command::code::outputs::CODE_VARIABLES;
 use crate::ir::command::{
@@ -18,14 +20,17 @@ use super::{ProgramLowering, errors};
 
 /// What a command gives.
 pub(super) fn run_type() -> Type {
-    Type::record([
-        ("stdout", Type::String),
-        ("stderr", Type::String),
-        ("code", Type::Int),
-        ("outputs", Type::Map(Box::new(Type::String))),
-        ("cut", Type::Bool),
-        ("tail", Type::optional(Type::String)),
-    ])
+    static RUN_TYPE: LazyLock<Type> = LazyLock::new(|| {
+        Type::record([
+            ("stdout", Type::String),
+            ("stderr", Type::String),
+            ("code", Type::Int),
+            ("outputs", Type::Map(Box::new(Type::String))),
+            ("cut", Type::Bool),
+            ("tail", Type::optional(Type::String)),
+        ])
+    });
+    RUN_TYPE.clone()
 }
 
 impl ProgramLowering<'_> {

@@ -23,7 +23,7 @@ impl ProgramLowering<'_> {
     pub(super) fn globals(&mut self) -> Vec<Global> {
         let mut globals = Vec::new();
         for id in 0..self.check.tables.globals.len() {
-            let typed = self.check.global(id as u32);
+            let value = self.check.global(id as u32);
             let decl = &self.check.tables.globals[id];
             let (file, name, doc) = (decl.file, decl.name, decl.doc.clone());
             let (rule, has_value) = (decl.rule, decl.value.is_some());
@@ -34,16 +34,16 @@ impl ProgramLowering<'_> {
                         .check(&mut locals, rule, &Type::Bool, "a rule", None)
                 });
                 GlobalSource::Input {
-                    default: has_value.then_some(typed.expr),
+                    default: has_value.then_some(value.expr),
                     rule,
                 }
             } else {
-                GlobalSource::Let(typed.expr)
+                GlobalSource::Let(value.expr)
             };
             globals.push(Global {
                 name: name.name.clone(),
                 doc,
-                ty: typed.ty,
+                ty: value.ty,
                 span: name.span,
                 source,
             });

@@ -95,7 +95,7 @@ fn late_part(program: &Program, expr: &Expr) -> Option<LatePart> {
                             None
                         }
                         Some(GlobalSource::Input { default, .. }) => {
-                            open.extend(default);
+                            open.extend(default.as_deref());
                             global.and_then(|global| late_type(&global.ty))
                         }
                         None => None,

@@ -1,5 +1,7 @@
 //! Lowers environments, their infrastructures and their overrides.
 
+use std::sync::Arc;
+
 use indexmap::IndexMap;
 
 use crate::eval::Expr;
@@ -52,7 +54,7 @@ impl ProgramLowering<'_> {
         let mut fields = IndexMap::new();
         for name in names {
             let value = self.check.environment_value(id as u32, &name).expr;
-            fields.insert(name, value);
+            fields.insert(name, Arc::unwrap_or_clone(value));
         }
         Environment {
             name: decl.name.name.clone(),

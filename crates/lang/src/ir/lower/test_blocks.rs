@@ -112,8 +112,8 @@ impl ProgramLowering<'_> {
                     _ => Default::default(),
                 };
                 let some = fields
-                    .into_iter()
-                    .map(|(name, ty)| (name, Type::optional(ty)));
+                    .iter()
+                    .map(|(name, ty)| (name.clone(), Type::optional(ty.clone())));
                 let want = Type::record(some);
                 let then = self.given(file, then, Some(&want));
                 TestKind::GivenRun {
