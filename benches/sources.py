@@ -106,6 +106,46 @@ def workflows(size):
     return until(size, unit, SHOP)
 
 
+def typescript_expressions(size):
+    """What `expressions` makes, in TypeScript."""
+
+    def unit(at):
+        return (
+            f"export const x{at} = ({at % 97} + 3 * (4 - {at % 7})) % 5 === 2 && !({at % 13} < 10 "
+            f'|| ["a", `b${{{at}}}`].includes("a{at}")) ? '
+            f'[{at}, 1, "abc".length + Math.max(1, {at})][0] '
+            f": (({at % 50} + 1) * 2 - (3 + ({at % 9} * (2 + 5))));\n"
+        )
+
+    return until(size, unit)
+
+
+TYPESCRIPT_SHOP = """interface Service { image: string }
+interface Place { name: string }
+interface Found { stdout: string; code: number }
+declare function run(command: string, more?: { timeout?: number; retry?: number }): Found;
+declare function step(name: string, body: () => Found, undo: () => Found): void;
+declare function log(text: string): void;
+"""
+
+
+def typescript_workflows(size):
+    """What `workflows` makes, in TypeScript."""
+
+    def unit(at):
+        return (
+            f"export function w{at}(s: Service, i: Place, tries: number = {at % 5}): string {{\n"
+            f"  const found = run(`echo ${{s.image}} ${{i.name}} {at}`, "
+            "{ timeout: 30, retry: tries });\n"
+            f'  if (found.stdout === "x{at}") {{\n'
+            f'    step("a", () => run("touch a-{at}"), () => run("rm -f a-{at}"));\n'
+            f"  }} else {{ log(`other ${{found.code + {at}}}`); }}\n"
+            f'  return tries > 2 ? found.stdout : "none-{at}";\n}}\n'
+        )
+
+    return until(size, unit, TYPESCRIPT_SHOP)
+
+
 def pipelines(count):
     def one(at):
         return f"""pipeline p{at} atomic {{

@@ -140,13 +140,13 @@ impl<'a> OutlineBuilder<'a> {
         let last = axis + 1 >= cells.axes.matrix.axes.len();
         let matrix = cells.axes.matrix;
         let mut all = Measure::default();
-        for (index, value) in cells.axes.values(axis, locals)?.into_iter().enumerate() {
+        for (index, value) in cells.axes.values(axis, locals)?.iter().enumerate() {
             if last && !self.visits_cell() {
                 return Err(too_many_cells(matrix, MAX_COUNTED_CELLS));
             }
-            let inner = cells.axes.bind(axis, &value, locals);
+            let inner = cells.axes.bind(axis, value, locals);
             place.position.push(index as u32);
-            place.values.push(value);
+            place.values.push(value.clone());
             let element = if !last {
                 Some(self.level(cells, axis + 1, &inner, place)?)
             } else if cells.axes.keep(&inner)? {

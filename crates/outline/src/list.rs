@@ -72,15 +72,15 @@ impl<'a> OutlineBuilder<'a> {
                 .max(MIN_CELLS_PER_ELEMENT),
         };
         let mut items = Vec::new();
-        for (index, value) in values.into_iter().enumerate() {
+        for (index, value) in values.iter().enumerate() {
             if room == 0 {
                 break;
             }
-            let inner = cells.axes.bind(axis, &value, locals);
+            let inner = cells.axes.bind(axis, value, locals);
             let of = cells.axes.matrix.axes.get(axis);
-            let label = labels::named(&self.walk, of, &value, &inner);
+            let label = labels::named(&self.walk, of, value, &inner);
             place.position.push(index as u32);
-            place.values.push(value);
+            place.values.push(value.clone());
             let item = if !last {
                 self.list_element(cells, axis, &inner, place, share.min(room), at)?
             } else if cells.axes.keep(&inner)? {
@@ -179,10 +179,10 @@ impl<'a> OutlineBuilder<'a> {
             }
             return Ok(());
         }
-        for (index, value) in cells.axes.values(axis, locals)?.into_iter().enumerate() {
-            let inner = cells.axes.bind(axis, &value, locals);
+        for (index, value) in cells.axes.values(axis, locals)?.iter().enumerate() {
+            let inner = cells.axes.bind(axis, value, locals);
             place.position.push(index as u32);
-            place.values.push(value);
+            place.values.push(value.clone());
             self.every(cells, axis + 1, &inner, place, each)?;
             place.position.pop();
             place.values.pop();

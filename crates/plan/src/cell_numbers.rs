@@ -136,10 +136,11 @@ impl MatrixAxes<'_> {
         let Some(of) = self.matrix.axes.get(axis) else {
             return;
         };
-        for (at, value) in self.values(axis, locals).into_iter().flatten().enumerate() {
-            let inner = self.bind(axis, &value, locals);
+        let elements = self.values(axis, locals).unwrap_or_default();
+        for (at, value) in elements.iter().enumerate() {
+            let inner = self.bind(axis, value, locals);
             position.push(at as u32);
-            values.push((names.name)(&self.walk, of, &value, locals));
+            values.push((names.name)(&self.walk, of, value, locals));
             self.count_level(&inner, position, values, names);
             position.pop();
             values.pop();

@@ -26,7 +26,7 @@ pub trait Axes {
     /// Why a value could not be found.
     type Error;
     /// The elements of an axis, given the locals with the axes before it.
-    fn values(&mut self, axis: usize, locals: &Locals) -> Result<Vec<Value>, Self::Error>;
+    fn values(&mut self, axis: usize, locals: &Locals) -> Result<Arc<Vec<Value>>, Self::Error>;
     /// The locals with this element of an axis.
     fn bind(&self, axis: usize, value: &Value, locals: &Locals) -> Locals;
     /// Whether `where` includes the cell with these locals.
@@ -106,7 +106,8 @@ struct GridLevel {
     prefix: Position,
     chosen: Vec<Value>,
     locals: Locals,
-    values: Vec<Value>,
+    /// Those of its axis, which may be many: the list of the program, if it has one.
+    values: Arc<Vec<Value>>,
     included: Vec<Vec<Value>>,
     next: u32,
     live: u32,
@@ -500,8 +501,8 @@ mod tests {
 
     impl Axes for Numbers {
         type Error = ();
-        fn values(&mut self, axis: usize, _: &Locals) -> Result<Vec<Value>, ()> {
-            Ok((0..self.sizes[axis]).map(Value::Int).collect())
+        fn values(&mut self, axis: usize, _: &Locals) -> Result<Arc<Vec<Value>>, ()> {
+            Ok(Arc::new((0..self.sizes[axis]).map(Value::Int).collect()))
         }
         fn bind(&self, axis: usize, value: &Value, locals: &Locals) -> Locals {
             locals.bind(Slot(axis as u32), value.clone())

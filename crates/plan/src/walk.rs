@@ -603,7 +603,7 @@ impl<'a> PlanWalk<'a> {
         let first = matrix
             .axes
             .first()
-            .map_or(Ok(Vec::new()), |_| axes.values(0, locals))?
+            .map_or(Ok(Default::default()), |_| axes.values(0, locals))?
             .len();
         for (at, extra) in axes.included(locals)?.iter().enumerate() {
             let mut locals = locals.clone();

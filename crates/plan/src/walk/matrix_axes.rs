@@ -1,5 +1,7 @@
 //! The cells of a loop or matrix, one by one.
 
+use std::sync::Arc;
+
 use super::{MAX_VISITED_CELLS, MatrixCell, PlanWalk};
 use crate::cell_numbers::CellNumbers;
 use crate::grid::{Axes, Position};
@@ -50,12 +52,12 @@ impl PlanWalk<'_> {
             let values = axes.values(axis, &first.locals)?;
             first.count = first.count.saturating_mul(values.len());
             first.is_plain &= values.iter().all(is_plain);
-            let Some(value) = values.into_iter().next() else {
+            let Some(value) = values.first() else {
                 is_empty = true;
                 break;
             };
-            first.locals = axes.bind(axis, &value, &first.locals);
-            first.values.push(value);
+            first.locals = axes.bind(axis, value, &first.locals);
+            first.values.push(value.clone());
         }
         Ok((!is_empty).then_some(first))
     }
@@ -149,10 +151,10 @@ impl MatrixAxes<'_> {
                 Ok(())
             };
         }
-        for (at, value) in self.values(axis, locals)?.into_iter().enumerate() {
-            let inner = self.bind(axis, &value, locals);
+        for (at, value) in self.values(axis, locals)?.iter().enumerate() {
+            let inner = self.bind(axis, value, locals);
             position.push(at as u32);
-            values.push(value);
+            values.push(value.clone());
             self.each(&inner, position, values, left, found)?;
             position.pop();
             values.pop();
@@ -164,17 +166,19 @@ impl MatrixAxes<'_> {
 impl Axes for MatrixAxes<'_> {
     type Error = Halt;
 
-    fn values(&mut self, axis: usize, locals: &Locals) -> Result<Vec<Value>, Halt> {
+    fn values(&mut self, axis: usize, locals: &Locals) -> Result<Arc<Vec<Value>>, Halt> {
         let Some(axis) = self.matrix.axes.get(axis) else {
-            return Ok(Vec::new());
+            return Ok(Arc::default());
         };
         match self.walk.eval(&axis.list, locals) {
             Ok(Value::List(values)) => {
                 self.check_names(axis, &values, locals)?;
-                Ok(values.to_vec())
+                Ok(values)
             }
-            Err(Halt::Unknown) if self.walk.supposes() => Ok(self.walk.supposed_values(axis)),
-            Ok(_) => Ok(Vec::new()),
+            Err(Halt::Unknown) if self.walk.supposes() => {
+                Ok(Arc::new(self.walk.supposed_values(axis)))
+            }
+            Ok(_) => Ok(Arc::default()),
             Err(halt) => Err(halt),
         }
     }
