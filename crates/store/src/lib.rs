@@ -51,6 +51,9 @@ pub use run_inbox::StoredInbox;
 pub use runs::{NewRun, RunNumber, RunStatus, StoredRun};
 pub use shared_locks::SharedLocks;
 
+/// The most memory for pages of the database.
+const MAX_CACHE_KIB: i64 = 512;
+
 /// The schema version. A directory with a later version is refused.
 const VERSION: i64 = 4;
 
@@ -153,6 +156,8 @@ impl Store {
         }
         self.db.pragma_update(None, "synchronous", "full")?;
         self.db.pragma_update(None, "foreign_keys", true)?;
+        // Records are written once and read once, in order; the system has the file's pages, too.
+        self.db.pragma_update(None, "cache_size", -MAX_CACHE_KIB)?;
         // A text that has been masked or removed is not left in the file.
         self.db
             .pragma_update_and_check(None, "secure_delete", "fast", |_| Ok(()))?;
