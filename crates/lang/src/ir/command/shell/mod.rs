@@ -104,7 +104,11 @@ pub(super) struct ShellScanner<'a> {
 impl<'a> ShellScanner<'a> {
     /// A reader of these pieces.
     pub(super) fn new(pieces: &'a [CommandPiece], bash: bool) -> Self {
-        let mut units = Vec::new();
+        let length = |piece: &CommandPiece| match piece {
+            CommandPiece::Text { text, .. } => text.len(),
+            CommandPiece::Value { .. } => 1,
+        };
+        let mut units = Vec::with_capacity(pieces.iter().map(length).sum());
         for (at, piece) in pieces.iter().enumerate() {
             match piece {
                 CommandPiece::Text { text, .. } => units.extend(

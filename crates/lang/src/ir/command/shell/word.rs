@@ -7,6 +7,9 @@ use crate::ir::command::tree::{ShellTreeBuilder, Substitution};
 use lockstep_base::diagnostic::Diagnostic;
 use lockstep_base::source::Span;
 
+/// The room for the text of a word's part, which is mostly enough.
+const USUAL_TEXT_BYTES: usize = 24;
+
 /// A word as it was read.
 #[derive(Debug, Default)]
 pub(in crate::ir::command) struct ScannedWord {
@@ -44,8 +47,9 @@ impl ScannedWord {
         {
             text.push(char);
         } else {
-            self.parts
-                .push(ScannedPart::Text(String::from(char), quoted));
+            let mut text = String::with_capacity(USUAL_TEXT_BYTES);
+            text.push(char);
+            self.parts.push(ScannedPart::Text(text, quoted));
         }
     }
 
@@ -261,6 +265,13 @@ impl ShellScanner<'_> {
         }
         word.push(char, false);
         self.bump();
+        // Most of most words means nothing to the shell.
+        while let Some(ShellUnit::Char(char)) = self.raw(0)
+            && (char.is_ascii_alphanumeric() || matches!(char, '/' | '.' | '-' | '_'))
+        {
+            word.push(char, false);
+            self.at += 1;
+        }
     }
 
     /// Whether a bracket here opens a pattern group (`@(a|b)`), which only `bash` knows.
