@@ -91,6 +91,9 @@ impl CellCounts {
         if let Some(status) = status {
             self.ended.entry(status).or_default().insert(hash);
         }
+        if before.is_none() && status.is_none() {
+            return;
+        }
         let stage = node_path::ancestors(node).find_map(|above| self.stages.get_index_of(above));
         let of_stage = stage.and_then(|at| self.stages.get_index_mut(at));
         for counts in std::iter::once(&mut self.all).chain(of_stage.map(|(_, counts)| counts)) {

@@ -288,6 +288,9 @@ impl EventFormatter {
             }
             return false;
         }
+        if self.looked_at.is_empty() {
+            return false;
+        }
         let around = node_path::ancestors(node).find(|above| self.looked_at.contains_key(*above));
         let Some(seen) = around.and_then(|around| self.looked_at.get_mut(around)) else {
             return false;
