@@ -201,6 +201,11 @@ def cells(side):
     return f"pipeline p {{ matrix {axes} max 64 {{ let x = a + b }} }}\n"
 
 
+def machine_cells(side, limit, body):
+    axes = f"parallel a in range(0, {side}) parallel b in range(0, {side})"
+    return f"action act(n: int)\npipeline p {{ matrix {axes} {limit} {{ {body} }} }}\n"
+
+
 def matrix(side, body='run "x"'):
     axes = f"serial a in range(0, {side}) parallel b in range(0, {side})"
     return f"pipeline p {{ matrix {axes} {{ {body} }} }}\n"
