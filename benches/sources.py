@@ -206,6 +206,11 @@ def machine_cells(side, limit, body):
     return f"action act(n: int)\npipeline p {{ matrix {axes} {limit} {{ {body} }} }}\n"
 
 
+def strands(count):
+    body = "let x = n barrier ready let y = x"
+    return f"pipeline p {{ parallel n in range(0, {count}) {{ {body} }} }}\n"
+
+
 def matrix(side, body='run "x"'):
     axes = f"serial a in range(0, {side}) parallel b in range(0, {side})"
     return f"pipeline p {{ matrix {axes} {{ {body} }} }}\n"
