@@ -12,12 +12,13 @@ use crate::testing::LentWorld;
 use lockstep_base::node_path::{NodePath, is_in};
 use lockstep_base::source::Name;
 use lockstep_base::value::Value;
+use lockstep_engine::node_origin::NodeOrigins;
 use lockstep_engine::run_event::{DeploymentRecord, Failure, NodeKind, RunEventKind, Status};
 use lockstep_engine::supposition::{Answers, OpenQuestion};
 use lockstep_engine::{Answer, ApprovalAnswer, CommandRequest, EffectOutcome, Question};
 use lockstep_lang::ir::FailureClass;
 use lockstep_lang::ir::command::Invocation;
-use lockstep_plan::{Plan, TreeId};
+use lockstep_plan::{MAX_COMMANDS, Plan, TreeId};
 
 /// How long a command usually takes, in virtual milliseconds.
 const COMMAND_DURATION_MS: i64 = 10;
@@ -40,9 +41,14 @@ pub(super) enum SimulationTiming {
 pub(super) struct SimulatedRun {
     pub(super) status: Option<Status>,
     pub(super) ended_at: i64,
-    /// The nodes that started, with what they are.
+    /// The most commands and actions that ran at once.
+    pub(super) width: usize,
+    /// The nodes that started, with what they are; only where nothing is made to fail.
     pub(super) nodes: IndexMap<NodePath, NodeKind>,
-    /// The commands, actions and questions, with what they are.
+    /// Where the nodes come from; only where nothing is made to fail.
+    pub(super) origins: NodeOrigins,
+    /// The commands, actions and questions, with what they are; only where nothing is made to
+    /// fail.
     pub(super) effects: IndexMap<NodePath, FailureCandidate>,
     /// The deployments that were reported, as they ended.
     pub(super) deployments: IndexMap<NodePath, SimulatedDeployment>,
@@ -81,6 +87,12 @@ impl SimulatedRun {
         self.effects.len().max(1)
     }
 
+    /// Whether no cell was treated otherwise than others for its place among them: none waited
+    /// with its start for the commands of others, and nothing went wrong in a rollback.
+    pub(super) fn is_even(&self) -> bool {
+        self.width < MAX_COMMANDS as usize && self.status != Some(Status::RollbackFailed)
+    }
+
     pub(super) fn kind(&self, node: &NodePath) -> NodeKind {
         self.nodes.get(node).copied().unwrap_or(NodeKind::Run)
     }
@@ -117,6 +129,10 @@ impl FailureScript {
             plan: Arc::new(plan),
             ask,
         }
+    }
+
+    pub(super) fn plan(&self) -> &Plan {
+        &self.plan
     }
 
     /// Lets a place fail with every timing, in the world of a run without a failure and in those
@@ -169,6 +185,8 @@ impl FailureScript {
         SimulatedRun {
             status: trace.status,
             ended_at: trace.ended_at,
+            width: trace.width,
+            origins: trace.origins,
             open: trace.open_questions,
             ..stage.played
         }
@@ -223,9 +241,7 @@ impl SimulatedStage<'_> {
         let query = command.filter(|command| command.askable && !self.acted);
         self.acted |= !command.is_some_and(|command| command.query);
         let node = &started.node;
-        self.played
-            .effects
-            .insert(node.clone(), FailureCandidate::Work);
+        self.note_effect(node, FailureCandidate::Work);
         let takes = self.takes(node);
         if !self.fails(node) {
             let lent = self.lent.as_mut();
@@ -262,6 +278,10 @@ impl SimulationScript for SimulatedStage<'_> {
         self.course_of(started, None)
     }
 
+    fn records_origins(&self) -> bool {
+        self.failing.is_none()
+    }
+
     fn supposes(&self) -> Option<Answers> {
         Some(self.answers.clone())
     }
@@ -271,9 +291,7 @@ impl SimulationScript for SimulatedStage<'_> {
             self.played.asked = true;
             return Some((0, self.ask.choice.into()));
         }
-        self.played
-            .effects
-            .insert(node.clone(), FailureCandidate::Question);
+        self.note_effect(node, FailureCandidate::Question);
         let answer = match self.fails(node) {
             true => ApprovalAnswer::No(String::new()),
             false => ApprovalAnswer::Yes,
@@ -285,7 +303,9 @@ impl SimulationScript for SimulatedStage<'_> {
         match happened {
             RunEventKind::NodeStarted { node, kind, .. }
             | RunEventKind::NodeWaiting { node, kind, .. } => {
-                self.played.nodes.entry(node.clone()).or_insert(*kind);
+                if self.failing.is_none() {
+                    self.played.nodes.entry(node.clone()).or_insert(*kind);
+                }
             }
             RunEventKind::NodeFinished {
                 node,
@@ -318,6 +338,12 @@ impl SimulationScript for SimulatedStage<'_> {
 }
 
 impl SimulatedStage<'_> {
+    fn note_effect(&mut self, node: &NodePath, candidate: FailureCandidate) {
+        if self.failing.is_none() {
+            self.played.effects.insert(node.clone(), candidate);
+        }
+    }
+
     fn deployed(
         &mut self,
         node: &NodePath,
