@@ -43,7 +43,8 @@ pub(super) fn alike_axes(plan: &Plan) -> Vec<AlikeAxis> {
     let mut axes = possible_axes(plan);
     loop {
         let mut reader = InfluenceReader::new(plan, &axes);
-        reader.statement(plan.tree.root(), &mut ReaderFrame::default(), false);
+        let root = plan.tree.root();
+        reader.statement(root, &mut ReaderFrame::default(), Surroundings::default());
         if reader.decisive == 0 {
             return axes;
         }
@@ -138,6 +139,24 @@ fn is_plain(value: &Value) -> bool {
     }
 }
 
+/// Whether a value is something that the program declares.
+fn is_declared(value: &Value) -> bool {
+    match value {
+        Value::Service { .. } | Value::Environment(_) | Value::Infrastructure(_) => true,
+        Value::Bool(_)
+        | Value::Int(_)
+        | Value::Float(_)
+        | Value::Duration(_)
+        | Value::Percent(_)
+        | Value::String(_)
+        | Value::List(_)
+        | Value::Map(_)
+        | Value::Secret(_)
+        | Value::None
+        | Value::Unknown => false,
+    }
+}
+
 /// Whether the expressions of a statement itself are only shown, handed on or given to commands.
 fn only_names(kind: &StmtKind) -> bool {
     match kind {
@@ -189,6 +208,14 @@ impl ReaderFrame {
     }
 }
 
+/// What a statement is in.
+#[derive(Debug, Clone, Copy, Default)]
+struct Surroundings {
+    in_handler: bool,
+    /// The axes of the loops around it.
+    axes: AxisSet,
+}
+
 /// Reads a plan for what the values of axes come to.
 struct InfluenceReader<'p> {
     plan: &'p Plan,
@@ -212,41 +239,50 @@ impl<'p> InfluenceReader<'p> {
         }
     }
 
-    fn body(&mut self, body: &PlanSequence, frame: &mut ReaderFrame, in_handler: bool) {
+    fn body(&mut self, body: &PlanSequence, frame: &mut ReaderFrame, around: Surroundings) {
         for child in body.iter() {
-            self.statement(*child, frame, in_handler);
+            self.statement(*child, frame, around);
         }
     }
 
-    fn statement(&mut self, id: TreeId, frame: &mut ReaderFrame, in_handler: bool) {
+    fn statement(&mut self, id: TreeId, frame: &mut ReaderFrame, around: Surroundings) {
         let plan = self.plan;
         let node = plan.tree.get(id);
         let stmt = &*node.stmt;
+        let mut inside = around;
         if let StmtKind::Matrix(matrix) = &stmt.kind {
             for (at, axis) in matrix.axes.iter().enumerate() {
                 let own = self.axes.get(&(id, at)).copied().unwrap_or(0);
                 frame.names.insert(axis.slot, own);
                 // What handlers do is compared by its paths alone, which are those of one cell.
-                if in_handler {
-                    self.decisive |= own;
+                match around.in_handler {
+                    true => self.decisive |= own,
+                    false => inside.axes |= own,
                 }
             }
         }
-        let used = self.own_expressions(stmt, frame, in_handler);
+        let used = self.own_expressions(stmt, frame, around);
         let returned = match &stmt.kind {
             StmtKind::Call(call) => {
                 let bodies = node.bodies.iter().map(|body| (call.workflow, body));
-                self.workflows(bodies, used, in_handler)
+                self.workflows(bodies, used, inside)
             }
             StmtKind::Deploy { .. } => {
                 let bodies = node.workflows.iter().map(|(id, body)| (*id, body));
-                self.workflows(bodies, used, in_handler)
+                self.workflows(bodies, used, inside)
             }
             StmtKind::Return(_) => {
                 frame.returned |= used;
                 0
             }
             StmtKind::Let(_) => used,
+            StmtKind::Fail(_) => {
+                // Where all cells fail on the spot, the first does so before others have begun.
+                if !around.in_handler {
+                    self.decisive |= around.axes;
+                }
+                0
+            }
             // What a command says only the run knows, of each cell alike.
             StmtKind::Run(_) | StmtKind::Action { .. } if !stmt.modifiers.secret => 0,
             StmtKind::Run(_)
@@ -263,12 +299,11 @@ impl<'p> InfluenceReader<'p> {
             | StmtKind::Wait(_)
             | StmtKind::Verify { .. }
             | StmtKind::Log(_)
-            | StmtKind::Fail(_)
             | StmtKind::Yield(_)
             | StmtKind::On { .. }
             | StmtKind::Verdict(_) => {
                 for body in &node.bodies {
-                    self.body(body, frame, in_handler);
+                    self.body(body, frame, inside);
                 }
                 self.all
             }
@@ -276,7 +311,7 @@ impl<'p> InfluenceReader<'p> {
         if let Some(slot) = stmt.bind {
             frame.names.insert(slot, returned);
         }
-        self.handlers(node, returned, frame);
+        self.handlers(node, returned, frame, around);
     }
 
     /// The bodies of workflows whose parameters depend on these axes, and on which of them their
@@ -285,7 +320,7 @@ impl<'p> InfluenceReader<'p> {
         &mut self,
         bodies: impl Iterator<Item = (WorkflowId, &'b PlanSequence)>,
         used: AxisSet,
-        in_handler: bool,
+        around: Surroundings,
     ) -> AxisSet {
         let mut returned = 0;
         for (id, body) in bodies {
@@ -299,17 +334,22 @@ impl<'p> InfluenceReader<'p> {
                     self.decisive |= used;
                 }
             }
-            self.body(body, &mut frame, in_handler);
+            self.body(body, &mut frame, around);
             returned |= frame.returned;
         }
         returned
     }
 
     /// The axes on which the expressions of a statement itself depend.
-    fn own_expressions(&mut self, stmt: &Stmt, frame: &ReaderFrame, in_handler: bool) -> AxisSet {
+    fn own_expressions(
+        &mut self,
+        stmt: &Stmt,
+        frame: &ReaderFrame,
+        around: Surroundings,
+    ) -> AxisSet {
         let mut used = 0;
         // A handler runs in no good run, so nobody has seen yet whether its deployments are fit.
-        let is_deployment = in_handler && stmt.kind.deploys();
+        let is_deployment = around.in_handler && stmt.kind.deploys();
         let only_names = only_names(&stmt.kind) && !is_deployment;
         let mut decisive = 0;
         own(stmt, &mut |expr| {
@@ -326,7 +366,17 @@ impl<'p> InfluenceReader<'p> {
         used
     }
 
-    fn handlers(&mut self, node: &PlanNode, result: AxisSet, frame: &mut ReaderFrame) {
+    fn handlers(
+        &mut self,
+        node: &PlanNode,
+        result: AxisSet,
+        frame: &mut ReaderFrame,
+        around: Surroundings,
+    ) {
+        let around = Surroundings {
+            in_handler: true,
+            ..around
+        };
         let handlers = &*node.stmt.handlers;
         for name in &handlers.bound {
             let inside = frame.names.get(&name.inside).copied().unwrap_or(0);
@@ -349,7 +399,7 @@ impl<'p> InfluenceReader<'p> {
         let bodies = (node.undo.iter().chain(&node.on_failure).chain(&node.always))
             .chain(node.watch.iter().chain(&node.between));
         for body in bodies {
-            self.body(body, frame, true);
+            self.body(body, frame, around);
         }
     }
 
@@ -374,7 +424,8 @@ impl<'p> InfluenceReader<'p> {
         false
     }
 
-    /// Whether a field is plain wherever there is one of that name.
+    /// Whether a field is plain wherever there is one of that name, and no place, which may have
+    /// a lock or not.
     fn is_plain_field(&self, name: &Name) -> bool {
         let facts = &self.plan.bound.facts;
         let declared = (facts.services.iter())
@@ -382,7 +433,8 @@ impl<'p> InfluenceReader<'p> {
             .chain(&facts.infrastructures);
         let changed = facts.overrides.iter().flat_map(|it| it.values());
         let all = declared.chain(changed).chain(facts.fixed.values());
-        all.filter_map(|fields| fields.get(name)).all(is_plain)
+        all.filter_map(|fields| fields.get(name))
+            .all(|value| is_plain(value) && !is_declared(value))
     }
 }
 
@@ -408,3 +460,6 @@ fn deciding_expressions(stmt: &Stmt) -> Vec<&Expr> {
     found.extend(stmt.handlers.watch.as_ref().map(|it| &it.every));
     found
 }
+
+#[cfg(test)]
+mod tests;

@@ -45,7 +45,7 @@ const MAX_SIMULATED_EFFECTS: usize = 3_000_000;
 
 /// So many ends of deployments are told, at most, of one report: each case has one of each
 /// deployment.
-const MAX_TOLD_ENDS: usize = 20_000_000;
+const MAX_TOLD_ENDS: usize = 3_000_000;
 
 /// A what-if question.
 #[derive(Debug, Clone)]

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use indexmap::IndexMap;
 
 use super::{WhatIfRequest, worlds};
-use crate::simulate::{EffectCourse, SimulationScript, StartedEffect, simulate};
+use crate::simulate::{EffectCourse, SimulationScript, StartedEffect, Trace, simulate};
 use crate::testing::LentWorld;
 use lockstep_base::node_path::{NodePath, is_in};
 use lockstep_base::source::Name;
@@ -123,6 +123,13 @@ pub(super) struct FailureScript {
     ask: WhatIfRequest,
 }
 
+impl<'p> InjectedFailure<'p> {
+    pub(super) fn new(place: &'p NodePath, node: &'p str, good: &SimulatedRun) -> Self {
+        let late = good.ended_at + COMMAND_DURATION_MS;
+        Self { place, node, late }
+    }
+}
+
 impl FailureScript {
     pub(super) fn new(plan: Plan, ask: WhatIfRequest) -> Self {
         Self {
@@ -131,7 +138,7 @@ impl FailureScript {
         }
     }
 
-    pub(super) fn plan(&self) -> &Plan {
+    pub(super) fn plan(&self) -> &Arc<Plan> {
         &self.plan
     }
 
@@ -145,8 +152,7 @@ impl FailureScript {
         good: &SimulatedRun,
         paces: &[SimulationTiming],
     ) -> Vec<SimulatedRun> {
-        let late = good.ended_at + COMMAND_DURATION_MS;
-        let failing = InjectedFailure { place, node, late };
+        let failing = InjectedFailure::new(place, node, good);
         let of_pace = |pace: &SimulationTiming| {
             let start = worlds::answers(good);
             let play = |answers: &Answers| self.play(Some(&failing), *pace, answers);
@@ -167,6 +173,19 @@ impl FailureScript {
         pace: SimulationTiming,
         answers: &Answers,
     ) -> SimulatedRun {
+        self.play_in(failing, pace, answers, &mut |stage, seed| {
+            simulate(&self.plan, seed, stage)
+        })
+    }
+
+    /// The same, where `run` lets the plan run on the stage.
+    pub(super) fn play_in(
+        &self,
+        failing: Option<&InjectedFailure<'_>>,
+        pace: SimulationTiming,
+        answers: &Answers,
+        run: &mut dyn FnMut(&mut SimulatedStage<'_>, u64) -> Trace,
+    ) -> SimulatedRun {
         let seed = match pace {
             SimulationTiming::Random(seed) => seed,
             SimulationTiming::Even | SimulationTiming::Late | SimulationTiming::Early => 0,
@@ -181,7 +200,7 @@ impl FailureScript {
             times: HashMap::new(),
             played: SimulatedRun::default(),
         };
-        let trace = simulate(&self.plan, seed, &mut stage);
+        let trace = run(&mut stage, seed);
         SimulatedRun {
             status: trace.status,
             ended_at: trace.ended_at,
@@ -193,7 +212,8 @@ impl FailureScript {
     }
 }
 
-struct SimulatedStage<'p> {
+/// The world of a play.
+pub(super) struct SimulatedStage<'p> {
     ask: &'p WhatIfRequest,
     failing: Option<&'p InjectedFailure<'p>>,
     pace: SimulationTiming,

@@ -4,6 +4,8 @@
 //! Invariant: two cells are only taken for each other where the run cannot tell them apart, and
 //! only as long as everything that a play says can be told of the other cell; else it is simulated.
 
+use std::collections::HashMap;
+
 use super::WhatIfRequest;
 use super::alike::{AlikeAxis, alike_axes};
 use super::simulation::SimulatedRun;
@@ -13,7 +15,6 @@ use lockstep_engine::node_origin::{NodeOrigin, NodeOrigins};
 use lockstep_engine::run_event::Failure;
 use lockstep_lang::ir::StmtKind;
 use lockstep_plan::{Plan, PlanSequence, TreeId};
-use std::collections::HashMap;
 
 /// The cells of a plan that can change places.
 #[derive(Debug, Default)]
@@ -323,3 +324,8 @@ impl AxisPlaces {
         }
     }
 }
+
+#[cfg(test)]
+mod generate;
+#[cfg(test)]
+pub(super) mod tests;
