@@ -112,14 +112,19 @@ impl Growth {
                 " undo {\nrun \"/bin/undo ${s.name} ${i.name}\"\n}",
                 " undo {\nrun \"/bin/undo ${s.v}\"\nrun \"/bin/again\"\n}",
             ]);
-            let handler = self.handler();
+            // In a good run nobody sees these look at a cell.
+            let (undo, handler) = match (self.tells(), self.handler()) {
+                (true, _) => (
+                    " undo {\nif s.v == \"2\" {\nfail \"no\"\n}\n}",
+                    String::from(" on failure {\nif s.v == \"2\" {\nfail \"no\"\n}\nignore\n}"),
+                ),
+                (false, handler) => (undo, handler),
+            };
             let statement = match self.dice.below(9) {
                 0 => format!("run \"/bin/bare {step} ${{s.v}}\"{handler}"),
-                1 if self.tells() => {
-                    format!(
-                        "if s.v == \"1\" {{\nrun \"/bin/one\"\n}} else {{\nrun \"/bin/two\"\n}}"
-                    )
-                }
+                1 if self.tells() => String::from(
+                    "if s.v == \"1\" {\nrun \"/bin/one\"\n} else {\nrun \"/bin/two\"\n}",
+                ),
                 2 if self.tells() => format!("lock \"l\" {{\nrun \"/bin/locked {step}\"\n}}"),
                 3 if self.tells() => format!("barrier b{step}"),
                 4 => {
@@ -129,8 +134,8 @@ impl Growth {
                          \"/bin/empty\"\n}}"
                     )
                 }
-                5 => format!(
-                    "parallel h in [\"a\", \"b\"] {{\nrun \"/bin/host ${{h}} ${{s.name}}\"\n}}"
+                5 => String::from(
+                    "parallel h in [\"a\", \"b\"] {\nrun \"/bin/host ${h} ${s.name}\"\n}",
                 ),
                 _ => format!(
                     "step {step} {{\nrun \"/bin/do ${{s.name}} ${{i.name}}\"\n}}{undo}{handler}"
