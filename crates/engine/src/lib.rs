@@ -39,6 +39,7 @@ mod lock_dependencies;
 mod made_secret;
 mod node;
 mod node_end;
+pub mod node_origin;
 mod node_state;
 mod outcome;
 mod owed_arrivals;
@@ -84,6 +85,7 @@ use lockstep_lang::eval::{Expr, Halt};
 use lockstep_lang::ir::FailureClass;
 use lockstep_plan::{Locals, Plan, PlanWalk, RunFacts, TreeId};
 use node::{ActiveNode, BodyEnd, InheritedContext, NodeId, NodeRole, PendingFailure};
+use node_origin::NodeOrigins;
 use outcome::DeploymentLines;
 pub use pending_effects::{ActionCall, PendingEffects, PendingLockRequest};
 use rerun_undo::CompletedUndos;
@@ -138,6 +140,8 @@ pub struct Machine {
     /// What there is to take back: of the other run, or of this one at its end.
     way_back_of_run: UndoList,
     suppositions: Suppositions,
+    /// Where its nodes come from, where that is recorded.
+    origins: Option<NodeOrigins>,
     /// The ledger so far, where a handler asks for it.
     lines: DeploymentLines,
     /// How often a standstill of strands that waited for each other had to be broken.
@@ -210,6 +214,7 @@ impl Machine {
             goes_back: false,
             way_back_of_run: UndoList::default(),
             suppositions: Suppositions::default(),
+            origins: None,
             lines,
             standstills: 0,
         }
@@ -410,6 +415,7 @@ impl Machine {
             Some(empty) => *empty = Some(node),
             None => self.nodes.push(Some(node)),
         }
+        self.note_origin(id)?;
         self.queue.push(MachineTask::Enter(id));
         Ok(id)
     }

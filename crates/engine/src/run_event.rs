@@ -91,7 +91,7 @@ impl std::fmt::Display for Status {
 }
 
 /// Why something failed.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Failure {
     /// The class, which `on failure` handlers name.
     pub class: FailureClass,
@@ -107,7 +107,7 @@ pub struct Failure {
 }
 
 /// What is known of a command that failed.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub struct FailedCommand {
     /// Its exit code, if it ended with one.
     pub code: Option<i64>,

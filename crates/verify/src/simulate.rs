@@ -183,6 +183,11 @@ pub trait SimulationScript {
         false
     }
 
+    /// Whether it is to be recorded where each node comes from.
+    fn records_origins(&self) -> bool {
+        false
+    }
+
     /// The answers to open questions, where this is a foresight: then what only the run knows is
     /// supposed.
     fn supposes(&self) -> Option<Answers> {
@@ -207,7 +212,7 @@ pub fn run_facts() -> RunFacts {
 /// Runs a plan in a scripted world. `seed` decides the jitter of retries and, among things that end
 /// at the same time, which is handled first; 0 leaves them in the order they were begun.
 pub fn simulate(plan: &Arc<Plan>, seed: u64, script: &mut dyn SimulationScript) -> Trace {
-    let machine = match script.supposes() {
+    let mut machine = match script.supposes() {
         Some(answers) => {
             let mut machine = Machine::new(plan.clone(), run_facts().supposing(), seed);
             machine.suppose(answers);
@@ -215,6 +220,9 @@ pub fn simulate(plan: &Arc<Plan>, seed: u64, script: &mut dyn SimulationScript) 
         }
         None => Machine::new(plan.clone(), run_facts(), seed),
     };
+    if script.records_origins() {
+        machine.record_origins();
+    }
     let mut world = SimulatedWorld {
         machine,
         records: script.records(),
@@ -262,6 +270,7 @@ pub fn simulate(plan: &Arc<Plan>, seed: u64, script: &mut dyn SimulationScript) 
     trace.broken = machine.broken().cloned();
     trace.left_over = machine.active_entries() + running.len() + usize::from(!locks.is_empty());
     trace.ended_at = now;
+    trace.origins = machine.into_origins();
     trace
 }
 

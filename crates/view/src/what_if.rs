@@ -6,7 +6,7 @@ mod table;
 
 use lockstep_base::source::Span;
 use lockstep_engine::run_event::Status;
-use lockstep_verify::what_if::WhatIfReport;
+use lockstep_verify::what_if::{PossibleEnds, WhatIfReport};
 
 use super::Style;
 use super::phrases;
@@ -108,8 +108,8 @@ fn paint(lines: Vec<StyledLine>, look: WhatIfLayout<'_>) -> String {
 }
 
 /// `deployed`, or `deployed or rolled back` where it depends on timing.
-fn word(ends: &[Status]) -> String {
-    let words: Vec<&str> = ends.iter().map(|end| plain(*end)).collect();
+fn word(ends: PossibleEnds) -> String {
+    let words: Vec<&str> = ends.iter().map(plain).collect();
     words.join(" or ")
 }
 
@@ -121,16 +121,13 @@ fn plain(end: Status) -> &'static str {
 }
 
 /// The symbol for how something can end.
-fn mark(ends: &[Status]) -> LineSymbol {
-    match ends {
-        [one] => phrases::status_symbol(*one),
-        _ => LineSymbol::Ask,
-    }
+fn mark(ends: PossibleEnds) -> LineSymbol {
+    ends.only().map_or(LineSymbol::Ask, phrases::status_symbol)
 }
 
 /// How the pipeline ends: `fails`, or `fails or succeeds`.
-fn pipeline(ends: &[Status]) -> String {
-    let word = |end: &Status| match end {
+fn pipeline(ends: PossibleEnds) -> String {
+    let word = |end: Status| match end {
         Status::Succeeded => "succeeds all the same",
         Status::RollbackFailed => "fails, and a rollback fails",
         Status::Cancelled => "is cancelled",

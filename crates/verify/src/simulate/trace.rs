@@ -3,6 +3,7 @@
 use indexmap::IndexMap;
 
 use lockstep_base::node_path::NodePath;
+use lockstep_engine::node_origin::NodeOrigins;
 use lockstep_engine::path_pattern::PathPattern;
 use lockstep_engine::run_event::{RunEventKind, Status};
 use lockstep_engine::state::Transitions;
@@ -29,6 +30,8 @@ pub struct Trace {
     pub handled: Vec<HandledEvent>,
     /// What only the run knows and was supposed, where this is a foresight.
     pub open_questions: IndexMap<TreeId, OpenQuestion>,
+    /// Where each node comes from, if the script requested that.
+    pub origins: NodeOrigins,
     /// How much was still in flight in the machine and in the world at the end: nothing, if all is
     /// well.
     pub left_over: usize,

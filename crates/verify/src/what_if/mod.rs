@@ -4,17 +4,23 @@
 
 #![deny(clippy::wildcard_enum_match_arm)]
 
+mod alike;
+mod ends;
 mod outcomes;
 mod simulation;
+mod symmetry;
 mod worlds;
 
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use serde::Serialize;
 
 use crate::testing::LentResults;
+pub use ends::PossibleEnds;
 use lockstep_base::node_path::{NodePath, below, is_in, parts};
 use lockstep_base::source::{Name, Span};
+use lockstep_engine::node_origin::NodeOrigin;
 use lockstep_engine::path_pattern::PathPattern;
 use lockstep_engine::run_event::{Failure, NodeKind, Status};
 use lockstep_engine::supposition::{Answers, OpenQuestion, OpenQuestionKind};
@@ -23,9 +29,12 @@ use lockstep_lang::ir::FailureClass;
 use lockstep_lang::ir::command::COMMAND_WORDS;
 use lockstep_plan::Plan;
 pub use outcomes::{
-    DeploymentOutcome, FailurePoint, FinalState, InfrastructureOutcome, StageOutcome, WhatIfOutcome,
+    DeploymentOutcome, FailurePoint, FinalState, InfrastructureOutcome, PlannedDeployment,
+    StageOutcome, WhatIfOutcome,
 };
+use outcomes::{PlaceOutcome, PlannedNodes};
 use simulation::{FailureScript, SimulatedRun, SimulationTiming};
+use symmetry::{CellSymmetry, Renaming};
 
 /// The version of this form. Within a version fields are added, never changed or taken away.
 pub const VERSION: u32 = 1;
@@ -33,6 +42,10 @@ pub const VERSION: u32 = 1;
 /// The maximum number of simulated commands, actions and questions before the timings, and then the
 /// cases, become fewer.
 const MAX_SIMULATED_EFFECTS: usize = 3_000_000;
+
+/// So many ends of deployments are told, at most, of one report: each case has one of each
+/// deployment.
+const MAX_TOLD_ENDS: usize = 3_000_000;
 
 /// A what-if question.
 #[derive(Debug, Clone)]
@@ -173,6 +186,11 @@ impl GoodRuns {
         })
     }
 
+    /// How many effects a play of a failure simulates, about.
+    fn effort(&self) -> usize {
+        self.all.efforts() * self.good.len()
+    }
+
     /// What only the run knows.
     fn unknown(&self) -> Vec<UnknownPoint> {
         let failing = self.failing.iter().flat_map(|run| &run.open);
@@ -194,22 +212,19 @@ impl GoodRuns {
         open.into_values().map(point).collect()
     }
 
-    /// What follows if one of the places in a node fails: several, where it depends on the place.
-    fn outcomes(
+    /// What follows if one of the places in a node fails.
+    fn play(
         &self,
         player: &FailureScript,
         node: &NodePath,
         paces: &[SimulationTiming],
-    ) -> (Vec<WhatIfOutcome>, bool) {
-        let mut outcomes: Vec<WhatIfOutcome> = Vec::new();
-        let mut asked = false;
+    ) -> PlayedNode {
+        let mut outcomes: Vec<PlaceOutcome> = Vec::new();
+        let (mut asked, mut is_even) = (false, true);
         let mut put = |place: &NodePath, played: &[SimulatedRun]| {
             asked |= played.iter().any(|played| played.asked);
-            let outcome = outcomes::outcome(&self.all, played, node, place);
-            match outcomes.iter_mut().find(|other| other.is_like(&outcome)) {
-                Some(other) => other.at.extend(outcome.at),
-                None => outcomes.push(outcome),
-            }
+            is_even &= played.iter().all(SimulatedRun::is_even);
+            PlaceOutcome::of(&self.all, played, place).put_into(&mut outcomes);
         };
         for place in places(&self.all, node) {
             let with_place = self.good.iter().filter(|it| it.effects.contains_key(place));
@@ -231,7 +246,123 @@ impl GoodRuns {
                 .collect();
             put(place, &played);
         }
-        (outcomes, asked)
+        PlayedNode {
+            node: node.clone(),
+            outcomes,
+            asked,
+            is_even,
+        }
+    }
+}
+
+/// What follows if a node fails: several, where it depends on the place in it.
+struct PlayedNode {
+    node: NodePath,
+    outcomes: Vec<PlaceOutcome>,
+    /// Whether a person was asked what to do.
+    asked: bool,
+    /// Whether no cell was treated otherwise than others for its place among them.
+    is_even: bool,
+}
+
+impl PlayedNode {
+    fn told(
+        &self,
+        planned: &PlannedNodes,
+        node: &NodePath,
+        renaming: Option<&Renaming<'_>>,
+    ) -> Option<Vec<WhatIfOutcome>> {
+        let outcomes = self.outcomes.iter();
+        outcomes
+            .map(|it| it.told(planned, node, renaming))
+            .collect()
+    }
+}
+
+/// Plays the failures of nodes, one for all that can take its place.
+struct CasePlayer<'p> {
+    player: &'p FailureScript,
+    runs: &'p GoodRuns,
+    symmetry: CellSymmetry,
+    planned: PlannedNodes,
+    paces: Vec<SimulationTiming>,
+    /// What was played, by the node that stands for all like it.
+    played: HashMap<NodeOrigin, PlayedNode>,
+    /// How many effects have been simulated.
+    simulated: usize,
+    /// How many ends of deployments have been told.
+    told: usize,
+}
+
+impl<'p> CasePlayer<'p> {
+    fn new(
+        player: &'p FailureScript,
+        runs: &'p GoodRuns,
+        symmetry: CellSymmetry,
+        failing: &[NodePath],
+    ) -> Self {
+        let mut like = HashSet::new();
+        let alone = failing.iter().filter(|node| match symmetry.like(node) {
+            Some(origin) => like.insert(origin),
+            None => true,
+        });
+        let once = alone.map(|node| places(&runs.all, node).len()).sum();
+        Self {
+            player,
+            runs,
+            planned: PlannedNodes::of(&runs.all),
+            paces: paces(once, runs.effort()),
+            symmetry,
+            played: HashMap::new(),
+            simulated: 0,
+            told: 0,
+        }
+    }
+
+    /// The case of a node, and whether a person was asked in it; nothing where it would take too
+    /// long.
+    fn case(&mut self, node: &NodePath) -> Option<(WhatIfCase, bool)> {
+        if self.told > MAX_TOLD_ENDS {
+            return None;
+        }
+        let (outcomes, asked) = match self.told_of_another(node) {
+            Some(told) => told,
+            None => self.played(node)?,
+        };
+        self.told += outcomes.len() * self.runs.all.deployments.len();
+        let deployed = self.runs.all.deployments.get(node);
+        let case = WhatIfCase {
+            fails: node.clone(),
+            kind: self.runs.all.kind(node),
+            service: deployed.map(|deployed| deployed.service.clone()),
+            target: deployed.map(|deployed| deployed.target.clone()),
+            outcomes,
+        };
+        Some((case, asked))
+    }
+
+    /// What has been played of a node that can take the place of this one.
+    fn told_of_another(&self, node: &NodePath) -> Option<(Vec<WhatIfOutcome>, bool)> {
+        let played = self.played.get(&self.symmetry.like(node)?)?;
+        let renaming = self.symmetry.renaming(&played.node, node)?;
+        let told = played.told(&self.planned, node, Some(&renaming))?;
+        Some((told, played.asked))
+    }
+
+    fn played(&mut self, node: &NodePath) -> Option<(Vec<WhatIfOutcome>, bool)> {
+        let places = places(&self.runs.all, node).len();
+        let is_first = self.simulated == 0;
+        self.simulated += places * self.paces.len() * self.runs.effort();
+        if self.simulated > MAX_SIMULATED_EFFECTS && !is_first {
+            return None;
+        }
+        let played = self.runs.play(self.player, node, &self.paces);
+        let told = played.told(&self.planned, node, None)?;
+        let asked = played.asked;
+        if let Some(like) = self.symmetry.like(node).filter(|_| played.is_even) {
+            self.played.insert(like, played);
+        }
+        Some((told, asked))
     }
 }
 
@@ -249,26 +380,19 @@ pub fn what_if(plan: Plan, ask: &WhatIfRequest) -> Result<WhatIfReport, WhatIfEr
         Some(path) => named(&runs.all, path)?,
         None => deployments(&runs.all)?,
     };
-    let effort = runs.all.efforts() * runs.good.len();
-    let paces = paces(&runs.all, &failing, effort);
-    let (mut cases, mut work, mut unlisted) = (Vec::new(), 0, 0);
-    let mut chosen = false;
+    let symmetry = match runs.failing.is_empty() {
+        true => CellSymmetry::of(player.plan(), ask, &runs.all),
+        false => CellSymmetry::default(),
+    };
+    let mut player = CasePlayer::new(&player, &runs, symmetry, &failing);
+    let (mut cases, mut unlisted, mut chosen) = (Vec::new(), 0, false);
     for node in &failing {
-        work += places(&runs.all, node).len() * paces.len() * effort;
-        if work > MAX_SIMULATED_EFFECTS && !cases.is_empty() {
+        let Some((case, asked)) = player.case(node) else {
             unlisted += 1;
             continue;
-        }
-        let (outcomes, asked) = runs.outcomes(&player, node, &paces);
+        };
         chosen |= asked;
-        let deployed = runs.all.deployments.get(node);
-        cases.push(WhatIfCase {
-            fails: node.clone(),
-            kind: runs.all.kind(node),
-            service: deployed.map(|deployed| deployed.service.clone()),
-            target: deployed.map(|deployed| deployed.target.clone()),
-            outcomes,
-        });
+        cases.push(case);
     }
     Ok(WhatIfReport {
         version: VERSION,
@@ -328,15 +452,14 @@ fn places<'g>(good: &'g SimulatedRun, node: &str) -> Vec<&'g NodePath> {
     places.filter(|place| is_in(place, node)).collect()
 }
 
-/// How often each case is played: at every pace, unless that took too long.
-fn paces(good: &SimulatedRun, failing: &[NodePath], effort: usize) -> Vec<SimulationTiming> {
+/// How often each case is played: at every pace, unless that took too long for all these places.
+fn paces(places: usize, effort: usize) -> Vec<SimulationTiming> {
     let mut paces = vec![
         SimulationTiming::Even,
         SimulationTiming::Late,
         SimulationTiming::Early,
     ];
-    let once: usize = failing.iter().map(|node| places(good, node).len()).sum();
-    let once = once.saturating_mul(effort);
+    let once = places.saturating_mul(effort);
     for seed in 1..=5 {
         if once.saturating_mul(paces.len() + 1) > MAX_SIMULATED_EFFECTS {
             break;

@@ -7,17 +7,18 @@ use std::sync::Arc;
 use indexmap::IndexMap;
 
 use super::{WhatIfRequest, worlds};
-use crate::simulate::{EffectCourse, SimulationScript, StartedEffect, simulate};
+use crate::simulate::{EffectCourse, SimulationScript, StartedEffect, Trace, simulate};
 use crate::testing::LentWorld;
 use lockstep_base::node_path::{NodePath, is_in};
 use lockstep_base::source::Name;
 use lockstep_base::value::Value;
+use lockstep_engine::node_origin::NodeOrigins;
 use lockstep_engine::run_event::{DeploymentRecord, Failure, NodeKind, RunEventKind, Status};
 use lockstep_engine::supposition::{Answers, OpenQuestion};
 use lockstep_engine::{Answer, ApprovalAnswer, CommandRequest, EffectOutcome, Question};
 use lockstep_lang::ir::FailureClass;
 use lockstep_lang::ir::command::Invocation;
-use lockstep_plan::{Plan, TreeId};
+use lockstep_plan::{MAX_COMMANDS, Plan, TreeId};
 
 /// How long a command usually takes, in virtual milliseconds.
 const COMMAND_DURATION_MS: i64 = 10;
@@ -40,9 +41,14 @@ pub(super) enum SimulationTiming {
 pub(super) struct SimulatedRun {
     pub(super) status: Option<Status>,
     pub(super) ended_at: i64,
-    /// The nodes that started, with what they are.
+    /// The most commands and actions that ran at once.
+    pub(super) width: usize,
+    /// The nodes that started, with what they are; only where nothing is made to fail.
     pub(super) nodes: IndexMap<NodePath, NodeKind>,
-    /// The commands, actions and questions, with what they are.
+    /// Where the nodes come from; only where nothing is made to fail.
+    pub(super) origins: NodeOrigins,
+    /// The commands, actions and questions, with what they are; only where nothing is made to
+    /// fail.
     pub(super) effects: IndexMap<NodePath, FailureCandidate>,
     /// The deployments that were reported, as they ended.
     pub(super) deployments: IndexMap<NodePath, SimulatedDeployment>,
@@ -81,6 +87,12 @@ impl SimulatedRun {
         self.effects.len().max(1)
     }
 
+    /// Whether no cell was treated otherwise than others for its place among them: none waited
+    /// with its start for the commands of others, and nothing went wrong in a rollback.
+    pub(super) fn is_even(&self) -> bool {
+        self.width < MAX_COMMANDS as usize && self.status != Some(Status::RollbackFailed)
+    }
+
     pub(super) fn kind(&self, node: &NodePath) -> NodeKind {
         self.nodes.get(node).copied().unwrap_or(NodeKind::Run)
     }
@@ -111,12 +123,23 @@ pub(super) struct FailureScript {
     ask: WhatIfRequest,
 }
 
+impl<'p> InjectedFailure<'p> {
+    pub(super) fn new(place: &'p NodePath, node: &'p str, good: &SimulatedRun) -> Self {
+        let late = good.ended_at + COMMAND_DURATION_MS;
+        Self { place, node, late }
+    }
+}
+
 impl FailureScript {
     pub(super) fn new(plan: Plan, ask: WhatIfRequest) -> Self {
         Self {
             plan: Arc::new(plan),
             ask,
         }
+    }
+
+    pub(super) fn plan(&self) -> &Arc<Plan> {
+        &self.plan
     }
 
     /// Lets a place fail with every timing, in the world of a run without a failure and in those
@@ -129,8 +152,7 @@ impl FailureScript {
         good: &SimulatedRun,
         paces: &[SimulationTiming],
     ) -> Vec<SimulatedRun> {
-        let late = good.ended_at + COMMAND_DURATION_MS;
-        let failing = InjectedFailure { place, node, late };
+        let failing = InjectedFailure::new(place, node, good);
         let of_pace = |pace: &SimulationTiming| {
             let start = worlds::answers(good);
             let play = |answers: &Answers| self.play(Some(&failing), *pace, answers);
@@ -151,6 +173,19 @@ impl FailureScript {
         pace: SimulationTiming,
         answers: &Answers,
     ) -> SimulatedRun {
+        self.play_in(failing, pace, answers, &mut |stage, seed| {
+            simulate(&self.plan, seed, stage)
+        })
+    }
+
+    /// The same, where `run` lets the plan run on the stage.
+    pub(super) fn play_in(
+        &self,
+        failing: Option<&InjectedFailure<'_>>,
+        pace: SimulationTiming,
+        answers: &Answers,
+        run: &mut dyn FnMut(&mut SimulatedStage<'_>, u64) -> Trace,
+    ) -> SimulatedRun {
         let seed = match pace {
             SimulationTiming::Random(seed) => seed,
             SimulationTiming::Even | SimulationTiming::Late | SimulationTiming::Early => 0,
@@ -165,17 +200,20 @@ impl FailureScript {
             times: HashMap::new(),
             played: SimulatedRun::default(),
         };
-        let trace = simulate(&self.plan, seed, &mut stage);
+        let trace = run(&mut stage, seed);
         SimulatedRun {
             status: trace.status,
             ended_at: trace.ended_at,
+            width: trace.width,
+            origins: trace.origins,
             open: trace.open_questions,
             ..stage.played
         }
     }
 }
 
-struct SimulatedStage<'p> {
+/// The world of a play.
+pub(super) struct SimulatedStage<'p> {
     ask: &'p WhatIfRequest,
     failing: Option<&'p InjectedFailure<'p>>,
     pace: SimulationTiming,
@@ -223,9 +261,7 @@ impl SimulatedStage<'_> {
         let query = command.filter(|command| command.askable && !self.acted);
         self.acted |= !command.is_some_and(|command| command.query);
         let node = &started.node;
-        self.played
-            .effects
-            .insert(node.clone(), FailureCandidate::Work);
+        self.note_effect(node, FailureCandidate::Work);
         let takes = self.takes(node);
         if !self.fails(node) {
             let lent = self.lent.as_mut();
@@ -262,6 +298,10 @@ impl SimulationScript for SimulatedStage<'_> {
         self.course_of(started, None)
     }
 
+    fn records_origins(&self) -> bool {
+        self.failing.is_none()
+    }
+
     fn supposes(&self) -> Option<Answers> {
         Some(self.answers.clone())
     }
@@ -271,9 +311,7 @@ impl SimulationScript for SimulatedStage<'_> {
             self.played.asked = true;
             return Some((0, self.ask.choice.into()));
         }
-        self.played
-            .effects
-            .insert(node.clone(), FailureCandidate::Question);
+        self.note_effect(node, FailureCandidate::Question);
         let answer = match self.fails(node) {
             true => ApprovalAnswer::No(String::new()),
             false => ApprovalAnswer::Yes,
@@ -285,7 +323,9 @@ impl SimulationScript for SimulatedStage<'_> {
         match happened {
             RunEventKind::NodeStarted { node, kind, .. }
             | RunEventKind::NodeWaiting { node, kind, .. } => {
-                self.played.nodes.entry(node.clone()).or_insert(*kind);
+                if self.failing.is_none() {
+                    self.played.nodes.entry(node.clone()).or_insert(*kind);
+                }
             }
             RunEventKind::NodeFinished {
                 node,
@@ -318,6 +358,12 @@ impl SimulationScript for SimulatedStage<'_> {
 }
 
 impl SimulatedStage<'_> {
+    fn note_effect(&mut self, node: &NodePath, candidate: FailureCandidate) {
+        if self.failing.is_none() {
+            self.played.effects.insert(node.clone(), candidate);
+        }
+    }
+
     fn deployed(
         &mut self,
         node: &NodePath,

@@ -59,6 +59,11 @@ pub(super) fn together(runs: &[SimulatedRun]) -> SimulatedRun {
     for run in runs {
         all.status = all.status.or(run.status);
         all.ended_at = all.ended_at.max(run.ended_at);
+        all.width = all.width.max(run.width);
+        for (node, origin) in &run.origins {
+            let known = all.origins.entry(node.clone());
+            known.or_insert_with(|| origin.clone());
+        }
         for (node, kind) in &run.nodes {
             all.nodes.entry(node.clone()).or_insert(*kind);
         }

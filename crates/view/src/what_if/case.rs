@@ -31,7 +31,7 @@ pub(super) fn lines(
         lines.push(head.clone());
     }
     for outcome in &case.outcomes {
-        let ends = pipeline(&outcome.pipeline);
+        let ends = pipeline(outcome.pipeline);
         let end = format!("{} {ends}", text::clean(&foresight.pipeline));
         if several {
             let at: Vec<&str> = outcome.at.iter().map(|place| &*place.inside).collect();
@@ -48,7 +48,7 @@ pub(super) fn lines(
         lines.extend(afterwards(outcome));
     }
     let mut all = case.outcomes.iter().flat_map(|it| &it.deployments);
-    if foresight.may_be_superseded && all.any(|it| it.ends.contains(&Status::RolledBack)) {
+    if foresight.may_be_superseded && all.any(|it| it.ends.contains(Status::RolledBack)) {
         let note = "  what a later run has deployed by then is left as it is: superseded";
         lines.push(StyledLine::of(Tone::Dim, note));
     }
@@ -64,13 +64,13 @@ fn fates(outcome: &WhatIfOutcome, look: WhatIfLayout<'_>) -> Vec<StyledLine> {
             let message = text::first_line(&failure.message, look.style.ellipsis());
             format!("{}{message}", phrases::class_text(failure))
         });
-        let key = (&*fate.target, word(&fate.ends), because);
+        let key = (&*fate.deployment.target, word(fate.ends), because);
         groups.entry(key).or_default().push(fate);
     }
     let names = |fates: &[&DeploymentOutcome]| -> String {
         let names: Vec<_> = fates
             .iter()
-            .map(|fate| text::clean(&fate.service))
+            .map(|fate| text::clean(&fate.deployment.service))
             .collect();
         match names.len() {
             count if count > MAX_NAMES => phrases::count_text(count, "service"),
@@ -82,7 +82,7 @@ fn fates(outcome: &WhatIfOutcome, look: WhatIfLayout<'_>) -> Vec<StyledLine> {
         .map(|((target, word, because), fates)| {
             let first = fates
                 .first()
-                .map_or(LineSymbol::None, |fate| mark(&fate.ends));
+                .map_or(LineSymbol::None, |fate| mark(fate.ends));
             (first, text::clean(target), names(fates), word, because)
         })
         .collect();

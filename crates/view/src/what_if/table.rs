@@ -7,15 +7,15 @@ use crate::style::{LineSymbol, StyledLine, Tone};
 use crate::{phrases, text};
 use lockstep_base::source::Name;
 use lockstep_engine::run_event::Status;
-use lockstep_verify::what_if::{WhatIfCase, WhatIfReport};
+use lockstep_verify::what_if::{PossibleEnds, WhatIfCase, WhatIfReport};
 
 /// A failure with the ends of all deployments, over all places and moments of the failure.
 struct WhatIfRow<'f> {
     name: String,
     /// The column of what fails.
     own: Option<usize>,
-    ends: Vec<Vec<Status>>,
-    pipeline: Vec<Status>,
+    ends: Vec<PossibleEnds>,
+    pipeline: PossibleEnds,
     case: &'f WhatIfCase,
 }
 
@@ -45,28 +45,28 @@ fn row<'f>(
     case: &'f WhatIfCase,
     look: WhatIfLayout<'_>,
 ) -> WhatIfRow<'f> {
-    let mut ends: Vec<Vec<Status>> = Vec::new();
-    let mut pipeline = Vec::new();
+    let mut ends: Vec<PossibleEnds> = Vec::new();
+    let mut pipeline = PossibleEnds::default();
     for outcome in &case.outcomes {
-        ends.resize(outcome.deployments.len(), Vec::new());
+        ends.resize(outcome.deployments.len(), PossibleEnds::default());
         for (all, fate) in ends.iter_mut().zip(&outcome.deployments) {
-            all.extend(&fate.ends);
-            all.sort_unstable();
-            all.dedup();
+            *all = all.or(fate.ends);
         }
-        pipeline.extend(&outcome.pipeline);
+        pipeline = pipeline.or(outcome.pipeline);
     }
-    pipeline.sort_unstable();
-    pipeline.dedup();
     let fates = case.outcomes.first().map(|outcome| &outcome.deployments);
-    let own = fates.and_then(|fates| fates.iter().position(|fate| fate.node == case.fails));
+    let own = fates.and_then(|fates| {
+        fates
+            .iter()
+            .position(|fate| fate.deployment.node == case.fails)
+    });
     // Before there is anything to roll back it just fails, which needs no mention; unless it may
     // take a way on which nothing is rolled back.
     if foresight.unknown.is_empty()
         && let Some(ends) = own.and_then(|own| ends.get_mut(own))
-        && ends.contains(&Status::RolledBack)
+        && ends.contains(Status::RolledBack)
     {
-        ends.retain(|end| *end != Status::Failed);
+        *ends = ends.without(Status::Failed);
     }
     WhatIfRow {
         own,
@@ -104,7 +104,10 @@ fn columns(foresight: &WhatIfReport, look: WhatIfLayout<'_>) -> Vec<String> {
     let outcome = (foresight.cases.iter()).find_map(|case| case.outcomes.first());
     let fates = outcome.into_iter().flat_map(|outcome| &outcome.deployments);
     fates
-        .map(|fate| named(Some(&fate.service), Some(&fate.target), &fate.node, look))
+        .map(|fate| {
+            let it = &*fate.deployment;
+            named(Some(&it.service), Some(&it.target), &it.node, look)
+        })
         .collect()
 }
 
@@ -115,6 +118,16 @@ fn outcome_text(
     first: usize,
     look: WhatIfLayout<'_>,
 ) -> Option<Vec<StyledLine>> {
+    // What needs a word in each cell is too wide before all its words are known.
+    if first
+        + names
+            .iter()
+            .map(|name| text::width(name) + 2)
+            .sum::<usize>()
+        > look.width
+    {
+        return None;
+    }
     let widths: Vec<usize> = names
         .iter()
         .enumerate()
@@ -138,7 +151,10 @@ fn outcome_text(
         let mut line = StyledLine::of(Tone::Bold, row.name.as_str());
         let mut column = first + 2;
         for (at, width) in widths.iter().enumerate() {
-            let tone = row.ends.get(at).map_or(Tone::Dim, |ends| mark(ends).tone());
+            let tone = row
+                .ends
+                .get(at)
+                .map_or(Tone::Dim, |ends| mark(*ends).tone());
             line.pad(column).add(tone, cell(row, at));
             column += width + 2;
         }
@@ -148,7 +164,7 @@ fn outcome_text(
 }
 
 fn cell(row: &WhatIfRow<'_>, at: usize) -> String {
-    let word = row.ends.get(at).map(|ends| word(ends)).unwrap_or_default();
+    let word = row.ends.get(at).map(|ends| word(*ends)).unwrap_or_default();
     match row.own == Some(at) && !word.starts_with("failed") {
         true => format!("fails, {word}"),
         false => word,
@@ -182,7 +198,7 @@ fn outcome_symbols(
             .add(Tone::Bold, row.name.as_str())
             .pad(start);
         for ends in &row.ends {
-            let mark = mark(ends);
+            let mark = mark(*ends);
             let blanks = " ".repeat(digits - 1);
             let sign = look.style.mark(mark);
             line.add(mark.tone(), format!("{blanks}{sign} "));
@@ -197,10 +213,11 @@ fn outcome_symbols(
 /// The legend: what the symbols stand for.
 fn legend(rows: &[WhatIfRow<'_>], look: WhatIfLayout<'_>) -> Option<StyledLine> {
     let mut line = StyledLine::new();
-    let used = |ends: &[Status]| rows.iter().flat_map(|row| &row.ends).any(|it| it == ends);
+    let all = || rows.iter().flat_map(|row| &row.ends);
+    let used = |status| all().any(|ends| ends.only() == Some(status));
     let mut seen = Vec::new();
     for (status, word) in phrases::STATUS_ORDER {
-        if used(&[status]) {
+        if used(status) {
             let mark = phrases::status_symbol(status);
             // Two bad ends share a symbol.
             let word = match seen.contains(&mark) {
@@ -211,11 +228,7 @@ fn legend(rows: &[WhatIfRow<'_>], look: WhatIfLayout<'_>) -> Option<StyledLine> 
             line.add(mark.tone(), word);
         }
     }
-    if rows
-        .iter()
-        .flat_map(|row| &row.ends)
-        .any(|ends| ends.len() > 1)
-    {
+    if all().any(|ends| ends.len() > 1) {
         let text = format!(
             "{} depends on where and when it fails",
             look.style.mark(LineSymbol::Ask)
@@ -229,17 +242,16 @@ fn legend(rows: &[WhatIfRow<'_>], look: WhatIfLayout<'_>) -> Option<StyledLine> 
 fn outcome_counts(rows: &[WhatIfRow<'_>], first: usize) -> Vec<StyledLine> {
     let mut lines = Vec::new();
     for row in rows {
-        let mut counts: IndexMap<String, usize> = IndexMap::new();
+        let mut counts: IndexMap<Option<Status>, usize> = IndexMap::new();
         for ends in &row.ends {
-            let word = match ends.as_slice() {
-                [one] => plain(*one).to_string(),
-                _ => String::from("depending on where and when it fails"),
-            };
-            *counts.entry(word).or_default() += 1;
+            *counts.entry(ends.only()).or_default() += 1;
         }
         let counts: Vec<String> = counts
             .iter()
-            .map(|(word, count)| format!("{count} {word}"))
+            .map(|(end, count)| {
+                let word = end.map_or("depending on where and when it fails", plain);
+                format!("{count} {word}")
+            })
             .collect();
         let mut line = StyledLine::of(Tone::Bold, row.name.as_str());
         line.pad(first + 2).add(Tone::Plain, counts.join(", "));
@@ -253,7 +265,7 @@ fn ending(foresight: &WhatIfReport, rows: &[WhatIfRow<'_>]) -> Vec<StyledLine> {
     let name = text::clean(&foresight.pipeline);
     let mut ends: IndexMap<String, Vec<&str>> = IndexMap::new();
     for row in rows {
-        let word = pipeline(&row.pipeline);
+        let word = pipeline(row.pipeline);
         ends.entry(word).or_default().push(&row.name);
     }
     let mut lines = vec![StyledLine::new()];
