@@ -80,6 +80,11 @@ impl<R: AsyncRead + Unpin> StreamReader<R> {
         self.reader.is_some()
     }
 
+    /// Hands over what it reads; to this reader that is the end of the stream.
+    pub(super) fn take_reader(&mut self) -> Option<R> {
+        self.reader.take()
+    }
+
     /// The report of a connection at the end.
     pub(super) fn trailer(&self) -> Option<&Trailer> {
         self.trailer.as_ref()
