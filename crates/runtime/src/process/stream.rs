@@ -24,7 +24,7 @@ pub(super) const MAX_LINE_BYTES: usize = 64 * 1024;
 
 /// The size of a read, in bytes. It bounds how many lines come before other commands get a turn,
 /// such as one that is being stopped.
-pub(super) const READ_CHUNK_BYTES: usize = 8 * 1024;
+pub(super) const READ_CHUNK_BYTES: usize = 16 * 1024;
 
 /// Receives each line: without its end, with secrets masked.
 pub(super) type LineListener<'a> = &'a mut (dyn FnMut(OutputLine<'_>) + Send);
