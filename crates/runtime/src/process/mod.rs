@@ -264,8 +264,8 @@ pub trait Spawner: Send + Sync {
     ///
     /// `listener` receives each line (one of more than 64 KiB comes in pieces). A command that was
     /// stopped by `stop` fails with class `cancelled`, however it ended. No process of the command
-    /// may be left when the future is ready, but for the client of a connection whose other side has
-    /// reported the end; dropping the future ends the command immediately.
+    /// may be left when the future is ready, but for the client of a connection whose other side
+    /// has reported the end; dropping the future ends the command immediately.
     /// Secrets in lines and messages are masked with `vault`; results stay as they are.
     fn spawn<'a>(
         &'a self,

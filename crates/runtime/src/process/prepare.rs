@@ -37,8 +37,8 @@ pub(crate) struct PreparedCommand {
     pub(crate) streams_joined: bool,
     /// Told when a connection has reported its start.
     pub(crate) begun: Option<Arc<Notify>>,
-    /// Whether it has ended once its connection has reported the end, while the client still closes:
-    /// where others share the connection, and nothing of the command comes another way.
+    /// Whether it has ended once its connection has reported the end, while the client still
+    /// closes: where others share the connection, and nothing of the command comes another way.
     pub(crate) ends_by_report: bool,
     /// Whether its input ends with those bytes. That of a connection stays open.
     pub(crate) input_ends: bool,
