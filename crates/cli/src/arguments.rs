@@ -43,6 +43,13 @@ pub(super) struct Arguments {
     #[command(subcommand)]
     pub(super) command: CliCommand,
 
+    #[command(flatten)]
+    pub(super) global: GlobalArguments,
+}
+
+/// What can be said to every command.
+#[derive(Debug, Args)]
+pub(super) struct GlobalArguments {
     /// When to use colours.
     #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
     pub(super) color: Color,

@@ -29,6 +29,7 @@ mod lsp;
 mod merge;
 mod new;
 mod next_commands;
+mod one_command;
 mod other_words;
 mod output;
 mod page;
@@ -54,13 +55,13 @@ mod trace;
 mod unclear;
 mod undo;
 mod verify;
+mod version;
 
 use std::process::ExitCode;
 
-use clap::Parser;
 use lockstep_base::shown;
 
-use arguments::{Arguments, CliCommand};
+use arguments::CliCommand;
 pub use exit::Exit;
 use output::Output;
 use terminal::Color;
@@ -76,9 +77,13 @@ pub fn main() -> ExitCode {
     file_size::report_writes_beyond_it();
     let mut output = Output::new(Color::scan(&arguments));
     trace::start(&mut output);
+    if let Some(text) = version::answer(&arguments) {
+        output.print(text);
+        return output.finish(Exit::Succeeded).into();
+    }
     let arguments = other_words::as_typed_here(arguments);
-    let exit = match Arguments::try_parse_from(arguments) {
-        Ok(arguments) => run(arguments.command, &mut output),
+    let exit = match one_command::parse(arguments) {
+        Ok(command) => run(command, &mut output),
         Err(mut error) => {
             other_words::explain(&mut error);
             usage(&error, &mut output)

@@ -495,7 +495,7 @@ struct SecretReaderGroup<'a> {
     id: Option<i32>,
     /// Its processes, in whatever group.
     found: CommandProcesses<'a>,
-    _care: Option<GuardedCommand<'a>>,
+    _care: Option<GuardedCommand<&'a dyn GroupRegistry>>,
 }
 
 impl Drop for SecretReaderGroup<'_> {

@@ -271,7 +271,7 @@ unsafe fn become_or_fail(task: &ChildTask) -> c_int {
         default.sa_sigaction = libc::SIG_DFL;
         let mut number = 0;
         for handled in &task.handled {
-            // This process ignores SIGPIPE, as all programs written in Rust; others do not expect it.
+            // This process ignores SIGPIPE, as every program in Rust; others do not expect that.
             if *handled || number == libc::SIGPIPE {
                 libc::sigaction(number, &raw const default, ptr::null_mut());
             }

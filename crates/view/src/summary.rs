@@ -159,6 +159,9 @@ pub struct RunSummary {
     unresolved_failures: BTreeMap<NodePath, UnresolvedFailure>,
     stored_tails: usize,
     running: HashMap<NodePath, OutputExcerpt>,
+    /// That of the command that wrote last, which is not among the others meanwhile: commands write
+    /// millions of lines, and most of them behind another one of the same command.
+    writing: Option<OutputExcerpt>,
     stopped: VecDeque<OutputExcerpt>,
     skipped_stages: Vec<NodePath>,
     no_way_back: Vec<(NodePath, String)>,
@@ -249,7 +252,12 @@ impl RunSummary {
     /// How many commands and failures are stored.
     #[cfg(test)]
     pub(super) fn with_history(&self) -> usize {
-        self.running.len() + self.stopped.len() + self.unresolved_failures.len() + self.stored_tails
+        let writing = usize::from(self.writing.is_some());
+        writing
+            + self.running.len()
+            + self.stopped.len()
+            + self.unresolved_failures.len()
+            + self.stored_tails
     }
 
     /// What a rollback has passed over, and why it has no way back.
@@ -283,6 +291,8 @@ impl RunSummary {
                 let text = text.as_deref().unwrap_or_default();
                 if *kind == NodeKind::Run {
                     let told = told.as_deref().unwrap_or_default();
+                    // A retry begins anew.
+                    self.take_excerpt(node);
                     self.running
                         .insert(node.clone(), OutputExcerpt::of(node, told));
                 }
@@ -345,14 +355,22 @@ impl RunSummary {
     }
 
     fn output(&mut self, node: &NodePath, text: &str) {
-        match self.running.get_mut(node) {
-            Some(tail) => tail.line(text),
-            None => {
-                let mut tail = OutputExcerpt::of(node, "");
-                tail.line(text);
-                self.running.insert(node.clone(), tail);
-            }
+        let is_same = (self.writing.as_ref()).is_some_and(|tail| tail.node == *node);
+        if !is_same {
+            let tail = self.take_excerpt(node);
+            self.writing = Some(tail.unwrap_or_else(|| OutputExcerpt::of(node, "")));
         }
+        if let Some(tail) = &mut self.writing {
+            tail.line(text);
+        }
+    }
+
+    /// Takes what is known of a command's output, if it is known to run.
+    fn take_excerpt(&mut self, node: &NodePath) -> Option<OutputExcerpt> {
+        if let Some(tail) = self.writing.take() {
+            self.running.insert(tail.node.clone(), tail);
+        }
+        self.running.remove(node)
     }
 
     /// The row of a deployment, created if it is new and the event or its path names service and
@@ -430,28 +448,28 @@ impl RunSummary {
             }
         };
         if is_of_failure
-            && let Some(tail) = self.running.remove(node)
+            && let Some(tail) = self.take_excerpt(node)
             && !tail.is_empty()
         {
             self.handled(tail);
         }
         match status {
             Status::Succeeded => {
-                self.running.remove(node);
+                self.take_excerpt(node);
                 self.drop_recovered(node, true);
             }
             Status::Ignored => {
                 if let Some(failure) = failure {
                     self.failed(failure, true);
                 }
-                self.running.remove(node);
+                self.take_excerpt(node);
                 self.drop_recovered(node, false);
             }
             _ => {
                 if let Some(failure) = failure {
                     self.failed(failure, false);
                 }
-                if let Some(tail) = self.running.remove(node) {
+                if let Some(tail) = self.take_excerpt(node) {
                     self.store_tail(tail, status, failure);
                 }
             }

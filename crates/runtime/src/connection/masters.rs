@@ -13,7 +13,7 @@ use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::process::Child;
 use tokio::time::Instant;
 
-use super::super::process::GroupRegistry;
+use super::super::process::{GroupRegistry, SpawnedCare};
 use super::{Connection, TARGET};
 
 /// How long it may take to open one: somebody may be asked for a second factor elsewhere.
@@ -155,7 +155,8 @@ struct Master {
     child: Child,
     said: Arc<Mutex<Vec<String>>>,
     reader: tokio::task::JoinHandle<()>,
-    _care: Option<MasterCare>,
+    /// So that it is ended if this program dies.
+    _care: Option<SpawnedCare>,
 }
 
 impl Master {
@@ -165,7 +166,9 @@ impl Master {
         opening: &Opening<'_>,
         socket: &Path,
     ) -> Result<(Self, Vec<String>), Option<String>> {
-        let care = opening.groups.map(MasterCare::of);
+        let care = opening
+            .groups
+            .map(|groups| SpawnedCare::of(groups.clone(), false));
         let (care, variable) = care.unzip();
         let (name, text) = (variable.flatten()).unwrap_or_else(|| opening.variable.clone());
         let mut command = tokio::process::Command::new(opening.ssh);
@@ -184,7 +187,7 @@ impl Master {
             .spawn()
             .map_err(|_| None)?;
         if let (Some(care), Some(id)) = (&care, child.id()) {
-            care.groups.register(care.number, id);
+            care.set_group(id);
         }
         tracing::debug!(target: TARGET, pid = child.id(), "opens a connection");
         let said: Arc<Mutex<Vec<String>>> = Arc::default();
@@ -257,36 +260,5 @@ async fn read_lines(stderr: Option<tokio::process::ChildStderr>, said: Arc<Mutex
             said.remove(0);
         }
         said.push(line.trim_end_matches('\r').to_owned());
-    }
-}
-
-/// A connection that is ended if this program dies.
-struct MasterCare {
-    groups: Arc<dyn GroupRegistry>,
-    number: u64,
-}
-
-impl MasterCare {
-    fn of(groups: &Arc<dyn GroupRegistry>) -> (Self, Option<(String, String)>) {
-        let reserved = groups.reserve(false);
-        let care = Self {
-            groups: groups.clone(),
-            number: reserved.number,
-        };
-        (care, reserved.variable)
-    }
-}
-
-impl Drop for MasterCare {
-    fn drop(&mut self) {
-        self.groups.unregister(self.number);
-    }
-}
-
-impl std::fmt::Debug for MasterCare {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("MasterCare")
-            .field("number", &self.number)
-            .finish_non_exhaustive()
     }
 }

@@ -40,8 +40,11 @@ impl Trailer {
     /// Consumes bytes and appends those of the command to `own`. What came before it is what the
     /// other side greets with: it goes to `greeting`, whose last line is ended.
     pub(crate) fn feed(&mut self, bytes: &[u8], greeting: &mut Vec<u8>, own: &mut Vec<u8>) {
-        if let Some(report) = &mut self.report {
-            report.extend_from_slice(bytes);
+        if self.report.is_some() {
+            // Behind its end a process that the command has left writes on.
+            if !self.is_complete() {
+                self.report.get_or_insert_default().extend_from_slice(bytes);
+            }
             return;
         }
         self.held.extend_from_slice(bytes);

@@ -40,7 +40,7 @@ impl SystemSpawner {
         };
         let mut stopped = std::pin::pin!(stopped);
         let was_stopped = || failed(FailureClass::Cancelled, String::from("it was stopped")).into();
-        let _session = tokio::select! {
+        let session = tokio::select! {
             biased;
             session = self.sessions.enter(&spawn.connection) => session,
             () = &mut stopped => return was_stopped(),
@@ -56,14 +56,26 @@ impl SystemSpawner {
                 Ok(socket) => (socket, None),
                 Err(not_opened) => (None, Some(not_opened)),
             };
-            let (ended, again) = match &not_opened {
+            let (ended, again, closing) = match &not_opened {
                 None => {
                     let (socket, stop) = (socket.as_deref(), stop.clone());
-                    self.try_once(&spawn, socket, vault, &mut listener, stop)
-                        .await
+                    let tried = self.try_once(&spawn, socket, vault, &mut listener, stop);
+                    let tried = tried.await;
+                    (tried.ended, tried.is_unstarted, tried.closing)
                 }
-                Some(not_opened) => not_opened.ended(vault),
+                Some(not_opened) => {
+                    let (ended, again) = not_opened.ended(vault);
+                    (ended, again, None)
+                }
             };
+            if let Some(client) = closing {
+                tokio::spawn(async move {
+                    client.close().await;
+                    // Until then it counts as one of those that are there at once.
+                    drop(session);
+                });
+                return ended;
+            }
             // An engine has tried to fetch an image several times.
             let again = again && !matches!(spawn.connection, connection::Connection::Image { .. });
             let pause = if again { tries.another() } else { None };

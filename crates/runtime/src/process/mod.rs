@@ -44,7 +44,7 @@ use outputs::OutputsError;
 pub use prepare::PrepareError;
 pub(super) use prepare::PreparedCommand;
 pub(super) use running::ProcessExit;
-use running::RunningCommand;
+use running::{ClosingClient, RunningCommand};
 
 /// The target of the log events of commands.
 const TARGET: &str = "lockstep::process";
@@ -168,19 +168,55 @@ pub struct GuardianVariable {
     pub variable: Option<(String, String)>,
 }
 
+impl GroupRegistry for &dyn GroupRegistry {
+    fn reserve(&self, lasting: bool) -> GuardianVariable {
+        (**self).reserve(lasting)
+    }
+
+    fn register(&self, number: u64, group: u32) {
+        (**self).register(number, group);
+    }
+
+    fn unregister(&self, number: u64) {
+        (**self).unregister(number);
+    }
+
+    fn drain(&self, pipes: Vec<OwnedFd>) {
+        (**self).drain(pipes);
+    }
+}
+
+impl GroupRegistry for Arc<dyn GroupRegistry> {
+    fn reserve(&self, lasting: bool) -> GuardianVariable {
+        (**self).reserve(lasting)
+    }
+
+    fn register(&self, number: u64, group: u32) {
+        (**self).register(number, group);
+    }
+
+    fn unregister(&self, number: u64) {
+        (**self).unregister(number);
+    }
+
+    fn drain(&self, pipes: Vec<OwnedFd>) {
+        (**self).drain(pipes);
+    }
+}
+
 /// A command that is guarded until this is dropped.
-pub(crate) struct GuardedCommand<'a> {
-    groups: &'a dyn GroupRegistry,
+pub(crate) struct GuardedCommand<G: GroupRegistry> {
+    groups: G,
     number: u64,
 }
 
-impl<'a> GuardedCommand<'a> {
+/// A command of a spawner that is guarded.
+pub(crate) type SpawnedCare = GuardedCommand<Arc<dyn GroupRegistry>>;
+
+impl<G: GroupRegistry> GuardedCommand<G> {
     /// Registers a command with a guardian before it is started. Its processes must be given the
     /// variable.
-    pub(crate) fn of(
-        groups: &'a dyn GroupRegistry,
-        lasting: bool,
-    ) -> (Self, Option<(String, String)>) {
+    pub(crate) fn of(groups: G, lasting: bool) -> (Self, Option<(String, String)>) {
         let GuardianVariable { number, variable } = groups.reserve(lasting);
         (Self { groups, number }, variable)
     }
@@ -191,7 +227,15 @@ impl<'a> GuardedCommand<'a> {
     }
 }
 
-impl Drop for GuardedCommand<'_> {
+impl<G: GroupRegistry> std::fmt::Debug for GuardedCommand<G> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("GuardedCommand")
+            .field("number", &self.number)
+            .finish_non_exhaustive()
+    }
+}
+
+impl<G: GroupRegistry> Drop for GuardedCommand<G> {
     fn drop(&mut self) {
         self.groups.unregister(self.number);
     }
@@ -220,7 +264,8 @@ pub trait Spawner: Send + Sync {
     ///
     /// `listener` receives each line (one of more than 64 KiB comes in pieces). A command that was
     /// stopped by `stop` fails with class `cancelled`, however it ended. No process of the command
-    /// may be left when the future is ready; dropping the future ends the command immediately.
+    /// may be left when the future is ready, but for the client of a connection whose other side
+    /// has reported the end; dropping the future ends the command immediately.
     /// Secrets in lines and messages are masked with `vault`; results stay as they are.
     fn spawn<'a>(
         &'a self,
@@ -341,7 +386,8 @@ impl SystemSpawner {
     /// Runs a command to its end. `listener` receives each line, without its end and with secrets
     /// masked (a line of more than 64 KiB comes in pieces). `stop` asks it to stop; a stopped
     /// command fails with class `cancelled`, however it ended. This is ready only when its process
-    /// has been reaped; dropping it before kills the process group.
+    /// has been reaped, or, over a connection that others share, when the other side has reported
+    /// its end; dropping it before kills the process group.
     pub async fn run(
         &self,
         spawn: SpawnRequest,
@@ -353,8 +399,7 @@ impl SystemSpawner {
         (self.run_and_leave(spawn, vault, listener, stop).await).result
     }
 
-    /// Runs a command once. `socket` is that of a connection to share. Returns also whether the
-    /// command has never begun because of its connection, so that another try is right.
+    /// Runs a command once. `socket` is that of a connection to share.
     async fn try_once(
         &self,
         spawn: &SpawnRequest,
@@ -362,24 +407,24 @@ impl SystemSpawner {
         vault: &SecretVault,
         mut listener: impl FnMut(OutputLine<'_>) + Send,
         stop: StopSignal,
-    ) -> (EndedCommand, bool) {
+    ) -> Tried {
         let output = self.output_file();
         let mut command = match prepare::prepare(spawn, vault, &output, self, socket) {
             Ok(command) => command,
-            Err(error) => return (not_run(vault.mask(&error.to_string())).into(), false),
+            Err(error) => return Tried::in_vain(vault.mask(&error.to_string())),
         };
         // Neither arguments nor variables are logged: they may contain secrets.
         let program = || vault.mask(&command.program);
         tracing::debug!(target: TARGET, program = program(), "starts");
         if let Some(message) = explain::unusable(&command) {
-            return (not_run(vault.mask(&message)).into(), false);
+            return Tried::in_vain(vault.mask(&message));
         }
         let care = self.care(&mut command);
         let child = match start(&command).await {
             Ok(child) => child,
             Err(error) => {
                 let message = explain::not_started(&command, &error);
-                return (not_run(vault.mask(&message)).into(), false);
+                return Tried::in_vain(vault.mask(&message));
             }
         };
         tracing::debug!(target: TARGET, pid = child.id(), "started");
@@ -456,8 +501,9 @@ impl SystemSpawner {
             },
         };
         let killed = (remote.as_ref()).map_or(ending.forced, |report| report.is_forced(&ending));
+        let (out, err, closing) = running.into_parts();
         let left = match remote {
-            None => LeftOutput::of(running.out, running.err, self.groups.as_ref()),
+            None => LeftOutput::of(out, err, self.groups.as_ref()),
             Some(_) => None,
         };
         let result = match work {
@@ -469,21 +515,22 @@ impl SystemSpawner {
             left,
             killed,
         };
-        (ended, is_unstarted)
+        Tried {
+            ended,
+            is_unstarted,
+            closing,
+        }
     }
 
     /// Registers a command that is about to be started with the guardian, if there is one, and
     /// marks its processes.
-    fn care(
-        &self,
-        command: &mut PreparedCommand,
-    ) -> (Option<GuardedCommand<'_>>, CommandProcesses<'_>) {
+    fn care(&self, command: &mut PreparedCommand) -> (Option<SpawnedCare>, CommandProcesses<'_>) {
         // What serves others, too, may be left behind, as its configuration says.
         let lasting = command.token.is_some();
-        let (care, variable) = match self.groups.as_deref() {
+        let (care, variable) = match &self.groups {
             None => (None, None),
             Some(groups) => {
-                let (care, variable) = GuardedCommand::of(groups, lasting);
+                let (care, variable) = GuardedCommand::of(groups.clone(), lasting);
                 (Some(care), variable)
             }
         };
@@ -515,6 +562,26 @@ impl Drop for SystemSpawner {
         self.masters = Masters::default();
         // Nothing depends on it; leftovers are in a folder for temporary files.
         let _ = remove_folder(&self.scratch);
+    }
+}
+
+/// What came of one try to run a command.
+struct Tried {
+    ended: EndedCommand,
+    /// Whether it has never begun because of its connection, so that another try is right.
+    is_unstarted: bool,
+    /// Its client, where that is still closing.
+    closing: Option<ClosingClient>,
+}
+
+impl Tried {
+    /// It cannot be started.
+    fn in_vain(message: String) -> Self {
+        Self {
+            ended: not_run(message).into(),
+            is_unstarted: false,
+            closing: None,
+        }
     }
 }
 

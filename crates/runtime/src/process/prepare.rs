@@ -37,6 +37,9 @@ pub(crate) struct PreparedCommand {
     pub(crate) streams_joined: bool,
     /// Told when a connection has reported its start.
     pub(crate) begun: Option<Arc<Notify>>,
+    /// Whether it has ended once its connection has reported the end, while the client still
+    /// closes: where others share the connection, and nothing of the command comes another way.
+    pub(crate) ends_by_report: bool,
     /// Whether its input ends with those bytes. That of a connection stays open.
     pub(crate) input_ends: bool,
     /// The pipes of a transfer.
@@ -168,6 +171,7 @@ pub(super) fn prepare(
         token: Some(token),
         // What the client writes as errors is about the connection: its streams stay apart.
         begun: spawn.begun.clone(),
+        ends_by_report: socket.is_some() && spawn.streams_joined,
         ..PreparedCommand::default()
     })
 }

@@ -16,7 +16,7 @@ use super::super::secrets::SecretVault;
 use super::child::Child;
 use super::leftovers::CommandProcesses;
 use super::stream::{LineListener, READ_CHUNK_BYTES, StreamReader};
-use super::{GuardedCommand, PreparedCommand, StopRequest, TARGET};
+use super::{PreparedCommand, SpawnedCare, StopRequest, TARGET};
 use lockstep_engine::run_event::Stream;
 
 /// How long to wait for the remote side of a connection to confirm that it has killed a command.
@@ -64,13 +64,57 @@ pub(super) struct RunningCommand<'a> {
     stop: watch::Receiver<Option<StopRequest>>,
     stopped: Option<StopRequest>,
     forced: bool,
+    /// Whether it ends with its connection's report.
+    ends_by_report: bool,
+    /// What its client still has open where it has ended so.
+    closing: Option<ClientPipes>,
+}
+
+type ClientPipes = (Option<ChildStdout>, Option<ChildStderr>);
+
+/// What remains of a command that has ended.
+type RunParts = (
+    StreamReader<ChildStdout>,
+    StreamReader<ChildStderr>,
+    Option<ClosingClient>,
+);
+
+/// The client of a connection that has reported its command's end. The session on the other side
+/// needs a moment to close, for which nobody waits but the next one in line.
+pub(crate) struct ClosingClient {
+    child: Child,
+    pipes: ClientPipes,
+    _care: Option<SpawnedCare>,
+}
+
+impl ClosingClient {
+    /// Waits until the session has closed, and no longer if processes that the command has left
+    /// keep it open.
+    pub(super) async fn close(mut self) {
+        let closed = async {
+            // The connection itself holds these until the other side has closed the session.
+            let (out, err) = std::mem::take(&mut self.pipes);
+            read_to_nothing(out).await;
+            read_to_nothing(err).await;
+            let _ = self.child.wait().await;
+        };
+        // What has not ended then is killed when it is dropped.
+        let _ = tokio::time::timeout(PIPE_DRAIN_TIMEOUT, closed).await;
+    }
+}
+
+async fn read_to_nothing(pipe: Option<impl tokio::io::AsyncRead + Unpin>) {
+    if let Some(mut pipe) = pipe {
+        // An error, too, means that the other side is gone.
+        let _ = tokio::io::copy(&mut pipe, &mut tokio::io::sink()).await;
+    }
 }
 
 impl<'a> RunningCommand<'a> {
     pub(super) fn new(
         grace: Duration,
         mut child: Child,
-        (care, processes): (Option<GuardedCommand<'a>>, CommandProcesses<'a>),
+        (care, processes): (Option<SpawnedCare>, CommandProcesses<'a>),
         command: &mut PreparedCommand,
         vault: &SecretVault,
         stop: watch::Receiver<Option<StopRequest>>,
@@ -91,7 +135,19 @@ impl<'a> RunningCommand<'a> {
             stop,
             stopped: None,
             forced: false,
+            ends_by_report: command.ends_by_report,
+            closing: None,
         }
+    }
+
+    /// Its streams, and its client if it has ended before that.
+    pub(super) fn into_parts(mut self) -> RunParts {
+        let closing = self.closing.map(|pipes| ClosingClient {
+            child: self.child,
+            pipes,
+            _care: self.group.care.take(),
+        });
+        (self.out, self.err, closing)
     }
 
     /// Waits until the command has ended, has been reaped, and its output has been read. Nothing is
@@ -102,6 +158,13 @@ impl<'a> RunningCommand<'a> {
             None => self.end(listener).await,
         };
         self.group.reaped();
+        if self.closing.is_some() {
+            return ProcessExit {
+                status,
+                stopped: None,
+                forced: false,
+            };
+        }
         self.read_rest(PIPE_DRAIN_TIMEOUT, listener).await;
         if self.stopped.is_none() {
             self.wait_for_late_readers(listener).await;
@@ -116,6 +179,18 @@ impl<'a> RunningCommand<'a> {
             stopped: self.stopped,
             forced: self.forced,
         }
+    }
+
+    /// Reads what a client has said that has brought its command's end, and nothing after it.
+    async fn take_what_is_there(&mut self, listener: LineListener<'_>) {
+        let mut reads = 0;
+        std::future::poll_fn(|context| {
+            while reads < MAX_LATE_READS && self.err.poll(context, listener).is_ready() {
+                reads += 1;
+            }
+            Poll::Ready(())
+        })
+        .await;
     }
 
     /// Reads the output while the command's processes have it open. What still holds it after that
@@ -193,6 +268,11 @@ impl<'a> RunningCommand<'a> {
                 // Processes that the command left behind on the remote side may keep the connection
                 // open.
                 self.input = None;
+                if self.ends_by_report {
+                    self.take_what_is_there(listener).await;
+                    self.closing = Some((self.out.take_reader(), self.err.take_reader()));
+                    return Some(Ok(ExitStatus::default()));
+                }
                 return tokio::time::timeout(PIPE_DRAIN_TIMEOUT, self.child.wait())
                     .await
                     .ok();
@@ -356,7 +436,7 @@ pub(super) async fn read(
     });
     if taken.await >= READ_CHUNK_BYTES {
         // There may always be more, and the receiver of the lines must get a turn: tokio would go
-        // on for a hundred reads, half a million lines.
+        // on for a hundred reads, a million lines.
         tokio::task::yield_now().await;
     }
 }
@@ -412,13 +492,13 @@ struct ProcessGroup<'a> {
     id: Option<Pid>,
     processes: CommandProcesses<'a>,
     /// Until all is gone that has to go.
-    _care: Option<GuardedCommand<'a>>,
+    care: Option<SpawnedCare>,
 }
 
 impl<'a> ProcessGroup<'a> {
     fn new(
         id: Option<u32>,
-        care: Option<GuardedCommand<'a>>,
+        care: Option<SpawnedCare>,
         mut processes: CommandProcesses<'a>,
     ) -> Self {
         if let (Some(id), Some(care)) = (id, &care) {
@@ -429,7 +509,7 @@ impl<'a> ProcessGroup<'a> {
         Self {
             id: id.and_then(Pid::from_raw),
             processes,
-            _care: care,
+            care,
         }
     }
 
@@ -451,7 +531,8 @@ impl<'a> ProcessGroup<'a> {
             .is_none_or(|id| !matches!(waitid(WaitId::Pid(id), options), Ok(None)))
     }
 
-    /// Its first process has been reaped: the number may be reused.
+    /// Its first process has been reaped, so that the number may be reused; or it is a client that
+    /// ends by itself.
     fn reaped(&mut self) {
         self.id = None;
     }

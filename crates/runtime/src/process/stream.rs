@@ -24,7 +24,7 @@ pub(super) const MAX_LINE_BYTES: usize = 64 * 1024;
 
 /// The size of a read, in bytes. It bounds how many lines come before other commands get a turn,
 /// such as one that is being stopped.
-pub(super) const READ_CHUNK_BYTES: usize = 8 * 1024;
+pub(super) const READ_CHUNK_BYTES: usize = 16 * 1024;
 
 /// Receives each line: without its end, with secrets masked.
 pub(super) type LineListener<'a> = &'a mut (dyn FnMut(OutputLine<'_>) + Send);
@@ -78,6 +78,11 @@ impl<R: AsyncRead + Unpin> StreamReader<R> {
     /// Whether the stream has not ended.
     pub(super) fn is_open(&self) -> bool {
         self.reader.is_some()
+    }
+
+    /// Hands over what it reads; to this reader that is the end of the stream.
+    pub(super) fn take_reader(&mut self) -> Option<R> {
+        self.reader.take()
     }
 
     /// The report of a connection at the end.

@@ -94,6 +94,14 @@ async fn check(bench: &ProcessFixture, connection: &Connection) {
         let ended = over(bench, connection, direct(&[program])).await;
         assert_eq!(failure(&ended), (FailureClass::Failed, message, None));
     }
+    // One that ended well has ended, whatever it has left writes after that.
+    for is_joined in [false, true] {
+        let mut spawn = bench.spawn(sh("(sleep 0.05; echo late; echo late >&2) & echo first"));
+        spawn.connection = connection.clone();
+        spawn.streams_joined = is_joined;
+        let ended = bench.run(spawn).await.0;
+        assert!(stdout_of(&ended).starts_with("first"), "{ended:?}");
+    }
     // What a failed command has left in its group is ended.
     let left = bench.folder.path().join("left");
     let script = format!("sleep 300 & echo $! >'{}'; exit 3", left.display());
@@ -498,6 +506,36 @@ async fn another_machine_runs_commands() {
     spawn.connection = connection.clone();
     spawn.env = vec![("T".into(), secret(1))];
     assert_eq!(stdout(&bench.run(spawn).await.0), "all");
+}
+
+/// What it has left holds the session open; nobody waits for that but the next one in line.
+#[tokio::test]
+async fn a_session_counts_until_it_is_closed() {
+    let bench = ssh_bench();
+    let Some(server) = Server::start(&bench).await else {
+        return;
+    };
+    let mut connection = server.connection("id");
+    if let Connection::Ssh(target) = &mut connection {
+        target.sessions = Some(1);
+    }
+    let mut spawn = bench.spawn(sh("sleep 20 & echo $! out; echo err >&2"));
+    spawn.connection = connection.clone();
+    spawn.streams_joined = true;
+    let ended = bench.run(spawn).await.0;
+    let (pid, said) = stdout(&ended).split_once(' ').unwrap();
+    assert_eq!(said, "out\nerr");
+    let mut next = Box::pin(bench.spawner.sessions.enter(&connection));
+    let polled = std::future::poll_fn(|context| {
+        std::task::Poll::Ready(next.as_mut().poll(context).is_pending())
+    });
+    assert!(polled.await, "the session is closed, or does not count");
+    assert!(next.await.is_some());
+    assert!(lives(pid));
+    std::process::Command::new("kill")
+        .args(["-9", pid])
+        .status()
+        .unwrap();
 }
 
 #[tokio::test]
