@@ -101,7 +101,8 @@ use undo_list::UndoList;
 pub struct Machine {
     plan: Arc<Plan>,
     run: RunFacts,
-    nodes: Vec<Option<ActiveNode>>,
+    /// Boxed: a node is large, and moves when it begins and ends.
+    nodes: Vec<Option<Box<ActiveNode>>>,
     free: Vec<NodeId>,
     /// The consequences of the current task.
     queue: Vec<MachineTask>,
@@ -404,13 +405,13 @@ impl Machine {
             place = siblings.len();
             siblings.push(id);
         }
-        let node = ActiveNode {
+        let node = Box::new(ActiveNode {
             place,
             locals,
             path,
             visible,
             ..ActiveNode::new(tree, parent, role, around)
-        };
+        });
         match self.nodes.get_mut(id.0 as usize) {
             Some(empty) => *empty = Some(node),
             None => self.nodes.push(Some(node)),
@@ -421,7 +422,7 @@ impl Machine {
     }
 
     /// Takes a node out of the table.
-    fn remove(&mut self, id: NodeId) -> Checked<ActiveNode> {
+    fn remove(&mut self, id: NodeId) -> Checked<Box<ActiveNode>> {
         let taken = self.nodes.get_mut(id.0 as usize).and_then(Option::take);
         let node = taken.ok_or_else(|| BrokenInvariant::no_such_node(id))?;
         if let Some(parent) = node.parent {
@@ -456,7 +457,7 @@ impl Machine {
 
     /// A node, if it is still there.
     fn find(&self, id: NodeId) -> Option<&ActiveNode> {
-        self.nodes.get(id.0 as usize)?.as_ref()
+        self.nodes.get(id.0 as usize)?.as_deref()
     }
 
     /// Whether there is such a node.
