@@ -74,6 +74,7 @@ impl AskedQueries {
             run: "plan".into(),
             connection: connection.ok()?,
             streams_joined: false,
+            has_value: true,
         };
         let (_never, stop) = watch::channel(None);
         let silent = Box::new(|_: OutputLine<'_>| {});

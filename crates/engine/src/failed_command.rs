@@ -10,7 +10,7 @@ use lockstep_base::value::Value;
 use lockstep_lang::ir::SIGTERM_GRACE_MS;
 
 /// So much of what a command wrote is kept for the handlers of its failure.
-const MAX_OUTPUT_BYTES: usize = 64 * 1024;
+pub const MAX_OUTPUT_BYTES: usize = 64 * 1024;
 
 impl FailedCommand {
     /// What the outcome of a command says.

@@ -75,7 +75,7 @@ pub use event::{
     FailureChoice, LaterDeployment, LeftHalfDone, LockDemand, ProgramDemand, Question,
     UnclearPlace,
 };
-pub use failed_command::end_of;
+pub use failed_command::{MAX_OUTPUT_BYTES as MAX_FAILED_OUTPUT_BYTES, end_of};
 use held_cells::HeldCells;
 pub use lock_dependencies::{LockDependencies, LockDependency};
 use lockstep_base::node_path::NodePath;

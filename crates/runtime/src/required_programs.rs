@@ -126,6 +126,7 @@ impl ProgramSearch {
             run: run.clone(),
             connection: connection.clone(),
             streams_joined: true,
+            has_value: true,
         };
         let program = Value::String(requirement.program.clone());
         let there = Invocation::Shell {

@@ -263,6 +263,7 @@ impl Driver<'_> {
             run: self.settings.run.id.clone(),
             connection,
             streams_joined: !apart,
+            has_value: command.has_value,
             begun: None,
         })
     }

@@ -77,6 +77,8 @@ pub struct SpawnRequest {
     pub connection: Connection,
     /// Whether its standard error goes where its standard output does.
     pub streams_joined: bool,
+    /// Whether somebody uses what it writes; else only the end of it is kept, for its failure.
+    pub has_value: bool,
     /// Told when it has begun, if it does not run here.
     pub begun: Option<Arc<Notify>>,
 }

@@ -35,6 +35,8 @@ pub(crate) struct PreparedCommand {
     pub(crate) token: Option<String>,
     /// Whether its standard error goes where its standard output does.
     pub(crate) streams_joined: bool,
+    /// Whether nobody uses more of what it writes than what says why it has failed.
+    pub(crate) for_failure_only: bool,
     /// Told when a connection has reported its start.
     pub(crate) begun: Option<Arc<Notify>>,
     /// Whether it has ended once its connection has reported the end, while the client still
@@ -131,6 +133,7 @@ pub(super) fn prepare(
             },
             input: stdin.map(String::into_bytes),
             streams_joined: spawn.streams_joined,
+            for_failure_only: !spawn.has_value,
             input_ends: true,
             ..PreparedCommand::default()
         });
@@ -172,6 +175,7 @@ pub(super) fn prepare(
         // What the client writes as errors is about the connection: its streams stay apart.
         begun: spawn.begun.clone(),
         ends_by_report: socket.is_some() && spawn.streams_joined,
+        for_failure_only: !spawn.has_value,
         ..PreparedCommand::default()
     })
 }

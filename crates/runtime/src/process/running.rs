@@ -126,9 +126,11 @@ impl<'a> RunningCommand<'a> {
             grace,
             group,
             out: StreamReader::new(child.stdout.take(), Stream::Stdout, vault.redactor())
+                .for_failure_only(command.for_failure_only)
                 .with_trailer(trailer)
                 .into_pipe(command.pipes.output.take()),
-            err: StreamReader::new(child.stderr.take(), Stream::Stderr, vault.redactor()),
+            err: StreamReader::new(child.stderr.take(), Stream::Stderr, vault.redactor())
+                .for_failure_only(command.for_failure_only),
             input: child.stdin.take(),
             unwritten: UnwrittenInput::new(command),
             child,

@@ -12,8 +12,8 @@ use super::super::connection::Trailer;
 use super::super::redact::Redactor;
 use super::super::secrets::without_line_end;
 use super::OutputLine;
-use lockstep_engine::OutputText;
 use lockstep_engine::run_event::Stream;
+use lockstep_engine::{MAX_FAILED_OUTPUT_BYTES, OutputText};
 
 /// How much of a stream becomes the command's `stdout` or `stderr`, in bytes: its last part, since
 /// results and errors come at the end.
@@ -41,6 +41,8 @@ pub(super) struct StreamReader<R> {
     /// The unfinished line, masked.
     line: Vec<u8>,
     tail: Vec<u8>,
+    /// How much of what comes is kept, in bytes: its last part.
+    kept_bytes: usize,
     /// Whether what comes is stored.
     keeps: bool,
     /// Whether something of what was stored is gone.
@@ -57,6 +59,7 @@ impl<R: AsyncRead + Unpin> StreamReader<R> {
             redactor,
             line: Vec::new(),
             tail: Vec::new(),
+            kept_bytes: MAX_KEPT_BYTES,
             keeps: true,
             is_cut: false,
         }
@@ -65,6 +68,14 @@ impl<R: AsyncRead + Unpin> StreamReader<R> {
     /// The same for a stream that ends with a connection's report.
     pub(super) fn with_trailer(mut self, trailer: Option<Trailer>) -> Self {
         self.trailer = trailer;
+        self
+    }
+
+    /// The same for a stream of which nobody uses more than what says why its command has failed.
+    pub(super) fn for_failure_only(mut self, is_so: bool) -> Self {
+        if is_so {
+            self.kept_bytes = MAX_FAILED_OUTPUT_BYTES;
+        }
         self
     }
 
@@ -190,8 +201,8 @@ impl<R: AsyncRead + Unpin> StreamReader<R> {
         }
         self.tail.extend_from_slice(bytes);
         // Cutting only now and then is cheap per byte.
-        if self.tail.len() > 2 * MAX_KEPT_BYTES {
-            self.tail.drain(..self.tail.len() - MAX_KEPT_BYTES);
+        if self.tail.len() > 2 * self.kept_bytes {
+            self.tail.drain(..self.tail.len() - self.kept_bytes);
             self.is_cut = true;
         }
     }
@@ -219,8 +230,8 @@ impl<R: AsyncRead + Unpin> StreamReader<R> {
                 self.line.clear();
             }
         }
-        if kept.len() > MAX_KEPT_BYTES {
-            let start = kept.len() - MAX_KEPT_BYTES;
+        if kept.len() > self.kept_bytes {
+            let start = kept.len() - self.kept_bytes;
             let start = start
                 + (kept[start..].iter())
                     .take_while(|byte| is_continuation(**byte))

@@ -48,6 +48,7 @@ impl ProcessFixture {
             run: "r1".into(),
             connection: Connection::Local,
             streams_joined: false,
+            has_value: true,
         }
     }
 
@@ -533,6 +534,24 @@ async fn what_a_command_has_written_is_read_however_slow_its_reader_is() {
     let ended = (bench.spawner.run(command, &bench.vault, listener, stop)).await;
     assert_eq!(count, 9000);
     assert!(stdout(&ended).ends_with("\n9000"));
+}
+
+/// Where nobody uses what a command writes, its last part is kept, for the handlers of its failure;
+/// every line is passed on all the same.
+#[tokio::test]
+async fn what_nobody_uses_is_not_kept() {
+    let bench = ProcessFixture::new();
+    for is_joined in [false, true] {
+        let mut spawn = bench.spawn(sh("seq 100000; echo last; exit 3"));
+        (spawn.has_value, spawn.streams_joined) = (false, is_joined);
+        let (ended, lines) = bench.run(spawn).await;
+        assert_eq!(lines.len(), 100_001);
+        let CommandResult::Failed { stdout, .. } = ended else {
+            panic!("{ended:?}");
+        };
+        assert!(stdout.is_cut && stdout.text.ends_with("\nlast"));
+        assert!(stdout.text.len() <= lockstep_engine::MAX_FAILED_OUTPUT_BYTES);
+    }
 }
 
 /// Lines of two streams that are one come in the order of the writes, whatever the writer does in
