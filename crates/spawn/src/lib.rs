@@ -16,5 +16,6 @@ mod linux;
 #[cfg(target_os = "linux")]
 pub use linux::{ProgramStart, Started, is_supported, start};
 
-#[cfg(all(test, target_os = "linux"))]
+#[cfg(test)]
+#[cfg(target_os = "linux")]
 mod tests;

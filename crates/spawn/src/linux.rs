@@ -269,23 +269,19 @@ unsafe fn become_or_fail(task: &ChildTask) -> c_int {
     unsafe {
         let mut default: libc::sigaction = std::mem::zeroed();
         default.sa_sigaction = libc::SIG_DFL;
-        let mut number = 0;
-        for handled in &task.handled {
+        for (number, handled) in (0..).zip(&task.handled) {
             // This process ignores SIGPIPE, as every program in Rust; others do not expect that.
             if *handled || number == libc::SIGPIPE {
                 libc::sigaction(number, &raw const default, ptr::null_mut());
             }
-            number += 1;
         }
         if libc::setpgid(0, 0) != 0 {
             return last_error();
         }
-        let mut to = 0;
-        for stream in &task.streams {
+        for (to, stream) in (0..).zip(&task.streams) {
             if libc::dup2(*stream, to) < 0 {
                 return last_error();
             }
-            to += 1;
         }
         if libc::chdir(task.folder) != 0 {
             return last_error();
