@@ -138,6 +138,7 @@ impl ChildProcess {
         arguments: &[String],
         streams: [OwnedFd; 3],
     ) -> Result<(Option<u32>, Self), Error> {
+        // Not all variables anew: where one gives it a `PATH`, the library forks the slow way.
         let mut ordinary = tokio::process::Command::new(program);
         for name in &command.withheld {
             ordinary.env_remove(&**name);

@@ -1,29 +1,13 @@
 //! How something can end.
 
 use lockstep_engine::run_event::Status;
+use lockstep_engine::state::ALL as STATUSES;
 use serde::{Serialize, Serializer};
 
 /// How something can end: in one way, or in several where it depends on where and when something
 /// fails. A set as small as a number, since a report has one for each deployment of each case.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub struct PossibleEnds(u16);
-
-/// Each status at the place of its bit.
-const STATUSES: [Status; 13] = [
-    Status::Pending,
-    Status::Queued,
-    Status::Waiting,
-    Status::Running,
-    Status::Succeeded,
-    Status::Ignored,
-    Status::Failed,
-    Status::Skipped,
-    Status::Cancelled,
-    Status::Superseded,
-    Status::RollingBack,
-    Status::RolledBack,
-    Status::RollbackFailed,
-];
 
 impl PossibleEnds {
     /// Whether it can end so.
