@@ -29,10 +29,27 @@ enum ChildProcess {
     Ordinary(tokio::process::Child),
 }
 
+/// A way to start a program with its streams; what it returns is its number, too.
+type StartFunction = fn(
+    &PreparedCommand,
+    &str,
+    &[String],
+    [OwnedFd; 3],
+) -> Result<(Option<u32>, ChildProcess), Error>;
+
 impl Child {
     /// Starts a program. Streams that are joined are one pipe, so that their order is that of the
     /// writes.
     pub(super) fn start(
+        command: &PreparedCommand,
+        program: &str,
+        arguments: &[String],
+    ) -> Result<Self, Error> {
+        Self::start_by(ChildProcess::start, command, program, arguments)
+    }
+
+    fn start_by(
+        how: StartFunction,
         command: &PreparedCommand,
         program: &str,
         arguments: &[String],
@@ -46,7 +63,7 @@ impl Child {
                 (Some(err), errors)
             }
         };
-        let (id, process) = ChildProcess::start(
+        let (id, process) = how(
             command,
             program,
             arguments,
@@ -247,6 +264,77 @@ mod linux {
             let wait = move || waitpid(Some(id), WaitOptions::empty());
             // Without a thread the system reaps it when this process ends.
             let _ = std::thread::Builder::new().spawn(wait);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+
+    use super::*;
+
+    /// What a script writes when it is started so, with its exit code.
+    async fn told(how: StartFunction, is_joined: bool) -> (String, String, Option<i32>) {
+        let command = PreparedCommand {
+            env: vec![
+                (String::from("A"), String::from("first")),
+                (String::from("A"), String::from("b c")),
+            ],
+            withheld: vec!["HOME".into()],
+            dir: "/usr".into(),
+            input: Some(Vec::new()),
+            streams_joined: is_joined,
+            ..PreparedCommand::default()
+        };
+        let script =
+            "read line; echo $line $A ${HOME-none} $(pwd) ${PATH:+path}; echo no >&2; exit 7";
+        let arguments = [String::from("-c"), String::from(script)];
+        let started = Child::start_by(how, &command, "sh", &arguments);
+        let mut child = started.expect("it starts");
+        let mut input = child.stdin.take().expect("a pipe");
+        input.write_all(b"text\n").await.expect("it is written");
+        let (mut out, mut err) = (String::new(), String::new());
+        let stdout = child.stdout.as_mut().expect("a pipe");
+        stdout.read_to_string(&mut out).await.expect("a text");
+        if let Some(stderr) = &mut child.stderr {
+            stderr.read_to_string(&mut err).await.expect("a text");
+        }
+        let status = child.wait().await.expect("its end");
+        assert_eq!(child.wait().await.expect("its end"), status, "asked again");
+        (out, err, status.code())
+    }
+
+    /// What older systems and others than Linux do is the same.
+    #[tokio::test]
+    async fn both_ways_to_start_give_a_program_the_same() {
+        for how in [ChildProcess::start, ChildProcess::start_ordinary] as [StartFunction; 2] {
+            let own = "text b c none /usr path\n";
+            let apart = (String::from(own), String::from("no\n"), Some(7));
+            assert_eq!(told(how, false).await, apart);
+            let joined = (format!("{own}no\n"), String::new(), Some(7));
+            assert_eq!(told(how, true).await, joined);
+        }
+    }
+
+    /// One that is dropped before its end is killed, and does not stay as a zombie.
+    #[tokio::test]
+    async fn what_is_dropped_ends() {
+        for how in [ChildProcess::start, ChildProcess::start_ordinary] as [StartFunction; 2] {
+            let command = PreparedCommand {
+                dir: "/".into(),
+                ..PreparedCommand::default()
+            };
+            let arguments = [String::from("30")];
+            let child = Child::start_by(how, &command, "sleep", &arguments).expect("it starts");
+            let number = child.id().expect("a number").cast_signed();
+            let id = rustix::process::Pid::from_raw(number).expect("a number");
+            drop(child);
+            let begun = std::time::Instant::now();
+            while rustix::process::test_kill_process(id).is_ok() {
+                assert!(begun.elapsed().as_secs() < 20, "it is still there");
+                tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+            }
         }
     }
 }
