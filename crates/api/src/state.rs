@@ -7,13 +7,13 @@ use lockstep_engine::run_event::Status;
 use lockstep_engine::way_back::{WayBack, WayBackPart};
 use lockstep_engine::{LeftHalfDone, Machine, UnclearPlace};
 use lockstep_lang::ir::{GlobalSource, Program};
-use lockstep_plan::{BoundInputs, Locals, Plan, RunFacts, display};
+use lockstep_plan::{BoundInputs, DeployedVersion, Locals, Plan, RunFacts, display};
 use lockstep_runtime::driver::{RecordedRun, RunPersistence};
 use lockstep_runtime::guardian::DeadRunner;
 use lockstep_runtime::replay::replay;
 use lockstep_runtime::secrets::SecretVault;
 use lockstep_runtime::shown_events::EventRedactor;
-use lockstep_store::BrokenOffRuns;
+use lockstep_store::{BrokenOffRuns, LedgerLine, PlaceState, ms_between, now, time};
 use lockstep_store::{NewRun, RunJournal, SharedLocks, Store, StoredInbox};
 pub use lockstep_store::{RunNumber, StoreError, StoreErrorKind};
 
@@ -176,6 +176,26 @@ impl Beginning {
         }
         Ok(recorded)
     }
+}
+
+/// What is deployed where, for `deployed(…)` of a plan that is made now.
+///
+/// # Errors
+///
+/// Where the state directory cannot be read.
+pub fn deployed_versions(store: &Store) -> Result<Vec<DeployedVersion>, StoreError> {
+    let planned_at = now();
+    let known = store.ledger()?.into_iter();
+    let known = known.filter(|line| line.state == PlaceState::Deployed);
+    let version = |line: LedgerLine| DeployedVersion {
+        service: line.service,
+        target: line.target,
+        after: line.after.unwrap_or_default().into(),
+        since: time(line.since).into(),
+        run: line.run,
+        age_ms: ms_between(line.since, planned_at).max(0),
+    };
+    Ok(known.map(version).collect())
 }
 
 /// A place to which a plan deploys, and which an earlier run has left half done: what a new run

@@ -14,7 +14,10 @@ use super::ledger::Ledger;
 use super::locks::Locks;
 use super::logs::Logs;
 use super::prune::Prune;
+use super::run::execute;
 use super::runs::Runs;
+#[cfg(feature = "serve")]
+use super::serve::Serve;
 use super::shell_word::shell_word;
 use super::show::Show;
 use super::state::{ListFormat, StateArgument};
@@ -109,6 +112,9 @@ pub(super) enum CliCommand {
     /// Write the manual pages.
     #[command(hide = true)]
     Man(Man),
+    /// Serve a folder's pipelines to a team: pages, an API, triggers.
+    #[cfg(feature = "serve")]
+    Serve(Serve),
     /// Start the language server (LSP) on standard input and output.
     #[cfg(feature = "lsp")]
     Lsp(Lsp),
@@ -314,6 +320,29 @@ pub(super) struct ExecutionOptions {
 
     #[command(flatten)]
     pub(super) state: StateArgument,
+
+    #[command(flatten)]
+    pub(super) starter: RunStarter,
+}
+
+/// For whom a run is started, where that is not the user of this process: what `lockstep serve`
+/// says to the processes that it starts.
+#[derive(Debug, Clone, Default, Args)]
+pub(super) struct RunStarter {
+    /// The id of the run.
+    #[arg(long, hide = true, value_name = "ID")]
+    pub(super) run_id: Option<String>,
+
+    /// Who starts it.
+    #[arg(long, hide = true, value_name = "NAME")]
+    pub(super) run_user: Option<String>,
+}
+
+impl RunStarter {
+    /// Who starts the run.
+    pub(super) fn user(&self) -> String {
+        self.run_user.clone().unwrap_or_else(execute::user)
+    }
 }
 
 #[derive(Debug, Args)]
@@ -414,6 +443,19 @@ pub(super) enum RunFormat {
     Live,
     Plain,
     Json,
+    /// Nothing but what goes wrong before the run begins: the journal has the rest.
+    #[value(hide = true)]
+    Quiet,
+}
+
+impl RunFormat {
+    /// Whether what is written is for people, and there may be one to ask.
+    pub(super) fn is_for_people(self) -> bool {
+        match self {
+            Self::Auto | Self::Live | Self::Plain => true,
+            Self::Json | Self::Quiet => false,
+        }
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

@@ -43,6 +43,8 @@ mod resume;
 mod retry;
 mod run;
 mod runs;
+#[cfg(feature = "serve")]
+mod serve;
 pub mod settings;
 mod shell_word;
 mod show;
@@ -119,6 +121,8 @@ fn run(command: CliCommand, output: &mut Output) -> Exit {
         CliCommand::Complete(arguments) => complete::run(&arguments, output),
         CliCommand::Man(man) => completions::man(&man, output),
         CliCommand::Explain(explain) => explain::run(&explain, output),
+        #[cfg(feature = "serve")]
+        CliCommand::Serve(serve) => serve::run(&serve, output),
         #[cfg(feature = "lsp")]
         CliCommand::Lsp(_) => lsp::run(),
     }

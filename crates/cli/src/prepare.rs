@@ -8,6 +8,7 @@ use super::output::Output;
 use super::prompt;
 use super::state::{self, StateArgument};
 use lockstep_api::session::source_folders;
+use lockstep_api::state::deployed_versions;
 use lockstep_base::diagnostic::render::render;
 use lockstep_base::diagnostic::{Diagnostic, codes, suggest};
 use lockstep_base::source::{FileId, Sources};
@@ -16,7 +17,7 @@ use lockstep_lang::eval::Expr;
 use lockstep_lang::ir::{Program, Test, asks_ledger};
 use lockstep_plan::{self as plan, DeployedVersion, EvalScope, Facts, Locals, Plan, RunRequest};
 use lockstep_runtime::secrets::SecretVault;
-use lockstep_store::{LedgerLine, PlaceState, Store, ms_between, now, time};
+use lockstep_store::Store;
 use lockstep_verify::testing::{self, LentResults};
 
 /// The plan that the arguments ask for. All errors are shown together.
@@ -122,20 +123,11 @@ fn deployed(
     let file = program.sources.iter().next();
     let file = file.map_or("", |(_, source)| &source.name);
     let store = Store::open_existing(&state.default_for(file));
-    let lines = store.and_then(|store| store.map_or(Ok(Vec::new()), |store| store.ledger()));
-    let lines = lines.map_err(|error| state::refuse(&error, output))?;
-    let planned_at = now();
-    let known = lines.into_iter();
-    let known = known.filter(|line| line.state == PlaceState::Deployed);
-    let version = |line: LedgerLine| DeployedVersion {
-        service: line.service,
-        target: line.target,
-        after: line.after.unwrap_or_default().into(),
-        since: time(line.since).into(),
-        run: line.run,
-        age_ms: ms_between(line.since, planned_at).max(0),
-    };
-    Ok(Some(known.map(version).collect()))
+    let none = || Ok(Vec::new());
+    let known = store.and_then(|store| store.as_ref().map_or_else(none, deployed_versions));
+    known
+        .map(Some)
+        .map_err(|error| state::refuse(&error, output))
 }
 
 /// The test of this name, or the only one whose name holds this text.

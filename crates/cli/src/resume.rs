@@ -89,6 +89,7 @@ fn go_on(
     }
     let opened = record.open(queue.is_some(), output);
     let (record, plan, facts, secrets) = opened?;
+    let record = record.resumed_by(options.starter.user());
     let goes_on = "it goes on as it was planned";
     if let Some(run) = record.run() {
         source_changes::tell(run, &plan.bound.program, goes_on, output);

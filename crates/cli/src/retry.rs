@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use indexmap::IndexMap;
 
-use super::arguments::{Retry, RunFormat};
+use super::arguments::Retry;
 use super::exit::Exit;
 use super::output::Output;
 use super::run::execute::{self, RunJob, RunRecord};
@@ -64,12 +64,12 @@ pub(super) fn run(arguments: &Retry, output: &mut Output) -> Exit {
             (plan, Some(secrets))
         }
     };
-    if arguments.options.format != RunFormat::Json {
+    let options = &arguments.options;
+    if options.format.is_for_people() {
         show(&run, &done, &again, output);
     }
-    let options = &arguments.options;
     if !options.yes && !options.no_input && !arguments.start {
-        if !prompt::is_possible() || arguments.options.format == RunFormat::Json {
+        if !prompt::is_possible() || !options.format.is_for_people() {
             let message = "there is no terminal on which to confirm this retry";
             let mistake = Diagnostic::without_place(codes::NOT_CONTINUED, message);
             let help = "`--start` starts it and leaves approvals to `lockstep approve`, \
@@ -89,7 +89,7 @@ pub(super) fn run(arguments: &Retry, output: &mut Output) -> Exit {
     };
     let job = RunJob {
         plan,
-        facts: facts(Some(&store), arguments.options.max.or(run.most)),
+        facts: facts(Some(&store), options.max.or(run.most), &options.starter),
         seed: execute::chance(),
         max: arguments.options.max.or(run.most),
         home: run.folder.clone().into(),

@@ -8,7 +8,7 @@ mod signals;
 
 use std::sync::Arc;
 
-use super::arguments::Run;
+use super::arguments::{Run, RunStarter};
 use super::exit::Exit;
 use super::output::Output;
 use super::plan_file::{self, PlanFile};
@@ -55,7 +55,11 @@ pub(super) fn run(arguments: &Run, output: &mut Output) -> Exit {
     }
     let home = std::env::current_dir().unwrap_or_default();
     let job = RunJob {
-        facts: facts(store.as_ref(), arguments.options.max),
+        facts: facts(
+            store.as_ref(),
+            arguments.options.max,
+            &arguments.options.starter,
+        ),
         seed: execute::chance(),
         max: arguments.options.max,
         source_folders: source_folders(&plan.bound.program, &home),
@@ -157,13 +161,24 @@ pub(super) fn begin(
 
 /// The facts of a run that starts now, with at most so many commands at once where that was asked
 /// for; its id is unique in the state directory.
-pub(super) fn facts(store: Option<&Store>, max_commands: Option<u32>) -> RunFacts {
+pub(super) fn facts(
+    store: Option<&Store>,
+    max_commands: Option<u32>,
+    starter: &RunStarter,
+) -> RunFacts {
     let id = || run_id::from_number(execute::chance());
     let taken = |id: &str| store.is_some_and(|store| store.runs(id).is_ok_and(|it| !it.is_empty()));
-    let mut new = id();
-    while taken(&new) {
-        new = id();
-    }
-    let user = Name::from(execute::user());
+    let new = match &starter.run_id {
+        // One that is taken is refused by the store.
+        Some(id) => Name::from(id.as_str()),
+        None => {
+            let mut new = id();
+            while taken(&new) {
+                new = id();
+            }
+            new
+        }
+    };
+    let user = Name::from(starter.user());
     RunFacts::new(new, user, lockstep_store::now()).with_max_commands(max_commands)
 }

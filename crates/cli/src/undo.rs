@@ -1,6 +1,6 @@
 //! `lockstep undo`: takes back what a finished run deployed, as a new run.
 
-use super::arguments::{RunFormat, Undo};
+use super::arguments::Undo;
 use super::exit::Exit;
 use super::output::Output;
 use super::run::execute::{self, RunJob, RunRecord};
@@ -40,11 +40,11 @@ pub(super) fn run(arguments: &Undo, output: &mut Output) -> Exit {
     if way.is_empty() {
         return output.refuse(&nothing_to_undo(&run, part));
     }
-    if options.format != RunFormat::Json {
+    if options.format.is_for_people() {
         show(&run, &way, output);
     }
     if !options.yes {
-        if !prompt::is_possible() || options.format == RunFormat::Json {
+        if !prompt::is_possible() || !options.format.is_for_people() {
             let message = "there is no terminal on which to confirm this undo";
             let mistake = Diagnostic::without_place(codes::NOT_CONTINUED, message);
             return output.refuse(&mistake.help("`--yes` starts it"));
@@ -56,7 +56,7 @@ pub(super) fn run(arguments: &Undo, output: &mut Output) -> Exit {
     let job = RunJob {
         source_folders: stored_folders(&run, &plan.bound.program),
         plan,
-        facts: facts(Some(&store), options.max.or(run.most)),
+        facts: facts(Some(&store), options.max.or(run.most), &options.starter),
         seed: execute::chance(),
         max: options.max.or(run.most),
         home: run.folder.clone().into(),

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::facts::{FactFinder, Facts, FieldOwner, GivenValues, Outside};
 use super::from_data;
+use super::given_names::{NamedBy, names_given, own_id, places_given, short_name};
 use super::input_uses::needed_inputs;
 use super::paths;
 use super::{BoundInputs, DeployedVersion, EvalScope, Locals};
@@ -18,8 +19,8 @@ use lockstep_base::diagnostic::{Diagnostic, codes};
 use lockstep_base::source::{Name, Span};
 use lockstep_base::value::{EnvironmentId, InfrastructureId, KindRef, ServiceId, Type, Value};
 use lockstep_base::world::{EnvironmentVariables, Files};
-use lockstep_lang::eval::{self, EmptyScope, Expr, GlobalId, Halt, Scope};
-use lockstep_lang::ir::{Global, GlobalSource, Program};
+use lockstep_lang::eval::{self, Expr, GlobalId, Halt, Scope};
+use lockstep_lang::ir::{Global, GlobalSource, Infrastructure, Program};
 
 /// A value as it was given: text of the command line, or data of an input file.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -270,8 +271,8 @@ impl Binder<'_> {
     fn convert(&self, raw: &InputValue, ty: &Type) -> Result<Value, String> {
         match ty {
             Type::List(of) if matches!(**of, Type::Infrastructure(_)) => {
-                let names = names_given(raw)?;
-                self.places(&names, of)
+                let (names, by) = places_given(raw)?;
+                self.places(&names, by, of)
             }
             Type::List(of) if matches!(**of, Type::Service(_)) => {
                 let names = names_given(raw)?;
@@ -346,7 +347,7 @@ impl Binder<'_> {
                 })?;
                 Ok(Value::Environment(EnvironmentId(at as u32)))
             }
-            _ => match self.places(&[name.to_string()], ty)? {
+            _ => match self.places(&[name.to_string()], NamedBy::Any, ty)? {
                 Value::List(found) if found.len() == 1 => Ok(found[0].clone()),
                 _ => Err(format!(
                     "`{name}` names several infrastructures, but one is expected"
@@ -356,13 +357,13 @@ impl Binder<'_> {
     }
 
     /// Infrastructures by name, id, group or `prod.*`. The error names all wrong entries.
-    fn places(&self, names: &[String], ty: &Type) -> Result<Value, String> {
+    fn places(&self, names: &[String], by: NamedBy, ty: &Type) -> Result<Value, String> {
         let mut found: Vec<InfrastructureId> = Vec::new();
         let mut wrong: Vec<String> = Vec::new();
         for name in names {
             let entry = match name.is_empty() {
                 true => Err(format!("an entry is empty; {}", self.candidates())),
-                false => self.place(name),
+                false => self.place(name, by),
             };
             let ids = entry.unwrap_or_else(|message| {
                 wrong.push(message);
@@ -406,10 +407,13 @@ impl Binder<'_> {
         }
     }
 
-    fn place(&self, name: &str) -> Result<Vec<InfrastructureId>, String> {
+    fn place(&self, name: &str, by: NamedBy) -> Result<Vec<InfrastructureId>, String> {
         let program = self.program;
         let all = || (0..program.infrastructures.len() as u32).map(InfrastructureId);
         let get = |id: InfrastructureId| &program.infrastructures[id.0 as usize];
+        if by == NamedBy::Id {
+            return self.place_by_id(name);
+        }
         if let Some(environment) = name.strip_suffix(".*") {
             let named = program
                 .environments
@@ -429,14 +433,9 @@ impl Binder<'_> {
         let by_id: Vec<InfrastructureId> = all()
             .filter(|id| {
                 let infrastructure = get(*id);
-                let short = infrastructure
-                    .name
-                    .rsplit_once('.')
-                    .map_or(&*infrastructure.name, |it| it.1);
-                let id = infrastructure.fields.get("id");
-                let given = id.and_then(|id| eval::eval(id, &EmptyScope).ok());
                 // One with an id of its own is still called by its short name, too.
-                given.as_ref().and_then(Value::as_str) == Some(name) || short == name
+                let is_id = by == NamedBy::Any && own_id(infrastructure).as_deref() == Some(name);
+                is_id || short_name(infrastructure) == name
             })
             .collect();
         match by_id.as_slice() {
@@ -456,6 +455,35 @@ impl Binder<'_> {
                 let names: Vec<&str> = several.iter().map(|id| &*get(*id).name).collect();
                 Err(format!(
                     "`{name}` may be {}; write the full name",
+                    or_list(&names)
+                ))
+            }
+        }
+    }
+
+    /// The one infrastructure with this id; one that has none is called by its name.
+    fn place_by_id(&self, id: &str) -> Result<Vec<InfrastructureId>, String> {
+        let all = || self.program.infrastructures.iter();
+        let id_of = |it: &Infrastructure| own_id(it).unwrap_or_else(|| it.name.to_string());
+        let found = all().zip(0..).filter(|(it, _)| id_of(it) == id);
+        let found: Vec<InfrastructureId> = found.map(|(_, at)| InfrastructureId(at)).collect();
+        match found.as_slice() {
+            [_] => Ok(found),
+            [] => {
+                let ids: Vec<String> = all().map(id_of).collect();
+                let near = did_you_mean(id, ids.iter().map(String::as_str));
+                let near = near.unwrap_or_else(|| self.candidates());
+                Err(format!(
+                    "there is no infrastructure with the id `{id}`; {near}"
+                ))
+            }
+            several => {
+                let names = several
+                    .iter()
+                    .map(|id| &*self.program.infrastructures[id.0 as usize].name);
+                let names: Vec<&str> = names.collect();
+                Err(format!(
+                    "`{id}` is the id of {}; name one of them",
                     or_list(&names)
                 ))
             }
@@ -744,51 +772,5 @@ impl<'a> DeclaredValues<'a> {
             Err(Halt::Fault(fault)) => Err(vec![*fault]),
             Err(Halt::Unknown) => Err(self.finder.take_faults()),
         }
-    }
-}
-
-/// Names as they are given: separated by commas, or as a list of JSON.
-fn names_given(raw: &InputValue) -> Result<Vec<String>, String> {
-    match raw {
-        InputValue::Text(text) if text.trim_start().starts_with('[') => {
-            let data = serde_json::from_str(text)
-                .map_err(|error| format!("this is no list of JSON: {error}"))?;
-            names_in(&data)
-        }
-        InputValue::Text(text) => Ok(text
-            .split(',')
-            .map(|name| name.trim().to_string())
-            .collect()),
-        InputValue::Json(data) => names_in(data),
-    }
-}
-
-/// The names that data gives for a list of services or infrastructures.
-fn names_in(data: &serde_json::Value) -> Result<Vec<String>, String> {
-    let wrong = |data: &serde_json::Value, wanted: &str| {
-        let kind = match data {
-            serde_json::Value::Null => "none",
-            serde_json::Value::Bool(_) => "a bool",
-            serde_json::Value::Number(_) => "a number",
-            serde_json::Value::String(_) => "a text",
-            serde_json::Value::Array(_) => "a list",
-            serde_json::Value::Object(_) => "a map",
-        };
-        format!("got {kind}, expected {wanted}")
-    };
-    match data {
-        serde_json::Value::String(text) => Ok(text
-            .split(',')
-            .map(|name| name.trim().to_string())
-            .collect()),
-        serde_json::Value::Array(items) => {
-            let items = items.iter().enumerate();
-            let names = items.map(|(at, item)| match item.as_str() {
-                Some(name) => Ok(name.to_string()),
-                None => Err(format!("at [{at}]: {}", wrong(item, "a name"))),
-            });
-            names.collect()
-        }
-        data => Err(wrong(data, "a list of names")),
     }
 }

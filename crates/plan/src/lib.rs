@@ -10,6 +10,7 @@ mod declared;
 mod deployed;
 mod facts;
 mod from_data;
+mod given_names;
 pub mod grid;
 mod input_uses;
 mod locals;

@@ -186,6 +186,35 @@ impl Store {
         Ok(events)
     }
 
+    /// The records of a run that say something to others, from this number on (1 for all), at most
+    /// so many: of each its number, its time, and its events as a JSON array. Nothing of it is
+    /// parsed, so that many can follow a run.
+    ///
+    /// # Errors
+    ///
+    /// If they cannot be read.
+    pub fn published_records(
+        &self,
+        run: RunNumber,
+        from: u64,
+        limit: u32,
+    ) -> Result<Vec<PublishedRecord>, StoreError> {
+        let select = "SELECT key, at, told FROM journal WHERE key BETWEEN ? AND ? \
+            AND told IS NOT NULL ORDER BY key LIMIT ?";
+        let rows = self.db.prepare_cached(select).and_then(|mut statement| {
+            let keys = params![key(run, from), key(run, u64::from(u32::MAX)), limit];
+            let rows = statement.query_map(keys, |row| {
+                Ok(PublishedRecord {
+                    record: sequence(row.get(0)?),
+                    at: row.get::<_, Stored>(1)?.0,
+                    events: row.get(2)?,
+                })
+            })?;
+            rows.collect::<rusqlite::Result<Vec<_>>>()
+        });
+        rows.map_err(|error| self.error(&error))
+    }
+
     /// Tells each node that has started in a run, and when, in that order, from the record with
     /// this number on (1 for all). Nothing else of what was told is read.
     ///
@@ -222,7 +251,7 @@ impl Store {
         let select = "SELECT max(key) FROM journal WHERE key BETWEEN ? AND ?";
         let rows = self.rows(select, run, 0, |row| row.get::<_, Option<i64>>(0))?;
         let last = rows.into_iter().flatten().next();
-        Ok(last.map_or(0, |key| (key & 0xffff_ffff).cast_unsigned()))
+        Ok(last.map_or(0, sequence))
     }
 
     fn rows<T>(
@@ -277,6 +306,22 @@ impl<'t> Visitor<'t> for StartedNodes<'_> {
         }
         Ok(())
     }
+}
+
+/// A record of a journal, as far as it says something to others.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PublishedRecord {
+    /// Its number in the journal of its run, from 1; records that say nothing have numbers, too.
+    pub record: u64,
+    /// When it was written.
+    pub at: Timestamp,
+    /// Its events, as a JSON array of [`RunEventKind`].
+    pub events: String,
+}
+
+/// The number of a record in the journal of its run.
+fn sequence(key: i64) -> u64 {
+    (key & 0xffff_ffff).cast_unsigned()
 }
 
 /// The key of a record: those of one run lie together, in their order.

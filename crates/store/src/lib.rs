@@ -38,7 +38,7 @@ use rusqlite::{Connection, Transaction, TransactionBehavior};
 pub use approvals::Approval;
 pub use deployments::BrokenOffRuns;
 pub use error::{StoreError, StoreErrorKind};
-pub use journal::{PublishedEvents, RunJournal};
+pub use journal::{PublishedEvents, PublishedRecord, RunJournal};
 pub use ledger::{LedgerLine, PlaceState};
 pub use locks::{LockChange, LockHolder, LockRow, grantable};
 use lockstep_runtime::logs::{LogAccess, RunLogs};

@@ -240,12 +240,53 @@ impl Store {
     ///
     /// If they cannot be read.
     pub fn runs(&self, prefix: &str) -> Result<Vec<StoredRun>, StoreError> {
-        let select = format!(
-            "SELECT {} FROM runs WHERE substr(id, 1, length(?1)) = ?1 ORDER BY number DESC",
-            columns()
-        );
+        let which = "WHERE substr(id, 1, length(?1)) = ?1 ORDER BY number DESC";
+        self.select_runs(which, params![prefix])
+    }
+
+    /// The run with exactly this id, if there is one.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be read.
+    pub fn run_by_id(&self, id: &str) -> Result<Option<StoredRun>, StoreError> {
+        let found = self.select_runs("WHERE id = ?", params![id])?;
+        Ok(found.into_iter().next())
+    }
+
+    /// The latest runs that began before this one (before none: the latest of all), at most so
+    /// many.
+    ///
+    /// # Errors
+    ///
+    /// If they cannot be read.
+    pub fn runs_before(
+        &self,
+        before: Option<RunNumber>,
+        limit: u32,
+    ) -> Result<Vec<StoredRun>, StoreError> {
+        let before = before.map_or(i64::MAX, |run| run.0);
+        let which = "WHERE number < ? ORDER BY number DESC LIMIT ?";
+        self.select_runs(which, params![before, limit])
+    }
+
+    /// The runs that have not ended, the latest first.
+    ///
+    /// # Errors
+    ///
+    /// If they cannot be read.
+    pub fn unended_runs(&self) -> Result<Vec<StoredRun>, StoreError> {
+        self.select_runs("WHERE status = 'running' ORDER BY number DESC", params![])
+    }
+
+    fn select_runs(
+        &self,
+        which: &str,
+        values: &[&dyn rusqlite::ToSql],
+    ) -> Result<Vec<StoredRun>, StoreError> {
+        let select = format!("SELECT {} FROM runs {which}", columns());
         let found = self.db.prepare_cached(&select).and_then(|mut statement| {
-            let rows = statement.query_map([prefix], row)?;
+            let rows = statement.query_map(values, row)?;
             rows.collect::<rusqlite::Result<Vec<_>>>()
         });
         let found = found.map_err(|error| self.error(&error))?;
@@ -258,16 +299,7 @@ impl Store {
     ///
     /// If they cannot be read.
     pub fn undos_of(&self, run: RunNumber) -> Result<Vec<StoredRun>, StoreError> {
-        let select = format!(
-            "SELECT {} FROM runs WHERE undoes = ? ORDER BY number",
-            columns()
-        );
-        let found = self.db.prepare_cached(&select).and_then(|mut statement| {
-            let rows = statement.query_map([run.0], row)?;
-            rows.collect::<rusqlite::Result<Vec<_>>>()
-        });
-        let found = found.map_err(|error| self.error(&error))?;
-        found.into_iter().map(|run| self.check_owner(run)).collect()
+        self.select_runs("WHERE undoes = ? ORDER BY number", params![run.0])
     }
 
     /// The plan of a run, without what is derived from it.

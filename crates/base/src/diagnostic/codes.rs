@@ -384,6 +384,8 @@ codes! {
     NOT_ANSWERED = "E0734";
     /// A place that an earlier run has left half done.
     UNCLEAR_PLACE = "E0735";
+    /// A server that cannot be started.
+    SERVER = "E0736";
     /// A program that is required and is not there, or has another version.
     PROGRAM_MISSING = "E0739";
     /// An `expect` of a test that does not hold.

@@ -25,7 +25,7 @@ use lockstep_base::diagnostic::render::{Ink, clean, render};
 use lockstep_base::diagnostic::{Diagnostic, codes};
 use lockstep_base::source::Sources;
 use lockstep_engine::BrokenInvariant;
-use lockstep_engine::run_event::Status;
+use lockstep_engine::run_event::{RunEvent, Status};
 use lockstep_engine::way_back::WayBack;
 use lockstep_outline::Outline;
 use lockstep_plan::{BoundInputs, MAX_COMMANDS, Plan, RunFacts, RunQueue};
@@ -193,6 +193,12 @@ impl RunRecord {
         Ok((record, plan, facts, secrets))
     }
 
+    /// The same, where this person goes on with it.
+    pub(crate) fn resumed_by(mut self, who: String) -> Self {
+        self.past.resumed_by = who.into();
+        self
+    }
+
     /// The same, where it takes back what another run did.
     pub(crate) fn going_back(self, way_back: Option<WayBack>) -> Self {
         let by = self.by.map(|recorded| recorded.going_back(way_back));
@@ -331,7 +337,7 @@ async fn execute(
         output.took_effect();
     }
     let exit = finish(job, &record, &ended, began, output);
-    if job.format != RunFormat::Json && began {
+    if job.format.is_for_people() && began {
         ledger(job, &record, &ended, &summary, output);
     }
     if let Some(error) = broken {
@@ -392,7 +398,7 @@ fn mask(session: &Session, output: &mut Output) {
 }
 
 fn host(job: &RunJob, record: &RunRecord, output: &Output) -> TerminalHost {
-    TerminalHost::new(report(job, output), job.yes, job.format == RunFormat::Json)
+    TerminalHost::new(report(job, output), job.yes, !job.format.is_for_people())
         .replaying(shows_all(job.format))
         .answered_by(record.answered_by())
         .with_groups(record.groups())
@@ -598,7 +604,7 @@ fn shows_all(format: RunFormat) -> bool {
     match format {
         RunFormat::Live => true,
         RunFormat::Auto => terminal::can_redraw(&std::io::stdout()),
-        RunFormat::Json | RunFormat::Plain => false,
+        RunFormat::Json | RunFormat::Plain | RunFormat::Quiet => false,
     }
 }
 
@@ -606,8 +612,22 @@ fn report(job: &RunJob, output: &Output) -> Box<dyn RunObserver> {
     let style = style(output);
     match job.format {
         RunFormat::Json => Box::new(JsonObserver::new(std::io::stdout())),
+        RunFormat::Quiet => Box::new(SilentObserver),
         format if shows_all(format) => Box::new(live(job, style)),
         _ => Box::new(PlainObserver::new(std::io::stdout(), style)),
+    }
+}
+
+/// Shows nothing: whoever has started the run reads its journal.
+struct SilentObserver;
+
+impl RunObserver for SilentObserver {
+    fn event(&mut self, _event: &RunEvent) -> std::io::Result<()> {
+        Ok(())
+    }
+
+    fn finish(&mut self) -> std::io::Result<()> {
+        Ok(())
     }
 }
 

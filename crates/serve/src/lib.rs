@@ -1,0 +1,30 @@
+//! The server of Lockstep: an HTTP API, pages, triggers.
+//!
+//! It is a thin layer over a state directory and holds no run: each is a process of its own, which
+//! the server starts as a person would. So it may be killed at any moment, and no run notices.
+
+mod app;
+mod database;
+mod error;
+mod feed;
+mod http;
+mod listen;
+mod log_lines;
+mod options;
+mod project;
+mod routes;
+mod runner;
+mod scope;
+mod server;
+mod starts;
+mod stores;
+
+pub use error::ServeError;
+pub use options::{ServeOptions, TlsFiles};
+pub use server::{Server, ServerStop};
+
+/// The description of the API (OpenAPI 3.1), as JSON.
+pub fn openapi() -> String {
+    let text = http::router::description().to_pretty_json();
+    text.unwrap_or_default()
+}

@@ -1,0 +1,12 @@
+//! What can be asked: one file for each subject.
+
+pub(crate) mod audit;
+pub(crate) mod environments;
+pub(crate) mod events;
+pub(crate) mod pages;
+pub(crate) mod people;
+pub(crate) mod pipelines;
+pub(crate) mod questions;
+pub(crate) mod run_details;
+pub(crate) mod runs;
+pub(crate) mod session;

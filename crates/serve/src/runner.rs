@@ -1,0 +1,163 @@
+//! The processes that run pipelines. Each is the program itself, started as a person would start it
+//! on the command line, and outlives the server: neither knows of the other but by the state
+//! directory.
+
+use std::fs::{File, OpenOptions};
+use std::io::Read;
+use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+use indexmap::IndexMap;
+use serde::{Deserialize, Serialize};
+
+/// Of what a process writes before its run begins, so much is shown.
+const MAX_MESSAGE_BYTES: u64 = 16 * 1024;
+
+/// What a process is started for.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "do", rename_all = "kebab-case")]
+pub(crate) enum RunnerCommand {
+    /// A new run of a pipeline.
+    Run {
+        /// The file, in the served folder.
+        file: String,
+        pipeline: String,
+        inputs: serde_json::Map<String, serde_json::Value>,
+        /// Overridden fields by their paths.
+        #[serde(default, skip_serializing_if = "IndexMap::is_empty")]
+        set: IndexMap<String, String>,
+    },
+    /// A run that was stopped goes on.
+    Resume { run: String },
+    /// A new run of what another one has not done.
+    Retry { run: String },
+    /// A new run that takes another one back, or a part of it.
+    Undo { run: String, path: Option<String> },
+}
+
+impl RunnerCommand {
+    /// The subcommand of the command line.
+    pub(crate) fn word(&self) -> &'static str {
+        match self {
+            Self::Run { .. } => "run",
+            Self::Resume { .. } => "resume",
+            Self::Retry { .. } => "retry",
+            Self::Undo { .. } => "undo",
+        }
+    }
+}
+
+/// Starts processes.
+#[derive(Debug, Clone)]
+pub(crate) struct Runners {
+    /// The program itself.
+    pub(crate) program: PathBuf,
+    /// The served folder.
+    pub(crate) folder: PathBuf,
+    /// The state directory.
+    pub(crate) state: PathBuf,
+}
+
+impl Runners {
+    /// Starts the process of a run with this id, for this user.
+    pub(crate) fn start(
+        &self,
+        id: &str,
+        user: &str,
+        command: &RunnerCommand,
+    ) -> std::io::Result<Child> {
+        let own = self.folder_of_messages();
+        create_private_folder(&own)?;
+        let said = private(&self.message_file(id))?;
+        let mut process = Command::new(&self.program);
+        // What a person can start does not begin with a dash, and what comes from others may.
+        match command {
+            RunnerCommand::Run {
+                file,
+                pipeline,
+                inputs,
+                set,
+            } => {
+                let path = own.join(format!("{id}.json"));
+                serde_json::to_writer(private(&path)?, inputs)?;
+                process.arg("run").arg("--inputs").arg(path);
+                for (path, value) in set {
+                    process.arg("--set").arg(format!("{path}={value}"));
+                }
+                self.common(&mut process, id, user);
+                process.arg("--").arg(format!("./{file}")).arg(pipeline);
+            }
+            RunnerCommand::Resume { run } => {
+                process.arg("resume");
+                self.common(&mut process, id, user);
+                process.arg("--").arg(run);
+            }
+            RunnerCommand::Retry { run } => {
+                process.args(["retry", "--start"]);
+                self.common(&mut process, id, user);
+                process.arg("--").arg(run);
+            }
+            RunnerCommand::Undo { run, path } => {
+                process.args(["undo", "--yes"]);
+                self.common(&mut process, id, user);
+                process.arg("--").arg(run).args(path);
+            }
+        }
+        process
+            .current_dir(&self.folder)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(said)
+            // A signal to the server, or the end of its terminal, is none to the run.
+            .process_group(0)
+            .spawn()
+    }
+
+    fn common(&self, process: &mut Command, id: &str, user: &str) {
+        process.args(["--format", "quiet", "--color", "never"]);
+        process.arg("--run-id").arg(id).arg("--run-user").arg(user);
+        process.arg("--state").arg(&self.state);
+    }
+
+    fn folder_of_messages(&self) -> PathBuf {
+        self.state.join("server")
+    }
+
+    fn message_file(&self, id: &str) -> PathBuf {
+        self.folder_of_messages().join(format!("{id}.txt"))
+    }
+
+    /// What the process of a run has written, which is why it could not begin.
+    pub(crate) fn message(&self, id: &str) -> String {
+        let mut text = Vec::new();
+        if let Ok(file) = File::open(self.message_file(id)) {
+            // What can be read is shown.
+            let _ = file.take(MAX_MESSAGE_BYTES).read_to_end(&mut text);
+        }
+        String::from_utf8_lossy(&text).trim().to_owned()
+    }
+
+    /// Removes what was written for a run that has begun.
+    pub(crate) fn forget(&self, id: &str) {
+        let inputs = self.folder_of_messages().join(format!("{id}.json"));
+        // What stays is removed with the state directory.
+        let _ = std::fs::remove_file(inputs);
+        if self.message(id).is_empty() {
+            let _ = std::fs::remove_file(self.message_file(id));
+        }
+    }
+}
+
+fn create_private_folder(path: &Path) -> std::io::Result<()> {
+    use std::os::unix::fs::DirBuilderExt;
+    let mut folder = std::fs::DirBuilder::new();
+    folder.recursive(true).mode(0o700).create(path)
+}
+
+fn private(path: &Path) -> std::io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.create(true).truncate(true).write(true).mode(0o600);
+    options.open(path)
+}

@@ -1,0 +1,27 @@
+-- The tables of the server, beside those of its users. Times are milliseconds since 1970 in UTC.
+
+-- Runs that were asked for. A row is there before the process that runs it: after a crash of the
+-- server the process is started again, and the id, which is unique among runs, makes it one run.
+CREATE TABLE starts (
+  run         TEXT PRIMARY KEY,
+  -- `run`, `resume`, `retry` or `undo`, with its arguments, as JSON.
+  command     TEXT NOT NULL,
+  user        TEXT NOT NULL,
+  pipeline    TEXT NOT NULL,
+  at          INTEGER NOT NULL,
+  -- The key that the caller gave so that a repeated request starts nothing twice; unique for
+  -- each caller. The fingerprint says whether the repeated request is the same.
+  key         TEXT UNIQUE,
+  fingerprint TEXT NOT NULL,
+  -- `asked`, `begun`, or `refused` with the reason.
+  state       TEXT NOT NULL,
+  reason      TEXT
+) STRICT;
+CREATE INDEX starts_open ON starts (state) WHERE state = 'asked';
+
+-- The pipeline of a run by its file, and the infrastructures of its plan: who may see it.
+CREATE TABLE scopes (
+  run       TEXT PRIMARY KEY,
+  pipeline  TEXT NOT NULL,
+  targets   TEXT NOT NULL
+) STRICT;
