@@ -29,8 +29,9 @@ impl Credential {
         Ok(Self(URL_SAFE_NO_PAD.encode(random::<BYTES>()?)))
     }
 
-    pub(crate) fn of(text: String) -> Self {
-        Self(text)
+    /// Takes a text as one, such as the secret that a provider has given out.
+    pub fn of(text: impl Into<String>) -> Self {
+        Self(text.into())
     }
 
     /// The text itself, for whom it is made.

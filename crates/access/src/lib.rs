@@ -17,6 +17,7 @@ mod groups;
 mod invitations;
 mod login;
 mod names;
+pub mod oidc;
 mod password;
 mod pattern;
 mod permissions;

@@ -1,4 +1,4 @@
--- All times are milliseconds since 1970. Of tokens, only the SHA-256 is here.
+-- All times are milliseconds since 1970. Of tokens, links and cookies, only the SHA-256 is here.
 
 CREATE TABLE users (
     id INTEGER PRIMARY KEY,
@@ -91,9 +91,13 @@ CREATE TABLE grants (
 CREATE TABLE oidc_logins (
     state_hash BLOB PRIMARY KEY,
     browser_hash BLOB NOT NULL,
+    -- For ten minutes, and of no use without the state and the code of the same login.
+    nonce TEXT NOT NULL,
+    verifier TEXT NOT NULL,
     return_to TEXT NOT NULL,
     created_ms INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
+CREATE INDEX oidc_logins_by_time ON oidc_logins (created_ms);
 
 CREATE TABLE audit (
     seq INTEGER PRIMARY KEY,
