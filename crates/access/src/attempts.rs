@@ -4,8 +4,9 @@
 //! it is tried from. Once there are too many, each further one doubles the time until the next try,
 //! up to a quarter of an hour. The names of users who do not exist are counted like all others.
 //!
-//! A name alone has the highest limit, and it does not hold for an address from which its user has
-//! logged in lately: otherwise any stranger could lock a user out.
+//! Where a user has logged in lately from the same address, only the first of the three holds:
+//! otherwise any stranger could lock a user out, and anybody behind an address that many share all
+//! of them.
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -96,12 +97,11 @@ impl AccessStore {
         let now_ms = store::stored(now);
         self.in_transaction(|| {
             let pair = self.count(&attempt.pair)?;
-            let mut delays = vec![
-                pair.delay(FREE_OF_PAIR, now_ms),
-                self.count(&attempt.client)?.delay(FREE_OF_CLIENT, now_ms),
-            ];
+            let mut delays = vec![pair.delay(FREE_OF_PAIR, now_ms)];
             if !pair.is_known(now_ms) {
-                delays.push(self.count(&attempt.name)?.delay(FREE_OF_NAME, now_ms));
+                let (client, name) = (self.count(&attempt.client)?, self.count(&attempt.name)?);
+                delays.push(client.delay(FREE_OF_CLIENT, now_ms));
+                delays.push(name.delay(FREE_OF_NAME, now_ms));
             }
             if let Some(delay) = delays.into_iter().flatten().max() {
                 return Ok(Err(delay));

@@ -287,8 +287,8 @@ impl AccessStore {
         }
     }
 
-    /// Uses a link: creates the user, or sets the password. What is not allowed, such as a name that
-    /// is taken, leaves the link valid.
+    /// Uses a link: creates the user, or sets the password. What is not allowed, such as a name
+    /// that is taken, leaves the link valid.
     ///
     /// # Errors
     ///
@@ -330,7 +330,7 @@ impl AccessStore {
                     self.create_user(&new, now)?;
                 }
             }
-            self.set_hash(name, &hash, None)?;
+            self.set_hash(name, &hash, None, now)?;
             Ok(self.numbered_user(name)?.0)
         })
     }

@@ -48,8 +48,9 @@ impl From<AccessError> for LoginError {
 }
 
 impl AccessStore {
-    /// Checks a name and a password. `client` is the address from which they come. The work is the
-    /// same whether the user exists or not.
+    /// Checks a name and a password. `client` is the address from which they come: behind a proxy,
+    /// that which the proxy says, or all clients would be one. The work is the same whether the
+    /// user exists or not.
     ///
     /// # Errors
     ///
@@ -112,11 +113,11 @@ impl AccessStore {
         now: Timestamp,
     ) -> Result<(), LoginError> {
         self.log_in(name.as_str(), present, client, now)?;
-        Ok(self.set_password(name, new, keep)?)
+        Ok(self.set_password(name, new, keep, now)?)
     }
 
-    /// Sets the password of a user, and ends the user's sessions but `keep`. API tokens stay; they
-    /// are revoked one by one, or by disabling the user.
+    /// Sets the password of a user, and ends the user's sessions but `keep`, and the links to reset
+    /// the password. API tokens stay; they are revoked one by one, or by disabling the user.
     ///
     /// # Errors
     ///
@@ -126,23 +127,25 @@ impl AccessStore {
         name: &UserName,
         new: &Password,
         keep: Option<i64>,
+        now: Timestamp,
     ) -> Result<(), AccessError> {
         let hash = new.hash()?;
-        self.in_transaction(|| self.set_hash(name, &hash, keep))
+        self.in_transaction(|| self.set_hash(name, &hash, keep, now))
     }
 
-    /// Stores a hash, and ends the user's sessions but one.
+    /// Stores a hash, and ends the user's sessions but one, and the links to reset the password.
     pub(crate) fn set_hash(
         &self,
         name: &UserName,
         hash: &str,
         keep: Option<i64>,
+        now: Timestamp,
     ) -> Result<(), AccessError> {
         let (_, id) = self.numbered_user(name)?;
         self.connection()
             .execute("UPDATE users SET password = ? WHERE id = ?", (hash, id))?;
         self.end_sessions_of(id, keep)?;
-        Ok(())
+        self.revoke_reset_links(name, now)
     }
 
     fn user_with_hash(

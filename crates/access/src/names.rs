@@ -12,7 +12,7 @@ const MAX_GROUP_NAME: usize = 128;
 const RESERVED: &[&str] = &["anonymous", "everyone", "system", "trigger"];
 
 /// The name of a user: what the user of a run is called, and how the audit log names who did
-/// something. Lower-case letters, digits, `.`, `_`, `-` and `@`; it begins with a letter or a digit.
+/// something. Small letters, digits, `.`, `_`, `-` and `@`; it begins with a letter or a digit.
 ///
 /// Capital letters are made small, so two users never differ by case alone. There is no blank in
 /// it, so that `trigger NAME`, the user of a run that a trigger started, is never a user's name.

@@ -7,8 +7,8 @@ use crate::error::AccessError;
 /// The longest pattern, in bytes.
 const MAX_BYTES: usize = 256;
 
-/// A pattern for the names of pipelines, targets or triggers. `*` stands for any characters, `.` and
-/// `/` among them; all others stand for themselves, and case matters.
+/// A pattern for the names of pipelines, targets or triggers. `*` stands for any characters, `.`
+/// and `/` among them; all others stand for themselves, and case matters.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Pattern(String);

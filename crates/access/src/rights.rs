@@ -108,3 +108,37 @@ pub struct Grant {
     /// On what.
     pub on: On,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_right_has_one_word_everywhere() {
+        for right in Right::ALL {
+            assert_eq!(serde_json::to_value(right).unwrap(), right.as_str());
+            assert_eq!(right.as_str().parse(), Ok(right));
+        }
+        let error = "fly".parse::<Right>().unwrap_err();
+        assert!(error.message.contains("outside-window"), "{error}");
+    }
+
+    #[test]
+    fn a_grant_is_the_same_after_json() {
+        let name = UserName::new("alice").unwrap();
+        for who in [Who::Everyone, Who::User(name), Who::Trigger(Pattern::all())] {
+            let on = On::Targets(Pattern::new("prod.*").unwrap());
+            let right = Right::FreezeException;
+            let grant = Grant { who, right, on };
+            let text = serde_json::to_string(&grant).unwrap();
+            assert_eq!(
+                serde_json::from_str::<Grant>(&text).unwrap(),
+                grant,
+                "{text}"
+            );
+        }
+        let text = r#"{"who":{"kind":"user","name":"a b"},"right":"run",
+                       "on":{"kind":"targets","pattern":"*"}}"#;
+        assert!(serde_json::from_str::<Grant>(text).is_err());
+    }
+}

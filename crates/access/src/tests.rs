@@ -65,7 +65,7 @@ pub(crate) fn user(store: &AccessStore, text: &str, is_admin: bool) -> User {
 pub(crate) fn user_with_password(store: &AccessStore, text: &str) -> User {
     let created = user(store, text, false);
     store
-        .set_password(&created.name, &password(PASSWORD), None)
+        .set_password(&created.name, &password(PASSWORD), None, at(0))
         .unwrap();
     created
 }

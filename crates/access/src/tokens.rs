@@ -53,7 +53,7 @@ pub struct StoredToken {
     pub revoked_at: Option<Timestamp>,
 }
 
-/// Why a token is not accepted. To a client all of these are the same; the log may say which it was.
+/// Why a token is not accepted. To a client all of these are the same; a log may say which it was.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum TokenRefusal {
     /// It is none: of another form, or with a wrong checksum.
@@ -114,20 +114,36 @@ fn read(row: &Row<'_>) -> Result<StoredToken, AccessError> {
 }
 
 impl AccessStore {
-    /// Makes a token for a user.
+    /// Makes a token for a user. `by` is the user, logged in, or the server itself: a token that
+    /// could make tokens would be no narrower than its owner, and would never end.
     ///
     /// # Errors
     ///
-    /// If there is no such user or it is disabled, the scope makes no sense, or the end is not in
-    /// the next 366 days.
+    /// If it is somebody else's request, there is no such user or it is disabled, the scope makes no
+    /// sense, or the end is not in the next 366 days.
     pub fn create_token(
         &self,
+        by: &Principal,
         owner: &UserName,
         name: &str,
         scope: &Scope,
         expires_at: Timestamp,
         now: Timestamp,
     ) -> Result<NewToken, AccessError> {
+        match &by.via {
+            Via::System => {}
+            Via::Session if by.user == owner.as_str() => {}
+            Via::Session => {
+                return Err(AccessError::refused(
+                    "users make tokens for themselves only",
+                ));
+            }
+            Via::Token { .. } | Via::Trigger { .. } => {
+                return Err(AccessError::refused(
+                    "a token is made by a user who is logged in, not with another token",
+                ));
+            }
+        }
         users::check_text("the name of a token", name)?;
         if name.trim().is_empty() {
             return Err(AccessError::invalid("a token needs a name"));

@@ -1,5 +1,6 @@
 //! The table of the audit log.
 
+use rusqlite::types as sql;
 use rusqlite::{Connection, OptionalExtension as _, Row};
 use serde_json::{Map, Value, json};
 
@@ -137,24 +138,26 @@ pub fn head(db: &Connection) -> Result<AuditHead, AccessError> {
 ///
 /// If the database cannot be read.
 pub fn entries(db: &Connection, filter: &AuditFilter) -> Result<Vec<AuditRecord>, AccessError> {
-    let query = format!(
-        "SELECT {COLUMNS} FROM audit
-         WHERE (?1 IS NULL OR who = ?1) AND (?2 IS NULL OR action = ?2)
-             AND (?3 IS NULL OR object = ?3) AND (?4 IS NULL OR seq < ?4)
-         ORDER BY seq DESC LIMIT ?5"
-    );
+    let text = |text: &Option<String>| text.clone().map(sql::Value::from);
     let limit = filter.limit.unwrap_or(MAX_ENTRIES).min(MAX_ENTRIES);
+    // Only what is asked for is in the query, or no index would serve it.
+    let (conditions, mut values): (Vec<&str>, Vec<sql::Value>) = [
+        ("who = ?", text(&filter.who)),
+        ("action = ?", text(&filter.action)),
+        ("object = ?", text(&filter.object)),
+        ("seq < ?", filter.before_seq.map(sql::Value::from)),
+    ]
+    .into_iter()
+    .filter_map(|(condition, value)| Some((condition, value?)))
+    .unzip();
+    values.push(i64::try_from(limit).unwrap_or(i64::MAX).into());
+    let conditions = match conditions.is_empty() {
+        true => String::from("TRUE"),
+        false => conditions.join(" AND "),
+    };
+    let query = format!("SELECT {COLUMNS} FROM audit WHERE {conditions} ORDER BY seq DESC LIMIT ?");
     let mut statement = db.prepare_cached(&query)?;
-    let found = statement.query_map(
-        (
-            &filter.who,
-            &filter.action,
-            &filter.object,
-            filter.before_seq,
-            i64::try_from(limit).unwrap_or(i64::MAX),
-        ),
-        read,
-    )?;
+    let found = statement.query_map(rusqlite::params_from_iter(values), read)?;
     Ok(found.collect::<rusqlite::Result<_>>()?)
 }
 

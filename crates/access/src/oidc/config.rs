@@ -20,11 +20,12 @@ pub struct OidcConfig {
     pub scopes: Vec<String>,
     /// The claim that a new user's name is made of, in small letters. Without it, it is
     /// `preferred_username`, and where that is missing the whole address of `email`, if
-    /// `email_verified` is true. The part before the `@` is not taken: it would be the same name for
-    /// people of two domains.
+    /// `email_verified` is true. The part before the `@` is not taken: people of two domains would
+    /// have the same one.
     pub name_claim: Option<String>,
     /// The claim with the groups, if groups are taken from the provider: a list of texts. A name
-    /// with dots, such as `realm_access.roles`, leads into objects.
+    /// with dots, such as `realm_access.roles`, leads into objects. They are the groups of the same
+    /// names here, so at the provider only administrators should be able to make groups.
     pub groups_claim: Option<String>,
     /// Whose members are administrators here, for as long as the provider says so.
     pub admin_group: Option<String>,

@@ -8,6 +8,7 @@ use super::Oidc;
 use super::discovery::said;
 use super::error::{OidcError, OidcErrorKind};
 use super::id_token::Claims;
+use crate::error::AccessError;
 use crate::names::{GroupName, UserName};
 use crate::store::{AccessStore, TARGET};
 use crate::users::{self, NewUser, User};
@@ -196,6 +197,23 @@ impl Oidc {
             )));
         }
         Ok(())
+    }
+}
+
+impl AccessStore {
+    /// Takes back what providers have said of users: administrators by a provider's group, and
+    /// memberships. For a server that has no provider any more, where no login would update them.
+    ///
+    /// # Errors
+    ///
+    /// If the database cannot be written.
+    pub fn forget_provider_rights(&self) -> Result<(), AccessError> {
+        self.in_transaction(|| {
+            Ok(self.connection().execute_batch(
+                "UPDATE users SET is_provider_admin = 0;
+                 DELETE FROM group_members WHERE source = 'provider';",
+            )?)
+        })
     }
 }
 

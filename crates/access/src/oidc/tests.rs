@@ -2,7 +2,7 @@ mod attacks;
 mod logins;
 mod provider;
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use serde_json::{Value, json};
 
@@ -60,6 +60,17 @@ impl Setting {
     }
 }
 
+/// One client for all tests: it takes long to read the certificates of the system.
+static FETCH: LazyLock<UreqFetch> = LazyLock::new(UreqFetch::new);
+
+struct Shared;
+
+impl HttpFetch for Shared {
+    fn fetch(&self, request: &HttpRequest) -> Result<HttpResponse, String> {
+        FETCH.fetch(request)
+    }
+}
+
 fn oidc_of(provider: &Provider, change: impl FnOnce(&mut OidcConfig)) -> Oidc {
     let mut config = OidcConfig::new(
         &provider.issuer(),
@@ -67,7 +78,7 @@ fn oidc_of(provider: &Provider, change: impl FnOnce(&mut OidcConfig)) -> Oidc {
         "https://deploy.example.org/login/oidc",
     );
     change(&mut config);
-    Oidc::new(config, Box::new(UreqFetch::new())).unwrap()
+    Oidc::new(config, Box::new(Shared)).unwrap()
 }
 
 /// The kind of an error, and its message.

@@ -153,6 +153,13 @@ fn a_reset_sets_the_password_and_ends_the_sessions() {
             .log_in("alice", "another long password", "a", at(2))
             .is_ok()
     );
+    // A change of the password makes what there was void.
+    let link = store.password_reset_link(&alice, &root, at(2)).unwrap();
+    store
+        .set_password(&alice, &password(PASSWORD), None, at(2))
+        .unwrap();
+    let refused = store.invitation(link.token.reveal(), at(2));
+    assert_eq!(refused, Err(InvitationRefusal::Unknown));
     // Of a user who is disabled there is no reset, and what there was is void.
     let link = store.password_reset_link(&alice, &root, at(3)).unwrap();
     store.set_disabled(&alice, true, at(4)).unwrap();

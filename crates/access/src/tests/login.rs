@@ -243,20 +243,36 @@ fn a_name_is_limited_everywhere_but_where_its_user_was_before() {
         .unwrap()
         .unwrap();
     store.attempt_succeeded(known, at(1)).unwrap();
-    // A name that does not exist has the same limits.
-    for index in 0..50 {
-        let client = format!("198.51.101.{index}");
-        store
-            .begin_attempt("nobody", &client, at(1))
-            .unwrap()
+    // Nor does what others do at the same address keep the user out.
+    for index in 0..30 {
+        let _ = store
+            .begin_attempt(&format!("user{index}"), CLIENT, at(1))
             .unwrap();
     }
-    assert!(
-        store
-            .begin_attempt("nobody", "203.0.113.1", at(1))
-            .unwrap()
-            .is_err()
-    );
+    assert!(store.begin_attempt("more", CLIENT, at(1)).unwrap().is_err());
+    let known = store
+        .begin_attempt("alice", CLIENT, at(1))
+        .unwrap()
+        .unwrap();
+    store.attempt_succeeded(known, at(1)).unwrap();
+    // After a month it is not known any more. A name that does not exist has the same limits.
+    let month = 31 * 24 * 60 * 60;
+    for (third, who) in [(100, "alice"), (101, "nobody")] {
+        for index in 0..50 {
+            let client = format!("198.51.{third}.{index}");
+            store
+                .begin_attempt(who, &client, at(month))
+                .unwrap()
+                .unwrap();
+        }
+        assert!(
+            store
+                .begin_attempt(who, CLIENT, at(month))
+                .unwrap()
+                .is_err(),
+            "{who}"
+        );
+    }
 }
 
 #[test]

@@ -72,7 +72,7 @@ fn production_can_be_taken_from_everybody_and_given_to_some() {
     let scope = Scope::of([Right::View, Right::Run]);
     let of = |who: &UserName| {
         let token = store
-            .create_token(who, "t", &scope, at(100), at(0))
+            .create_token(&Principal::system(), who, "t", &scope, at(100), at(0))
             .unwrap();
         let (principal, _) = store
             .authenticate_token(token.token.reveal(), at(1))

@@ -2,7 +2,8 @@
 
 use super::*;
 use crate::{
-    AccessErrorKind, MAX_TOKEN_DAYS, Pattern, Right, Scope, StoredToken, TokenRefusal, Via,
+    AccessErrorKind, MAX_TOKEN_DAYS, Pattern, Principal, Right, Scope, StoredToken, TokenRefusal,
+    Via,
 };
 
 fn scope() -> Scope {
@@ -20,7 +21,14 @@ fn a_token_is_its_owners_with_its_scope() {
     store.create_group(&group("ops")).unwrap();
     store.add_member(&group("ops"), &alice).unwrap();
     let new = store
-        .create_token(&alice, " ci ", &scope(), at(1000), at(0))
+        .create_token(
+            &Principal::system(),
+            &alice,
+            " ci ",
+            &scope(),
+            at(1000),
+            at(0),
+        )
         .unwrap();
     let text = new.token.reveal().to_owned();
     assert_eq!(new.stored.name, "ci");
@@ -52,7 +60,14 @@ fn its_last_use_is_written_once_a_minute() {
     } = fresh();
     let alice = user(&store, "alice", true).name;
     let new = store
-        .create_token(&alice, "ci", &scope(), at(1000), at(0))
+        .create_token(
+            &Principal::system(),
+            &alice,
+            "ci",
+            &scope(),
+            at(1000),
+            at(0),
+        )
         .unwrap();
     let text = new.token.reveal();
     let used = || store.token(new.stored.id).unwrap().last_used_at;
@@ -73,7 +88,14 @@ fn a_token_that_is_over_says_why() {
     let alice = user(&store, "alice", false).name;
     let make = || {
         store
-            .create_token(&alice, "ci", &scope(), at(1000), at(0))
+            .create_token(
+                &Principal::system(),
+                &alice,
+                "ci",
+                &scope(),
+                at(1000),
+                at(0),
+            )
             .unwrap()
     };
     let new = make();
@@ -102,7 +124,14 @@ fn a_token_that_is_over_says_why() {
     assert!(matches!(refused(14), TokenRefusal::Revoked(_)));
     assert!(
         store
-            .create_token(&alice, "ci", &scope(), at(1000), at(0))
+            .create_token(
+                &Principal::system(),
+                &alice,
+                "ci",
+                &scope(),
+                at(1000),
+                at(0)
+            )
             .is_err()
     );
     // It does not come back with its owner.
@@ -134,19 +163,19 @@ fn a_token_always_ends_within_a_year() {
     } = fresh();
     let alice = user(&store, "alice", true).name;
     let last = later(at(0), Duration::from_secs(MAX_TOKEN_DAYS * 24 * 60 * 60));
-    let make = |end| store.create_token(&alice, "ci", &scope(), end, at(0));
+    let make = |end| store.create_token(&Principal::system(), &alice, "ci", &scope(), end, at(0));
     assert!(make(last).is_ok());
     for end in [later(last, Duration::from_secs(1)), at(0), at(-1)] {
         assert_eq!(make(end).unwrap_err().kind, AccessErrorKind::Invalid);
     }
     assert!(
         store
-            .create_token(&alice, " ", &scope(), at(1), at(0))
+            .create_token(&Principal::system(), &alice, " ", &scope(), at(1), at(0))
             .is_err()
     );
     assert!(
         store
-            .create_token(&alice, "a\nb", &scope(), at(1), at(0))
+            .create_token(&Principal::system(), &alice, "a\nb", &scope(), at(1), at(0))
             .is_err()
     );
 }
@@ -179,4 +208,36 @@ fn a_scope_that_makes_no_sense_is_refused() {
     }
     // What a later version may write narrows in a way that this one does not know.
     assert!(serde_json::from_str::<Scope>(r#"{"rights":["view"],"hours":"9-17"}"#).is_err());
+}
+
+#[test]
+fn a_token_is_made_by_its_owner_in_person() {
+    let Fresh {
+        store,
+        folder: _folder,
+    } = fresh();
+    let (alice, bob) = (
+        user(&store, "alice", true).name,
+        user(&store, "bob", false).name,
+    );
+    let session = store.open_session(&alice, "a", "b", at(0)).unwrap();
+    let session = store
+        .session(session.token.reveal(), at(0))
+        .unwrap()
+        .unwrap()
+        .principal;
+    let make = |by: &Principal, owner| store.create_token(by, owner, "ci", &scope(), at(9), at(0));
+    let new = make(&session, &alice).unwrap();
+    let (token, _) = store.authenticate_token(new.token.reveal(), at(1)).unwrap();
+    for (by, owner) in [
+        (&session, &bob),
+        (&token, &alice),
+        (&Principal::trigger("alice", "p"), &alice),
+    ] {
+        assert_eq!(
+            make(by, owner).unwrap_err().kind,
+            AccessErrorKind::Refused,
+            "{by:?}"
+        );
+    }
 }

@@ -417,7 +417,7 @@ fn a_discovery_document_of_another_or_with_unsafe_addresses_is_refused() {
 #[test]
 fn a_provider_that_is_not_there_is_said_to_be() {
     let config = OidcConfig::new("http://127.0.0.1:1", CLIENT, "https://b.example/back");
-    let oidc = Oidc::new(config, Box::new(UreqFetch::new())).unwrap();
+    let oidc = Oidc::new(config, Box::new(Shared)).unwrap();
     let begun = oidc.begin(&fresh().store, BROWSER, "/", at(0));
     let error = begun.unwrap_err();
     assert_eq!(error.kind, OidcErrorKind::Unreachable);

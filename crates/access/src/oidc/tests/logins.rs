@@ -141,6 +141,14 @@ fn groups_come_from_the_provider_and_go_with_it() {
         store.groups_of(&name("alice")).unwrap(),
         [group("/ops"), group("night shift")]
     );
+    say(json!(["admins", "/ops"]));
+    assert!(setting.log_in(15).unwrap().user.is_admin);
+    store.forget_provider_rights().unwrap();
+    assert_eq!(
+        store.groups_of(&name("alice")).unwrap(),
+        [group("night shift")]
+    );
+    assert!(!store.user(&name("alice")).unwrap().unwrap().is_admin);
     say(json!([]));
     setting.log_in(20).unwrap();
     assert_eq!(
@@ -318,7 +326,7 @@ fn a_configuration_that_cannot_be_right_is_refused() {
     let refused = |change: &dyn Fn(&mut OidcConfig)| {
         let mut config = OidcConfig::new("https://a.example", "c", "https://b.example/back");
         change(&mut config);
-        match Oidc::new(config, Box::new(UreqFetch::new())) {
+        match Oidc::new(config, Box::new(Shared)) {
             Ok(_) => None,
             Err(error) => Some(error.kind),
         }
