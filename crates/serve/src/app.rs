@@ -58,12 +58,12 @@ impl App {
 
     /// The pipeline of a run by its file, and the infrastructures of its plan.
     pub(crate) fn scope(&self, stores: &Stores, run: &StoredRun) -> RunScope {
-        match stores.own.scope(&run.id) {
+        match stores.own().scope(&run.id) {
             Ok(Some(known)) => known,
             _ => {
                 let scope = scope::of_stored(&stores.runs, run, self.project.folder());
                 // What cannot be written now is found again.
-                let _ = stores.own.put_scope(&run.id, &scope);
+                let _ = stores.own().put_scope(&run.id, &scope);
                 scope
             }
         }

@@ -1,23 +1,19 @@
 //! The server's own tables: runs that were asked for, and what they may touch.
 
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Row, Transaction, TransactionBehavior, params};
 
-use crate::error::ServeError;
 use crate::runner::RunnerCommand;
-
-/// How long another process may hold the database before that is an error.
-const BUSY_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// The version of the tables.
 const VERSION: i64 = 1;
 
-/// A connection to the server's database.
-pub(crate) struct Database {
-    db: Connection,
+/// The server's tables, behind a connection that is shared with those of its users, so that one
+/// transaction can change both.
+pub(crate) struct Database<'c> {
+    db: &'c Connection,
 }
 
 /// A run that was asked for.
@@ -73,44 +69,39 @@ pub(crate) struct RunScope {
     pub(crate) targets: Vec<String>,
 }
 
-impl Database {
-    /// The file in a state directory.
-    pub(crate) fn path(state: &Path) -> PathBuf {
-        state.join("server.db")
+/// The file of the server in a state directory: its own tables, and those of its users.
+pub(crate) fn path(state: &Path) -> PathBuf {
+    state.join("server.db")
+}
+
+impl<'c> Database<'c> {
+    /// The tables behind a connection; they are made where they are missing.
+    pub(crate) fn prepare(db: &'c Connection) -> rusqlite::Result<()> {
+        db.execute_batch("CREATE TABLE IF NOT EXISTS serve_schema (version INTEGER NOT NULL)")?;
+        let change = Transaction::new_unchecked(db, TransactionBehavior::Immediate)?;
+        let version: Option<i64> = change
+            .query_row("SELECT version FROM serve_schema", [], |row| row.get(0))
+            .optional()?;
+        if version.is_none() {
+            change.execute_batch(include_str!("schema.sql"))?;
+            change.execute("INSERT INTO serve_schema VALUES (?)", [VERSION])?;
+        }
+        change.commit()
     }
 
-    pub(crate) fn open(path: &Path) -> Result<Self, ServeError> {
-        let open = || -> rusqlite::Result<Connection> {
-            let db = Connection::open(path)?;
-            db.busy_timeout(BUSY_TIMEOUT)?;
-            db.pragma_update_and_check(None, "journal_mode", "wal", |_| Ok(()))?;
-            db.pragma_update(None, "synchronous", "full")?;
-            db.execute_batch("CREATE TABLE IF NOT EXISTS serve_schema (version INTEGER NOT NULL)")?;
-            let change = Transaction::new_unchecked(&db, TransactionBehavior::Immediate)?;
-            let version: Option<i64> = change
-                .query_row("SELECT version FROM serve_schema", [], |row| row.get(0))
-                .optional()?;
-            if version.is_none() {
-                change.execute_batch(include_str!("schema.sql"))?;
-                change.execute("INSERT INTO serve_schema VALUES (?)", [VERSION])?;
-            }
-            change.commit()?;
-            Ok(db)
-        };
-        let db = open().map_err(ServeError::database)?;
-        Ok(Self { db })
+    pub(crate) fn of(db: &'c Connection) -> Self {
+        Self { db }
     }
 
-    /// Writes a start down, unless the same was asked before.
+    /// Writes a start down, unless the same was asked before. It is a part of a transaction.
     pub(crate) fn ask(
         &self,
         start: &RunStart,
         request: &StartRequest,
     ) -> rusqlite::Result<NewStart> {
-        let change = Transaction::new_unchecked(&self.db, TransactionBehavior::Immediate)?;
         if let Some(key) = &request.key {
             let select = "SELECT run, fingerprint FROM starts WHERE key = ?";
-            let known: Option<(String, String)> = change
+            let known: Option<(String, String)> = (self.db)
                 .query_row(select, [key], |row| Ok((row.get(0)?, row.get(1)?)))
                 .optional()?;
             match known {
@@ -126,7 +117,7 @@ impl Database {
         let insert = "INSERT INTO starts (run, command, user, pipeline, at, key, fingerprint, \
             state) VALUES (?, ?, ?, ?, ?, ?, ?, 'asked')";
         let command = serde_json::to_string(&start.command).unwrap_or_default();
-        change.execute(
+        self.db.execute(
             insert,
             params![
                 start.run,
@@ -138,7 +129,6 @@ impl Database {
                 request.fingerprint
             ],
         )?;
-        change.commit()?;
         Ok(NewStart::Accepted)
     }
 
@@ -162,12 +152,6 @@ impl Database {
     /// The starts of which it is not known what has come of them.
     pub(crate) fn open_starts(&self) -> rusqlite::Result<Vec<RunStart>> {
         self.select_starts("WHERE state = 'asked' ORDER BY at", params![])
-    }
-
-    /// The latest starts that were refused, at most so many.
-    pub(crate) fn refused_starts(&self, limit: u32) -> rusqlite::Result<Vec<RunStart>> {
-        let which = "WHERE state = 'refused' ORDER BY at DESC LIMIT ?";
-        self.select_starts(which, params![limit])
     }
 
     fn select_starts(

@@ -61,6 +61,12 @@ impl fmt::Display for ServeError {
 
 impl std::error::Error for ServeError {}
 
+impl From<lockstep_access::AccessError> for ServeError {
+    fn from(error: lockstep_access::AccessError) -> Self {
+        Self::Database(error.message)
+    }
+}
+
 impl From<StoreError> for ServeError {
     fn from(error: StoreError) -> Self {
         Self::Store(error)

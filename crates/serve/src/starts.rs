@@ -65,16 +65,21 @@ pub(crate) async fn start(app: &App, new: NewRunRequest) -> Result<Started, Serv
             at: Timestamp::now(),
             state: StartState::Asked,
         };
-        let said = stores.own.ask(&start, &new.request);
-        let said = said.map_err(ServeError::database)?;
-        if matches!(said, NewStart::Accepted) {
-            let kept = stores.own.put_scope(&start.run, &new.scope);
-            kept.map_err(ServeError::database)?;
-            let audit = new.audit.about(&start.run, &new.scope);
-            audit
-                .detail("command", start.command.word())
-                .write(stores)?;
-        }
+        let said = stores.access.in_transaction(|| {
+            let own = stores.own();
+            let said = own
+                .ask(&start, &new.request)
+                .map_err(ServeError::database)?;
+            if matches!(said, NewStart::Accepted) {
+                let kept = own.put_scope(&start.run, &new.scope);
+                kept.map_err(ServeError::database)?;
+                let audit = new.audit.about(&start.run, &new.scope);
+                audit
+                    .detail("command", start.command.word())
+                    .write(stores)?;
+            }
+            Ok::<_, ServeError>(said)
+        })?;
         Ok::<_, ServeError>((start, said))
     });
     let (start, said) = asked.await??;
@@ -110,7 +115,7 @@ async fn settle(app: &App, run: &str, state: StartState) -> Result<(), ServeErro
     let run = run.to_owned();
     let settled = app
         .stores
-        .run(move |stores| stores.own.settle(&run, &state));
+        .run(move |stores| stores.own().settle(&run, &state));
     settled.await?.map_err(ServeError::database)
 }
 
@@ -145,7 +150,10 @@ async fn await_begin(
     let mut known = start;
     loop {
         let id = run.clone();
-        let now = app.stores.run(move |stores| stores.own.start(&id)).await?;
+        let now = app
+            .stores
+            .run(move |stores| stores.own().start(&id))
+            .await?;
         if let Ok(Some(now)) = now {
             known = now;
         }
@@ -189,7 +197,7 @@ async fn watch(app: App, start: RunStart, mut child: Child) {
 /// After a start of the server: what was asked for and has not begun is started again, and runs
 /// that lost their process go on.
 pub(crate) async fn recover(app: &App) -> Result<Vec<String>, ServeError> {
-    let open = app.stores.run(|stores| stores.own.open_starts()).await?;
+    let open = app.stores.run(|stores| stores.own().open_starts()).await?;
     let open = open.map_err(ServeError::database)?;
     let mut said = Vec::new();
     for start in open {

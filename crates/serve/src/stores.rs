@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use lockstep_access::AccessStore;
 use lockstep_store::Store;
 
-use crate::database::Database;
+use crate::database::{self, Database};
 use crate::error::ServeError;
 
 /// So many connections wait for the next request.
@@ -17,10 +17,15 @@ const MAX_IDLE: usize = 8;
 pub(crate) struct Stores {
     /// The runs.
     pub(crate) runs: Store,
-    /// What the server knows of them.
-    pub(crate) own: Database,
     /// Who may what.
     pub(crate) access: AccessStore,
+}
+
+impl Stores {
+    /// What the server knows of runs.
+    pub(crate) fn own(&self) -> Database<'_> {
+        Database::of(self.access.connection())
+    }
 }
 
 /// Connections that are not in use.
@@ -52,11 +57,12 @@ impl StorePool {
         match idle {
             Some(idle) => Ok(idle),
             None => {
-                let path = Database::path(&self.state);
+                let path = database::path(&self.state);
+                let access = AccessStore::open(&path).map_err(ServeError::database)?;
+                Database::prepare(access.connection()).map_err(ServeError::database)?;
                 Ok(Stores {
                     runs: Store::open(&self.state)?,
-                    access: AccessStore::open(&path).map_err(ServeError::database)?,
-                    own: Database::open(&path)?,
+                    access,
                 })
             }
         }

@@ -159,8 +159,8 @@ impl Caller {
         &self.principal.user
     }
 
-    pub(crate) fn client(&self) -> &str {
-        &self.client
+    pub(crate) fn principal(&self) -> &Principal {
+        &self.principal
     }
 
     pub(crate) fn is_admin(&self) -> bool {

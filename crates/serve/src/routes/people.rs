@@ -543,9 +543,14 @@ pub(crate) async fn new_token(
             .checked_add(SignedDuration::from_hours(24 * i64::from(days)))
             .unwrap_or(Timestamp::MAX);
         let owner = UserName::new(caller.name())?;
-        let made = stores
-            .access
-            .create_token(&owner, &asked.name, &scope, expires_at, now)?;
+        let made = stores.access.create_token(
+            caller.principal(),
+            &owner,
+            &asked.name,
+            &scope,
+            expires_at,
+            now,
+        )?;
         let audit = caller
             .audit("token.create")
             .object(&format!("token {}", made.stored.id));

@@ -272,7 +272,7 @@ pub(crate) async fn list(
         let mut before = query.before.map(lockstep_store::RunNumber);
         let mut next = None;
         if before.is_none() {
-            for start in stores.own.open_starts()? {
+            for start in stores.own().open_starts()? {
                 let scope = start_scope(stores, &start);
                 if caller.may(Right::View, &scope) && stores.runs.run_by_id(&start.run)?.is_none() {
                     runs.push(RunJson::of_start(&start, scope));
@@ -311,7 +311,7 @@ pub(crate) async fn list(
 
 /// What a run may touch that has not begun.
 fn start_scope(stores: &Stores, start: &RunStart) -> RunScope {
-    let known = stores.own.scope(&start.run).ok().flatten();
+    let known = stores.own().scope(&start.run).ok().flatten();
     known.unwrap_or_else(|| RunScope {
         pipeline: start.pipeline.clone(),
         targets: vec![String::from("*")],
@@ -331,7 +331,7 @@ pub(crate) async fn show(
     let shared = app.clone();
     let shown = shared.stores.run(move |stores| {
         if stores.runs.run_by_id(&id)?.is_none() {
-            let start = stores.own.start(&id)?.ok_or_else(|| no_run(&id))?;
+            let start = stores.own().start(&id)?.ok_or_else(|| no_run(&id))?;
             let scope = start_scope(stores, &start);
             return match caller.may(Right::View, &scope) {
                 true => Ok(RunJson::of_start(&start, scope)),
