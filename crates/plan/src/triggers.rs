@@ -283,3 +283,6 @@ fn operands(expr: &Expr, of: BinaryOp) -> Vec<&Expr> {
 fn one_line(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
+
+#[cfg(test)]
+mod tests;

@@ -10,7 +10,12 @@ impl<'t> TreeBuilder<'t> {
     pub(super) fn trigger(&mut self, parts: &mut Parts<'_>, span: Span) -> ItemKind {
         let name = self.name_of(parts, "the trigger's name");
         let on = parts.accept(Rule::trigger_on);
-        let on = on.map(|pair| self.trigger_part(pair, "what it fires on after `on`"));
+        let mut on = on.map(|pair| self.trigger_part(pair, "what it fires on after `on`"));
+        if let Some(pair) = parts.accept(Rule::bad_on) {
+            let part = self.trigger_part(pair, "");
+            self.report(errors::no_on(part.name.span));
+            on = Some(part);
+        }
         let filter = parts.accept(Rule::validation).map(|pair| {
             let mut inner = Parts::of(pair);
             self.expr_of(&mut inner, "a condition after `where`")

@@ -54,7 +54,7 @@ pub fn no_declared_secret(at: Span) -> Diagnostic {
 pub fn no_paths(at: Span) -> Diagnostic {
     let message = "a trigger on changes needs the patterns of the files";
     Diagnostic::error(codes::TRIGGER, at, message)
-        .here("no file can match")
+        .here("an empty list or text matches no file")
         .help("write, for example, `change([\"k8s/**\"])`")
 }
 
