@@ -425,6 +425,7 @@ module.exports = grammar({
         $.type_declaration,
         $.pipeline,
         $.test,
+        $.trigger,
       ),
 
     import: ($) =>
@@ -580,6 +581,17 @@ module.exports = grammar({
       seq('function', field('name', $._name), $.parameters, $._result, $._default),
     type_declaration: ($) =>
       seq('type', field('name', $._name), '=', field('type', $.type)),
+    // What fires, under which condition, and the pipeline that it starts.
+    trigger: ($) =>
+      seq(
+        'trigger',
+        field('name', $._name),
+        $.trigger_source,
+        optional(seq('where', field('condition', $._expression))),
+        $.trigger_start,
+      ),
+    trigger_source: ($) => seq('on', field('source', $._name), optional($.arguments)),
+    trigger_start: ($) => seq('starts', field('pipeline', $._name), optional($.arguments)),
     parameters: ($) => seq('(', optional(commas($.parameter)), ')'),
     parameter: ($) => seq(field('name', $._name), $._of_type, optional($._default)),
     _result: ($) => seq('->', field('result', $.type)),

@@ -28,6 +28,7 @@ impl Printer<'_> {
                 | ItemKind::Function { .. }
                 | ItemKind::Type { .. }
                 | ItemKind::Test { .. }
+                | ItemKind::Trigger(_)
                 | ItemKind::Error => false,
             };
         self.short_or_long(short, |printer| printer.item_parts(item))
@@ -150,6 +151,7 @@ impl Printer<'_> {
                 let body: Vec<BodyMember<'_>> = body.iter().map(BodyMember::Test).collect();
                 self.body(&body, body_span.end, BraceLayout::Plain)
             }
+            ItemKind::Trigger(trigger) => self.trigger(trigger),
             ItemKind::Error => Err(Unprintable),
         }
     }
@@ -196,6 +198,22 @@ impl Printer<'_> {
             self.clauses(&[Clause::Where(rule)])?;
             self.close();
         }
+        Ok(())
+    }
+
+    /// What it fires on stands behind the name; the rest may each have its line.
+    fn trigger(&mut self, trigger: &Trigger) -> Printed {
+        let (Some(on), Some(starts)) = (&trigger.on, &trigger.starts) else {
+            return Err(Unprintable);
+        };
+        self.sign("trigger")?;
+        self.gap(TokenGap::Space);
+        self.ident(&trigger.name)?;
+        let mut clauses = vec![Clause::Called("on", on)];
+        clauses.extend(trigger.filter.as_ref().map(Clause::Where));
+        clauses.push(Clause::Called("starts", starts));
+        self.clauses(&clauses)?;
+        self.close();
         Ok(())
     }
 

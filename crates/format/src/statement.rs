@@ -22,6 +22,8 @@ pub(super) enum Clause<'a> {
     Across(AcrossScope, Span),
     Requires(&'a Requirement),
     Queue(&'a Queue),
+    /// A keyword, a name and its arguments, if there are any.
+    Called(&'static str, &'a TriggerPart),
     /// `replacing`
     Replacing(Span),
     /// `mode 0600`
@@ -45,6 +47,7 @@ impl Clause<'_> {
             Clause::Modifier(modifier) => modifier.span.start,
             Clause::Requires(requirement) => requirement.span.start,
             Clause::Queue(queue) => queue.span.start,
+            Clause::Called(_, part) => part.span.start,
             Clause::Variables(variables) => variables.span.start,
         }
     }
@@ -447,6 +450,17 @@ impl Printer<'_> {
             Clause::Modifier(modifier) => self.modifier(modifier),
             Clause::Requires(requirement) => self.requires(requirement),
             Clause::Queue(queue) => self.queue(queue),
+            Clause::Called(word, part) => self.called(word, part),
+        }
+    }
+
+    fn called(&mut self, word: &'static str, part: &TriggerPart) -> Printed {
+        self.sign(word)?;
+        self.gap(TokenGap::Space);
+        self.ident(&part.name)?;
+        match !part.args.is_empty() || self.sees("(") {
+            true => self.args(&part.args),
+            false => Ok(()),
         }
     }
 

@@ -27,13 +27,14 @@ fn is_callable(symbol: &Symbol) -> bool {
             | SymbolKind::Action
             | SymbolKind::Function
             | SymbolKind::Pipeline
+            | SymbolKind::Trigger
             | SymbolKind::Kind
             | SymbolKind::Service
     )
 }
 
-/// The declaration around a place that can call something: a workflow, a pipeline, or a kind or
-/// a service that names its workflow.
+/// The declaration around a place that can call something: a workflow, a pipeline, a trigger, or a
+/// kind or a service that names its workflow.
 fn enclosing_callable(checked: &CheckedFile, at: Span) -> Option<&Symbol> {
     let symbols = checked.symbols(at.file).iter();
     let mut symbols = symbols.filter(|symbol| symbol.within.is_none() && is_callable(symbol));

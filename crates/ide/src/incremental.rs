@@ -30,6 +30,8 @@ struct OutlinedItem {
     is_local: bool,
     /// Whether those that name it can see a change of what it names, as of a value's parts.
     hands_on: bool,
+    /// Whether it is a trigger: it sees all that its pipeline can reach.
+    is_trigger: bool,
 }
 
 /// The declarations that have to be checked after a change.
@@ -67,6 +69,7 @@ impl OutlinedItem {
             name: name.map(|name| name.name.clone()),
             is_local,
             hands_on,
+            is_trigger: matches!(item.kind, ItemKind::Trigger(_)),
         }
     }
 
@@ -119,6 +122,9 @@ impl CheckBaseline {
         text: &str,
         now: &ParsedFile,
     ) -> Option<ChangedItems> {
+        if self.items.iter().any(|it| it.is_trigger) {
+            return None;
+        }
         let place = self.items.iter().position(|it| moved.is_inside(it.span))?;
         let changed = self.items.get(place)?;
         let fresh = outline(&now.ast);

@@ -89,6 +89,21 @@ fn done_names<'a>(around: &[SyntaxNode<'a>]) -> Vec<&'a Ident> {
     found
 }
 
+/// Whether `event` is defined at a place.
+pub fn knows_event(file: &File, offset: u32) -> bool {
+    let mut items = file.items.iter();
+    let item = items.find(|item| holds(item.span, offset));
+    let Some(ItemKind::Trigger(trigger)) = item.map(|item| &item.kind) else {
+        return false;
+    };
+    let in_filter = trigger.filter.as_ref().map(|filter| filter.span);
+    let in_starts = trigger.starts.as_ref().map(|starts| starts.span);
+    [in_filter, in_starts]
+        .into_iter()
+        .flatten()
+        .any(|span| holds(span, offset))
+}
+
 /// Whether `outcome` is defined at a place.
 pub fn knows_outcome(file: &File, offset: u32) -> bool {
     enclosing_nodes(file, offset).iter().any(|node| match node {

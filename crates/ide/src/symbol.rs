@@ -26,6 +26,7 @@ pub enum SymbolKind {
     Type,
     Pipeline,
     Test,
+    Trigger,
     Parameter,
     /// A `let` in a body.
     Local,
@@ -55,6 +56,7 @@ impl SymbolKind {
             Self::Type => "type",
             Self::Pipeline => "pipeline",
             Self::Test => "test",
+            Self::Trigger => "trigger",
             Self::Parameter => "parameter",
             Self::Variable => "variable",
             Self::Stage => "stage",
@@ -67,7 +69,7 @@ impl SymbolKind {
     pub fn is_named_elsewhere(self) -> bool {
         !matches!(
             self,
-            Self::Local | Self::Variable | Self::Test | Self::Namespace
+            Self::Local | Self::Variable | Self::Test | Self::Trigger | Self::Namespace
         )
     }
 
@@ -240,6 +242,7 @@ fn of_item(item: &Item) -> Option<(Ident, SymbolKind, Option<u32>)> {
             };
             return Some((text, SymbolKind::Test, Some(body_span.start)));
         }
+        ItemKind::Trigger(trigger) => (&trigger.name, SymbolKind::Trigger, None),
         ItemKind::From { .. } | ItemKind::Error => return None,
     };
     Some((name.clone(), kind, end))

@@ -4,7 +4,7 @@ use lockstep_base::source::{FileId, Span};
 use lockstep_syntax::ast::{
     Arg, Axis, Block, Each, Expr, Field, FieldDecl, File, Handler, Ident, ImportName,
     Infrastructure, Item, ItemKind, Modifier, Override, Param, Path, Stmt, StringLit, TestStmt,
-    TypeExpr, Use,
+    TriggerPart, TypeExpr, Use,
 };
 use lockstep_syntax::visit::*;
 
@@ -23,6 +23,7 @@ pub enum SyntaxNode<'a> {
     Type(&'a TypeExpr),
     Path(&'a Path),
     Use(&'a Use),
+    TriggerPart(&'a TriggerPart),
     Arg(&'a Arg),
     Block(&'a Block),
     Stmt(&'a Stmt),
@@ -60,6 +61,7 @@ impl<'a> SyntaxNode<'a> {
             SyntaxNode::Type(ty) => ty.span,
             SyntaxNode::Path(path) => path.span(),
             SyntaxNode::Use(using) => using.span,
+            SyntaxNode::TriggerPart(part) => part.span,
             SyntaxNode::Arg(arg) => match &arg.name {
                 Some(name) => name.span.to(arg.value.span),
                 None => arg.value.span,
@@ -108,6 +110,7 @@ impl<'a> SyntaxNode<'a> {
             SyntaxNode::Type(node) => walk_type_expr(&mut children, node),
             SyntaxNode::Path(node) => walk_path(&mut children, node),
             SyntaxNode::Use(node) => walk_use(&mut children, node),
+            SyntaxNode::TriggerPart(node) => walk_trigger_part(&mut children, node),
             SyntaxNode::Arg(node) => walk_arg(&mut children, node),
             SyntaxNode::Block(node) => walk_block(&mut children, node),
             SyntaxNode::Stmt(node) => walk_stmt(&mut children, node),
@@ -150,6 +153,7 @@ parts! {
     visit_type_expr Type TypeExpr;
     visit_path Path Path;
     visit_use Use Use;
+    visit_trigger_part TriggerPart TriggerPart;
     visit_arg Arg Arg;
     visit_block Block Block;
     visit_stmt Stmt Stmt;

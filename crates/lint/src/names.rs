@@ -3,8 +3,8 @@
 
 use lockstep_base::source::Name;
 use lockstep_syntax::ast::{
-    Block, Expr, ExprKind, Ident, Item, Override, Path, Stmt, TestKind, TestPath, TypeExpr,
-    TypeKind,
+    Block, Expr, ExprKind, Ident, Item, Override, Path, Stmt, TestKind, TestPath, Trigger,
+    TypeExpr, TypeKind,
 };
 use lockstep_syntax::visit::{self, Visit};
 
@@ -42,6 +42,14 @@ impl<'a> Visit<'a> for Mentions<'_, 'a> {
             (self.see)(name);
         }
         visit::walk_test_kind(self, kind);
+    }
+
+    // That an input is given a value is no use of it.
+    fn visit_trigger(&mut self, trigger: &'a Trigger) {
+        if let Some(starts) = &trigger.starts {
+            (self.see)(&starts.name);
+        }
+        visit::walk_trigger(self, trigger);
     }
 
     fn visit_test_path(&mut self, path: &'a TestPath) {

@@ -11,7 +11,6 @@ use serde::{Deserialize, Serialize};
 use super::facts::{FactFinder, Facts, FieldOwner, GivenValues, Outside};
 use super::from_data;
 use super::given_names::{NamedBy, names_given, own_id, places_given, short_name};
-use super::input_uses::needed_inputs;
 use super::paths;
 use super::{BoundInputs, DeployedVersion, EvalScope, Locals};
 use lockstep_base::diagnostic::suggest::{did_you_mean, or_list};
@@ -20,7 +19,7 @@ use lockstep_base::source::{Name, Span};
 use lockstep_base::value::{EnvironmentId, InfrastructureId, KindRef, ServiceId, Type, Value};
 use lockstep_base::world::{EnvironmentVariables, Files};
 use lockstep_lang::eval::{self, Expr, GlobalId, Halt, Scope};
-use lockstep_lang::ir::{Global, GlobalSource, Infrastructure, Program};
+use lockstep_lang::ir::{Global, GlobalSource, Infrastructure, Program, needed_inputs};
 
 /// A value as it was given: text of the command line, or data of an input file.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -12,7 +12,6 @@ mod facts;
 mod from_data;
 mod given_names;
 pub mod grid;
-mod input_uses;
 mod locals;
 mod lock_names;
 mod node_kind;
@@ -23,10 +22,12 @@ mod place;
 mod queue;
 mod required_programs;
 mod run_facts;
+pub mod schedule;
 mod secret_uses;
 pub mod share;
 mod sibling_names;
 mod tree;
+pub mod triggers;
 mod walk;
 
 use std::sync::Arc;
@@ -40,12 +41,12 @@ pub use declared::display;
 pub use deployed::DeployedVersion;
 pub use facts::{EvalScope, Facts, FieldValues, resolve_beside};
 pub use from_data::with_made;
-pub use input_uses::{InputUses, input_uses, needed_inputs, settable_fields};
 pub use locals::Locals;
 pub use lock_names::{
     infrastructure_lock, lock_for_people, lock_name_exprs, named_lock, queue_lock, queue_of_lock,
 };
 use lockstep_base::diagnostic::Diagnostic;
+pub use lockstep_lang::ir::{InputUses, input_uses, needed_inputs, settable_fields};
 use lockstep_lang::ir::{Pipeline, Program};
 pub use node_kind::{HeldLocks, NodeKind};
 pub use part::{PipelinePart, part_of};

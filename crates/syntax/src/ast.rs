@@ -3,10 +3,12 @@
 
 mod commands;
 mod test_block;
+mod trigger;
 
 pub use commands::{FileMode, Run, Transfer, TransferDirection, Variables};
 use lockstep_base::source::{Name, Span};
 pub use test_block::{Given, TestKind, TestPath, TestStmt};
+pub use trigger::{Trigger, TriggerPart};
 
 /// A file: its declarations, in source order.
 #[derive(Debug, Clone, PartialEq)]
@@ -123,6 +125,8 @@ pub enum ItemKind {
         body: Vec<TestStmt>,
         body_span: Span,
     },
+    /// `trigger nightly on schedule("0 3 * * *") starts release(tag: "v1")`
+    Trigger(Box<Trigger>),
     /// Text that is no declaration; a diagnostic has been made for it.
     Error,
 }

@@ -6,6 +6,7 @@ mod habits;
 mod misread;
 mod stray;
 mod strings;
+mod triggers;
 
 pub(super) use from_data::{no_list_for, one_name_for_all};
 pub(super) use functions::{expected_node, function_block, no_result, no_type_value};
@@ -26,6 +27,7 @@ pub(super) use strings::{
     escape, margin, open_long_string, open_string, quotes, raw_begins_late, raw_on_a_line,
     string_over_lines,
 };
+pub(super) use triggers::no_on;
 
 use crate::foreign::{self, Habit};
 use crate::grammar::Unreadable;

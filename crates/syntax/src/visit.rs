@@ -55,6 +55,8 @@ macro_rules! each_node {
                     direction, is_text, source, to, replacing, mode, on
                 }
                 FileMode visit_file_mode walk_file_mode { bits, span }
+                Trigger visit_trigger walk_trigger { name, on, filter, starts }
+                TriggerPart visit_trigger_part walk_trigger_part { name, args, span }
                 Variables visit_variables walk_variables { entries, span }
                 Modifier visit_modifier walk_modifier { kind, span }
                 Handler visit_handler walk_handler { kind, span }
@@ -77,6 +79,7 @@ macro_rules! each_node {
                     Type { name, ty },
                     Pipeline { name, requires, queues, modifiers, body, handlers },
                     Test { name, body, body_span },
+                    Trigger(trigger),
                     Error,
                 }
                 TypeKind visit_type_kind walk_type_kind {

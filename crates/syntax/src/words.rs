@@ -10,7 +10,7 @@ pub const RESERVED: [&str; 11] = [
 ];
 
 /// The words that begin a declaration.
-pub const DECLARATIONS: [&str; 15] = [
+pub const DECLARATIONS: [&str; 16] = [
     "import",
     "from",
     "input",
@@ -26,6 +26,7 @@ pub const DECLARATIONS: [&str; 15] = [
     "type",
     "pipeline",
     "test",
+    "trigger",
 ];
 
 /// The words that begin a statement.
@@ -67,7 +68,7 @@ pub const CLAUSES: [&str; 16] = [
 pub const TESTS: [&str; 3] = ["given", "start", "expect"];
 
 /// The words that are followed by a name.
-pub(super) const BEFORE_NAMES: [&str; 24] = [
+pub(super) const BEFORE_NAMES: [&str; 26] = [
     "extends",
     "using",
     "import",
@@ -90,6 +91,8 @@ pub(super) const BEFORE_NAMES: [&str; 24] = [
     "input",
     "let",
     "start",
+    "starts",
+    "trigger",
     "serial",
     "parallel",
 ];
@@ -114,7 +117,7 @@ pub fn all() -> impl Iterator<Item = &'static str> {
 }
 
 /// The words that stand inside declarations and statements only.
-pub const INNER: [&str; 20] = [
+pub const INNER: [&str; 21] = [
     "requires",
     "queue",
     "keep",
@@ -135,6 +138,7 @@ pub const INNER: [&str; 20] = [
     "watch",
     "between",
     "then",
+    "starts",
 ];
 
 /// The candidate that `word` was probably meant to be.

@@ -73,9 +73,9 @@
 [ "import" "from" "as" ] @keyword.import
 [ "input" "secret" "let" "group" ] @keyword
 [ "service" "environment" "infrastructure" "override" "kind" ] @keyword.type
-[ "workflow" "action" "function" "pipeline" "test" ] @keyword.function
+[ "workflow" "action" "function" "pipeline" "test" "trigger" ] @keyword.function
 "type" @keyword.type
-[ "where" "using" "extends" "requires" "queue" "keep" ] @keyword
+[ "where" "using" "extends" "requires" "queue" "keep" "starts" ] @keyword
 (queue keep: (identifier) @keyword)
 
 (import alias: (identifier) @module)
@@ -100,6 +100,9 @@
 (type_declaration name: (identifier) @type.definition)
 (pipeline name: (identifier) @function)
 (test name: (string) @string.special)
+(trigger name: (identifier) @function)
+(trigger_source source: (identifier) @function.builtin)
+(trigger_start pipeline: (identifier) @function)
 (field name: (identifier) @property)
 (field_declaration name: (identifier) @property)
 (parameter name: (identifier) @variable.parameter)

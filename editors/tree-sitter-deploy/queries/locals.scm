@@ -26,6 +26,7 @@
 (function name: (identifier) @local.definition.function)
 (type_declaration name: (identifier) @local.definition.type)
 (pipeline name: (identifier) @local.definition.function)
+(trigger name: (identifier) @local.definition.function)
 (parameter name: (identifier) @local.definition.parameter)
 (let_statement name: (identifier) @local.definition.var)
 (stage_statement name: (identifier) @local.definition.var)

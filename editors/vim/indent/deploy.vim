@@ -51,7 +51,7 @@ function! DeployIndent(line) abort
   endif
   let text = getline(a:line)
   " A clause on a line of its own continues a statement: it stays where it is.
-  if text =~# '^\s*\%(retry\|timeout\|grace\|using\|env\|stdin\|every\|by\|to\|tolerate\|batches\)\s'
+  if text =~# '^\s*\%(retry\|timeout\|grace\|using\|env\|stdin\|every\|by\|to\|tolerate\|batches\|starts\)\s'
     return -1
   endif
   let before = prevnonblank(a:line - 1)

@@ -24,7 +24,7 @@ syntax match deployType "\%(:\|->\)\s*\[*\zs\%(string\|path\|int\|float\|bool\|d
 
 " Most words may be names too: they are when they are followed by a sign for names, or by `(`.
 syntax match deployStatement "\v\.@<!<%(stage|serial|parallel|matrix|deploy|step|run|query|with|send|fetch|barrier|lock|approve|wait|verify|log|return|yield|on)>%(\s*%([:,)\]]|\=\=@!)|\(|\.\K)@!"
-syntax match deployClause "\v\.@<!<%(using|env|stdin|to|replacing|mode|by|limit|where|include|across|every|count|except|requires|queue|keep|extends)>%(\s*%([:,)\]]|\=\=@!))@!"
+syntax match deployClause "\v\.@<!<%(using|env|stdin|to|replacing|mode|by|limit|where|include|across|every|count|except|requires|queue|keep|extends|starts)>%(\s*%([:,)\]]|\=\=@!))@!"
 syntax match deployClause "\v%(\.@<!<send )@<=<%(text)>\ze +%(to>)@![[:alnum:]_\"'(]"
 syntax match deployClause "\v\.@<!<%(for)>"
 syntax match deployModifier "\v\.@<!<%(timeout|grace|max|batches|tolerate|atomic|once|quiet|between)>%(\s*%([:,)\]]|\=\=@!)|\(|\.\K)@!"
@@ -34,7 +34,7 @@ syntax match deployHandler "\v\.@<!<%(watch)>\ze\s+every>"
 syntax match deployHandler "\v\.@<!<%(on)\s+%(failure)>"
 syntax match deployFailure "\v\.@<!<%(fail|ignore|rollback|abort|retry|ask)>%(\s*%([:,)\]]|\=\=@!)|\(|\.\K|\s+fast>)@!"
 syntax match deployTestWord "\v\.@<!<%(given|start|expect|before|returns|fails|refused|approved)>%(\s*%([:,)\]]|\=\=@!)|\(|\.\K)@!"
-syntax match deployDeclare "\v\.@<!<%(service|environment|infrastructure|override|group|kind|workflow|action|function|type|pipeline|input|secret|let)>\ze\s+\K" nextgroup=deployDefined skipwhite
+syntax match deployDeclare "\v\.@<!<%(service|environment|infrastructure|override|group|kind|workflow|action|function|type|pipeline|trigger|input|secret|let)>\ze\s+\K" nextgroup=deployDefined skipwhite
 syntax match deployDeclare "\v\.@<!<%(service|infrastructure)>\ze\s*\{"
 syntax match deployDeclare "\v\.@<!<%(test)>\ze\s+\""
 syntax match deployImport "\v\.@<!<%(import|from)>\ze\s+%(\"|\K)"

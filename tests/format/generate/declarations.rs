@@ -48,7 +48,7 @@ impl Generator {
     }
 
     pub(super) fn item(&mut self) {
-        match self.chance.below(18) {
+        match self.chance.below(19) {
             16 => {
                 self.put("function");
                 self.name();
@@ -173,6 +173,7 @@ impl Generator {
                 }
             }
             12 => self.test(),
+            18 => self.trigger(),
             _ => {
                 self.put("pipeline");
                 self.name();
@@ -241,6 +242,23 @@ impl Generator {
             }
         }
         self.put("}");
+    }
+
+    fn trigger(&mut self) {
+        self.put("trigger");
+        self.name();
+        let on = self
+            .chance
+            .pick(&["on schedule(\"@daily\")", "on webhook(hook)", "on nothing"]);
+        self.words(on);
+        if self.chance.one_in(2) {
+            self.word_and_expr("where");
+        }
+        self.put("starts");
+        self.name();
+        if self.chance.one_in(2) {
+            self.exprs("(", ")", 2);
+        }
     }
 
     fn test(&mut self) {

@@ -300,6 +300,16 @@ codes! {
     REQUIREMENT = "E0543";
     /// A `queue` without a name, or one that keeps something else.
     QUEUE = "E0544";
+    /// What a trigger fires on cannot be read.
+    TRIGGER = "E0550";
+    /// A schedule that is none, that never comes, or in a zone that does not exist.
+    SCHEDULE = "E0551";
+    /// A trigger that gives a pipeline other inputs than it needs.
+    TRIGGER_INPUT = "E0552";
+    /// A field of an event that what fires does not have.
+    EVENT_FIELD = "E0553";
+    /// A part of a trigger that is needed before there is a run, and not known then.
+    TRIGGER_VALUE = "E0554";
 
     /// A command without words.
     COMMAND_EMPTY = "E0601";

@@ -4,7 +4,7 @@ use super::fields;
 use super::item::{Completion, CompletionKind};
 use super::keywords::{self, keyword, keywords};
 use super::nearby::NearbyTokens;
-use super::values;
+use super::{triggers, values};
 use crate::checked_file::{CheckedFile, ROOT_FILE};
 use crate::scope;
 use crate::syntax_node::{SyntaxNode, enclosing_nodes};
@@ -143,6 +143,9 @@ pub fn want(checked: &CheckedFile, around_it: &NearbyTokens<'_>, offset: u32) ->
         return CompletionContext::Nothing;
     };
     let nodes = enclosing_nodes(tree, offset);
+    if let Some(want) = triggers::part_name(checked, &nodes, offset) {
+        return want;
+    }
     if let Some(want) = in_record(checked, around_it, &nodes) {
         return want;
     }
@@ -198,6 +201,7 @@ fn in_brackets(nodes: &[SyntaxNode<'_>], offset: u32) -> bool {
             _ => false,
         },
         SyntaxNode::Use(using) => using.path.span().end < offset,
+        SyntaxNode::TriggerPart(part) => part.name.span.end < offset,
         SyntaxNode::Param(_) => true,
         _ => false,
     })
@@ -388,6 +392,9 @@ fn arguments(checked: &CheckedFile, before: &[SyntaxNode<'_>], offset: u32) -> V
                 return Vec::new();
             };
             (named(args), crate::signature::of(checked, callee))
+        }
+        Some(SyntaxNode::TriggerPart(part)) => {
+            return triggers::argument_names(checked, part, &named(&part.args));
         }
         Some(SyntaxNode::Use(using)) => {
             let of = crate::signature::of_path(checked, &using.path, true);
@@ -649,7 +656,8 @@ fn by_words(
         }
         "given" | "expect" => return test_word(checked, words),
         "stage" | "step" | "barrier" | "service" | "environment" | "workflow" | "pipeline"
-        | "kind" | "group" | "input" | "secret" | "let" | "action" | "infrastructure" => {
+        | "kind" | "group" | "input" | "secret" | "let" | "action" | "infrastructure"
+        | "trigger" => {
             return CompletionContext::Nothing;
         }
         "as" if line == "fail" => return CompletionContext::Words(classes()),
@@ -678,7 +686,7 @@ fn by_words(
         "pipeline" => modifiers("pipeline"),
         "serial" | "parallel" if in_matrix(nodes) => modifiers("matrix"),
         "where" | "include" => modifiers("matrix"),
-        "service" | "input" => modifiers(line),
+        "service" | "input" | "trigger" => modifiers(line),
         "}" => {
             let mut found = keywords(keywords::HANDLERS);
             found.push(word("else"));

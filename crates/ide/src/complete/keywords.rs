@@ -76,6 +76,11 @@ pub const DECLARATIONS: &[KeywordEntry] = &[
         "test \"${1:what must hold}\" {\n  start ${2:pipeline}\n\
          \x20 expect ${2:pipeline} ${3:succeeded}\n}",
     ),
+    (
+        "trigger",
+        "Starts a pipeline by itself, under `lockstep serve`.",
+        "trigger ${1:name} on ${2:schedule(\"0 3 * * *\")}\n  starts ${3:pipeline}",
+    ),
 ];
 
 /// The words that begin a statement.
@@ -285,6 +290,18 @@ pub const HANDLERS: &[KeywordEntry] = &[
 
 /// The clauses of statements: the statement, the word, and what follows it.
 pub const CLAUSES: &[(&str, &str, &str, &str)] = &[
+    (
+        "trigger",
+        "where",
+        "Fires only where it is true.",
+        "where ${1:event.payload}",
+    ),
+    (
+        "trigger",
+        "starts",
+        "The pipeline that it starts, with its inputs.",
+        "starts ${1:pipeline}($0)",
+    ),
     ("deploy", "to", "Where to.", "to ${1:target}"),
     (
         "deploy",

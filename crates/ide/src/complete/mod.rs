@@ -9,6 +9,7 @@ mod keywords;
 mod nearby;
 mod patterns;
 mod suppressions;
+mod triggers;
 mod values;
 
 pub use item::{Completion, CompletionKind, Completions};

@@ -116,6 +116,12 @@ fn locals(
             .rank(1);
         add(item, Some(&Type::Nothing), false);
     }
+    if scope::knows_event(tree, offset) {
+        let item = Completion::new("event", CompletionKind::Variable)
+            .detail("what has happened: { at: string, … }")
+            .rank(1);
+        add(item, Some(&Type::Nothing), false);
+    }
     if scope::knows_outcome(tree, offset) {
         let item = Completion::new("outcome", CompletionKind::Variable)
             .detail("{ status: string, failure: {…}?, deployments: [{…}] }")
@@ -209,7 +215,8 @@ fn globals(
             | DeclKind::Workflow
             | DeclKind::Action
             | DeclKind::Pipeline
-            | DeclKind::Type => continue,
+            | DeclKind::Type
+            | DeclKind::Trigger => continue,
         };
         let mut item = of_decl(checked, name, decl).rank(2);
         if let Some(ty) = ty.as_ref().filter(|ty| **ty != Type::Any) {
@@ -392,7 +399,7 @@ fn shown_as(sort: DeclKind) -> CompletionKind {
         DeclKind::Kind => CompletionKind::Kind,
         DeclKind::Workflow => CompletionKind::Workflow,
         DeclKind::Action => CompletionKind::Action,
-        DeclKind::Pipeline => CompletionKind::Pipeline,
+        DeclKind::Pipeline | DeclKind::Trigger => CompletionKind::Pipeline,
         DeclKind::Function => CompletionKind::Function,
         DeclKind::Type => CompletionKind::Type,
     }

@@ -162,6 +162,19 @@ pub const KEYWORDS: &[KeywordMeaning] = &[
         "test \"WHAT MUST HOLD\" { given … start … expect … }",
         "A test of pipelines in virtual time; no command is run.",
     ),
+    (
+        "trigger",
+        Role::Any,
+        "trigger NAME on SOURCE where CONDITION starts PIPELINE(INPUT: VALUE)",
+        "Starts a pipeline without a person, while `lockstep serve` runs. It fires on \
+         `schedule(…)`, `webhook(…)`, `artifact(…)` or `change(…)`.",
+    ),
+    (
+        "starts",
+        Role::Any,
+        "starts PIPELINE(INPUT: VALUE)",
+        "The pipeline that a trigger starts, and its inputs. `event` is what has happened.",
+    ),
     ("stage", Role::Clause, "stage", "The stage around it."),
     (
         "stage",

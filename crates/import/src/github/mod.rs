@@ -287,8 +287,8 @@ impl Importer {
                 continue;
             }
             node.skip();
-            let why = "there are no triggers: a run is started by hand, by cron or by a CI job";
-            let advice = "see the page on CI";
+            let why = "what starts a run is not taken over";
+            let advice = "declare a `trigger`, or start the run in a CI job: see the page on CI";
             self.declared.notes.add(
                 NoteKind::Dropped,
                 node,

@@ -19,6 +19,7 @@ pub fn program(program: &Program) -> String {
     };
     dump.declarations();
     dump.bodies();
+    dump.triggers();
     dump.out
 }
 
@@ -89,6 +90,24 @@ impl Dump<'_> {
             self.inside(format!("infrastructure {}", place.name), |dump| {
                 dump.fields(&place.fields);
                 dump.overrides(&place.overrides);
+            });
+        }
+    }
+
+    fn triggers(&mut self) {
+        let program = self.program;
+        for trigger in &program.triggers {
+            self.inside(format!("trigger {}", trigger.name), |dump| {
+                dump.line(format!("on {:?}", trigger.kind));
+                dump.line(format!("event %{}", trigger.event.0));
+                dump.line(format!("where {}", dump.maybe(trigger.filter.as_ref())));
+                let pipeline = &program.pipelines[trigger.pipeline as usize];
+                dump.line(format!("starts {}", pipeline.name));
+                for (input, value) in &trigger.inputs {
+                    let input = &program.globals[input.0 as usize].name;
+                    let value = dump.expr(value);
+                    dump.line(format!("{input} = {value}"));
+                }
             });
         }
     }

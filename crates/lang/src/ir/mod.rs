@@ -3,11 +3,14 @@
 //! changed or is gone.
 
 pub mod command;
+pub mod cron;
+mod input_uses;
 pub mod lower;
 mod properties;
 mod queue;
 mod sparse;
 mod testing;
+mod trigger;
 mod version;
 pub mod visit;
 
@@ -18,6 +21,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::eval::{Expr, Slot};
 pub use command::CommandTemplate;
+pub use input_uses::{InputUses, input_uses, inputs_read, needed_inputs, settable_fields};
 use lockstep_base::source::{Name, Sources, Span};
 use lockstep_base::value::{EnvironmentId, InfrastructureId, ServiceId, Type};
 pub use lockstep_syntax::ast::{AcrossScope, Order, RollbackScope};
@@ -25,6 +29,7 @@ pub use properties::Fork;
 pub use queue::{Queue, QueueKeep};
 pub use sparse::{SharedDefault, Sparse};
 pub use testing::{Given, Test, TestKind, TestStmt};
+pub use trigger::{Missed, Trigger, TriggerKind, WebhookSource, time_zone, time_zones};
 pub use version::{Version, VersionRule};
 pub use visit::{asks_ledger, has_paths, outside_calls};
 
@@ -70,6 +75,9 @@ pub struct Program {
     /// The tests of the requested file.
     #[serde(default)]
     pub tests: Vec<Test>,
+    /// What starts the pipelines of the requested file by itself.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub triggers: Vec<Trigger>,
 }
 
 impl Program {

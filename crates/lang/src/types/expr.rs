@@ -168,6 +168,7 @@ impl Checker<'_> {
                 "run" => errors::run_alone(name.span),
                 "failure" => errors::failure_outside(name.span),
                 "outcome" => errors::outcome_outside(name.span),
+                "event" => errors::event_outside(name.span),
                 _ => {
                     let near = self.names_that_fit(locals, want.unwrap_or(&Type::Any));
                     let holders = self.holders_of(locals, &name.name);
@@ -287,7 +288,8 @@ impl Checker<'_> {
             | DeclKind::Action
             | DeclKind::Pipeline
             | DeclKind::Function
-            | DeclKind::Type => {
+            | DeclKind::Type
+            | DeclKind::Trigger => {
                 let declared = self.modules.decls.site(decl).name.span;
                 let error = errors::not_a_value(name, sort.with_article(), declared);
                 let error = match sort {

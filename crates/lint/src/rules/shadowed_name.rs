@@ -76,7 +76,8 @@ impl<'a> NameVisitor<'a, '_> {
                 | DeclKind::Action
                 | DeclKind::Pipeline
                 | DeclKind::Function
-                | DeclKind::Type => return,
+                | DeclKind::Type
+                | DeclKind::Trigger => return,
                 sort => sort.with_article(),
             },
             NameTarget::Namespace(_) => "a namespace",

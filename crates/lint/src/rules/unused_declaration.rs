@@ -72,7 +72,10 @@ fn reach(context: &Context<'_>, mentions: &[HashSet<&Name>]) -> HashSet<usize> {
         _ => false,
     };
     let is_root = |item: &Item| match item.kind {
-        ItemKind::Pipeline { .. } | ItemKind::Test { .. } | ItemKind::Input { .. } => true,
+        ItemKind::Pipeline { .. }
+        | ItemKind::Test { .. }
+        | ItemKind::Input { .. }
+        | ItemKind::Trigger(_) => true,
         ItemKind::Service { .. } | ItemKind::Environment(_) | ItemKind::Group { .. } => chosen,
         _ => false,
     };

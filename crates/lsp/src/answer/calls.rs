@@ -41,7 +41,7 @@ fn item(
     Some(lsp::CallHierarchyItem {
         name: symbol.name.to_string(),
         kind: match symbol.kind {
-            SymbolKind::Pipeline => lsp::SymbolKind::Event,
+            SymbolKind::Pipeline | SymbolKind::Trigger => lsp::SymbolKind::Event,
             SymbolKind::Kind => lsp::SymbolKind::Interface,
             SymbolKind::Service => lsp::SymbolKind::Class,
             _ => lsp::SymbolKind::Function,

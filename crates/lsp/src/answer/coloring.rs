@@ -56,7 +56,7 @@ fn type_of(color: HighlightKind) -> &'static str {
             | SymbolKind::Action
             | SymbolKind::Function
             | SymbolKind::Pipeline => "function",
-            SymbolKind::Stage | SymbolKind::Step => "event",
+            SymbolKind::Stage | SymbolKind::Step | SymbolKind::Trigger => "event",
             SymbolKind::Parameter => "parameter",
             SymbolKind::Test => "string",
             SymbolKind::Input

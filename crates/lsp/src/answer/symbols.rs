@@ -133,7 +133,7 @@ fn kind(kind: SymbolKind) -> lsp::SymbolKind {
             lsp::SymbolKind::Function
         }
         SymbolKind::Type => lsp::SymbolKind::TypeParameter,
-        SymbolKind::Pipeline => lsp::SymbolKind::Event,
+        SymbolKind::Pipeline | SymbolKind::Trigger => lsp::SymbolKind::Event,
         SymbolKind::Test => lsp::SymbolKind::Method,
         SymbolKind::Parameter | SymbolKind::Local | SymbolKind::Variable => {
             lsp::SymbolKind::Variable

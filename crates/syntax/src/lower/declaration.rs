@@ -52,6 +52,7 @@ impl<'t> TreeBuilder<'t> {
             }
             Rule::function => self.function(parts, span),
             Rule::type_item => self.type_item(parts, span),
+            Rule::trigger => self.trigger(parts, span),
             Rule::secret => {
                 let name = self.name_of(parts, "the secret's name");
                 let ty = self.secret_type(parts, &name);

@@ -15,6 +15,7 @@ mod string;
 mod tail;
 mod test;
 mod transfer;
+mod trigger;
 mod types;
 
 pub(crate) use number::NumberProblem;

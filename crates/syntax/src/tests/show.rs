@@ -1,9 +1,12 @@
 //! Prints trees as short texts: one line for each declaration and statement, operations in
 //! brackets.
 
+mod test_block;
+
 use std::fmt::Write;
 
 use crate::ast::*;
+use test_block::test_stmt;
 
 /// The whole tree.
 pub(super) fn file(file: &File) -> String {
@@ -245,8 +248,21 @@ fn show_item(item: &Item, out: &mut String) {
                 line(out, 1, &test_stmt(stmt));
             }
         }
+        ItemKind::Trigger(trigger) => line(out, 0, &format!("{}{after}", show_trigger(trigger))),
         ItemKind::Error => line(out, 0, "<error>"),
     }
+}
+
+fn show_trigger(trigger: &Trigger) -> String {
+    let part = |word: &str, part: &Option<TriggerPart>| match part {
+        Some(part) => format!(" {word} {}({})", part.name.name, args(&part.args)),
+        None => format!(" {word} <error>"),
+    };
+    let on = part("on", &trigger.on);
+    let filter = trigger.filter.as_ref();
+    let filter = filter.map_or(String::new(), |filter| format!(" where {}", expr(filter)));
+    let starts = part("starts", &trigger.starts);
+    format!("trigger {}{on}{filter}{starts}", trigger.name.name)
 }
 
 fn signature(params: &[Param], result: Option<&TypeExpr>) -> String {
@@ -748,52 +764,5 @@ fn clauses(text: &mut String, dir: Option<&Expr>, env: Option<&Variables>, on: O
     }
     if let Some(on) = on {
         let _ = write!(text, " on {}", expr(on));
-    }
-}
-
-fn test_stmt(stmt: &TestStmt) -> String {
-    match &stmt.kind {
-        TestKind::GivenInput { name, value } => format!("given {} = {}", name.name, expr(value)),
-        TestKind::GivenRun { pattern, then } => {
-            format!("given run {} {}", string(pattern), given(then))
-        }
-        TestKind::GivenDeployed {
-            service,
-            target,
-            value,
-        } => format!(
-            "given deployed({}, {}) = {}",
-            expr(service),
-            expr(target),
-            expr(value)
-        ),
-        TestKind::GivenNode { path, then } => {
-            format!("given node {} {}", string(path), given(then))
-        }
-        TestKind::Start { pipeline } => format!("start {}", pipeline.name),
-        TestKind::ExpectStatus { path, status } => format!("expect {} {}", node(path), status.name),
-        TestKind::ExpectOrder { first, second } => {
-            format!("expect {} before {}", node(first), node(second))
-        }
-        TestKind::ExpectCondition(condition) => format!("expect {}", expr(condition)),
-        TestKind::Error => String::from("<error>"),
-    }
-}
-
-fn given(given: &Given) -> String {
-    match given {
-        Given::Returns(value) => format!("returns {}", expr(value)),
-        Given::Fails(None) => String::from("fails"),
-        Given::Fails(Some(class)) => format!("fails {}", class.name),
-        Given::Refused => String::from("refused"),
-        Given::Approved(None) => String::from("approved"),
-        Given::Approved(Some(by)) => format!("approved by {}", expr(by)),
-    }
-}
-
-fn node(path: &TestPath) -> String {
-    match path {
-        TestPath::Pattern(pattern) => string(pattern),
-        TestPath::Name(name) => name.name.to_string(),
     }
 }

@@ -103,6 +103,11 @@ pub(super) fn check(program: &Program, bounded: &BoundValues, diagnostics: &mut 
         constants.all(pipeline.queue.iter().map(|queue| &queue.name));
         constants.stmt(&pipeline.body);
     }
+    for trigger in &program.triggers {
+        constants.facts.forget_locals();
+        constants.all(trigger.filter.iter());
+        constants.all(trigger.inputs.iter().map(|(_, value)| value));
+    }
     constants.facts.forget_locals();
     constants.ranges(&bounded.ranges);
     constants.pauses(&bounded.pauses);

@@ -24,6 +24,8 @@ mod requirements;
 mod secrets;
 mod statements;
 mod test_blocks;
+mod trigger_errors;
+mod triggers;
 mod units;
 mod with;
 mod written_options;
@@ -134,10 +136,12 @@ impl ProgramLowering<'_> {
             actions: self.actions(),
             pipelines: self.pipelines(),
             tests: self.test_blocks(),
+            triggers: Vec::new(),
         };
         self.places(&mut program);
         late_defaults::copy(&mut program);
         self.templates_are_early(&program);
+        program.triggers = self.triggers(&program);
         written_options::note(&mut program);
         if self.http {
             program.actions.extend(builtin_actions());

@@ -199,6 +199,16 @@ pub fn outcome_outside(at: Span) -> Diagnostic {
     .help("look at it in the handler: `always { log outcome.status }`")
 }
 
+/// `event` where nothing has fired.
+pub fn event_outside(at: Span) -> Diagnostic {
+    Diagnostic::error(
+        codes::OUT_OF_PLACE,
+        at,
+        "`event` is known only in the `where` and the inputs of a `trigger`",
+    )
+    .help("hand what a run needs of it to an input: `starts PIPELINE(tag: event.payload.tag)`")
+}
+
 /// A name of something that is no value.
 pub fn not_a_value(name: &Ident, is: &str, declared: Span) -> Diagnostic {
     Diagnostic::error(

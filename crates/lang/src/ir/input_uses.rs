@@ -2,15 +2,13 @@
 
 use std::collections::HashSet;
 
+use super::visit::{Child, children, each_stmt};
+use super::{Block, GlobalSource, Infrastructure, Pipeline, Program, Stmt, StmtKind, WorkflowUse};
+use crate::eval::builtins::BuiltinBody;
+use crate::eval::visit::each_part;
+use crate::eval::{Expr, ExprKind, GlobalId};
 use lockstep_base::source::Name;
 use lockstep_base::value::{Type, Value};
-use lockstep_lang::eval::builtins::BuiltinBody;
-use lockstep_lang::eval::visit::each_part;
-use lockstep_lang::eval::{Expr, ExprKind, GlobalId};
-use lockstep_lang::ir::visit::{Child, children, each_stmt};
-use lockstep_lang::ir::{
-    Block, GlobalSource, Infrastructure, Pipeline, Program, Stmt, StmtKind, WorkflowUse,
-};
 
 /// What uses an input.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -58,6 +56,17 @@ pub fn needed_inputs(program: &Program, pipeline: u32) -> HashSet<Name> {
     if let Some(pipeline) = program.pipelines.get(pipeline as usize) {
         reached.pipeline(pipeline);
     }
+    reached.inputs
+}
+
+/// The inputs that the values of expressions can depend on, by their names.
+pub fn inputs_read<'p>(
+    program: &'p Program,
+    exprs: impl IntoIterator<Item = &'p Expr>,
+) -> HashSet<Name> {
+    let mut reached = Reached::of(program);
+    reached.open.extend(exprs);
+    reached.settle(&mut Vec::new());
     reached.inputs
 }
 
@@ -132,13 +141,18 @@ impl<'p> Reached<'p> {
     fn stmt(&mut self, stmt: &'p Stmt) {
         let mut blocks: Vec<&'p Block> = Vec::new();
         self.one(stmt, &mut blocks);
+        self.settle(&mut blocks);
+    }
+
+    /// Goes through all that is left.
+    fn settle(&mut self, blocks: &mut Vec<&'p Block>) {
         loop {
             if let Some(block) = blocks.pop() {
                 for stmt in &block.stmts {
-                    self.one(stmt, &mut blocks);
+                    self.one(stmt, blocks);
                 }
             } else if let Some(expr) = self.open.pop() {
-                self.expr(expr, &mut blocks);
+                self.expr(expr, blocks);
             } else {
                 return;
             }
