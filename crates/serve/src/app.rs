@@ -1,7 +1,10 @@
 //! What all requests share.
 
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
+use jiff::Timestamp;
 use lockstep_store::{Store, StoredRun};
 
 use crate::database::RunScope;
@@ -13,6 +16,8 @@ use crate::project::Project;
 use crate::runner::Runners;
 use crate::scope;
 use crate::stores::{StorePool, Stores};
+use crate::triggers::poll::Looks;
+use crate::triggers::{TriggerOf, fire};
 
 /// What all requests share.
 #[derive(Clone)]
@@ -25,7 +30,12 @@ pub(crate) struct AppParts {
     pub(crate) feeds: Arc<Feeds>,
     pub(crate) runners: Runners,
     pub(crate) log_indexes: LogIndexes,
+    looks: Mutex<Looks>,
+    secrets: Mutex<HashMap<String, (Instant, String)>>,
 }
+
+/// A secret of a webhook is read again after this time.
+const MAX_SECRET_AGE: Duration = Duration::from_secs(30);
 
 impl std::ops::Deref for App {
     type Target = AppParts;
@@ -50,6 +60,8 @@ impl App {
             },
             project: Project::new(folder),
             log_indexes: LogIndexes::default(),
+            looks: Mutex::default(),
+            secrets: Mutex::default(),
             options,
             stores,
             feeds,
@@ -67,5 +79,43 @@ impl App {
                 scope
             }
         }
+    }
+
+    fn looks(&self) -> MutexGuard<'_, Looks> {
+        self.looks.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether a trigger is to be looked at now.
+    pub(crate) fn is_trigger_due(&self, id: &str, now: Timestamp, every_ms: i64) -> bool {
+        self.looks().is_due(id, now, every_ms)
+    }
+
+    pub(crate) fn set_trigger_error(&self, id: &str, error: Option<String>) {
+        self.looks().set_error(id, error);
+    }
+
+    /// What is wrong with a trigger.
+    pub(crate) fn trigger_error(&self, id: &str) -> Option<String> {
+        self.looks().error(id)
+    }
+
+    /// The secret of a webhook. It is not read for each delivery, since that may start a command.
+    pub(crate) async fn webhook_secret(
+        &self,
+        of: &TriggerOf,
+        secret: u32,
+    ) -> Result<String, String> {
+        let key = of.id();
+        let known = {
+            let secrets = self.secrets.lock().unwrap_or_else(PoisonError::into_inner);
+            secrets.get(&key).cloned()
+        };
+        if let Some((_, text)) = known.filter(|(at, _)| at.elapsed() < MAX_SECRET_AGE) {
+            return Ok(text);
+        }
+        let text = fire::secret(self, of, secret).await?;
+        let mut secrets = self.secrets.lock().unwrap_or_else(PoisonError::into_inner);
+        secrets.insert(key, (Instant::now(), text.clone()));
+        Ok(text)
     }
 }

@@ -18,6 +18,7 @@ mod scope;
 mod server;
 mod starts;
 mod stores;
+mod triggers;
 
 pub use error::ServeError;
 pub use options::{ServeOptions, TlsFiles};

@@ -57,7 +57,7 @@ pub(crate) enum PlanError {
 
 /// The variables of the server's environment.
 #[derive(Debug, Clone, Copy)]
-struct ServerEnvironment;
+pub(crate) struct ServerEnvironment;
 
 impl EnvironmentVariables for ServerEnvironment {
     fn var(&self, name: &str) -> Result<String, VariableError> {

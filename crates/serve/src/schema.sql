@@ -25,3 +25,27 @@ CREATE TABLE scopes (
   pipeline  TEXT NOT NULL,
   targets   TEXT NOT NULL
 ) STRICT;
+
+-- What has come to triggers and what has come of it. A delivery is known by its id and, where the
+-- sender's signature does not cover the id, by its content: one that is repeated starts nothing.
+CREATE TABLE deliveries (
+  number    INTEGER PRIMARY KEY,
+  -- `shop.deploy/nightly`
+  trigger   TEXT NOT NULL,
+  delivery  TEXT NOT NULL,
+  -- The digest of the content, where it says which delivery this is.
+  content   TEXT,
+  at        INTEGER NOT NULL,
+  -- `started`, `no-match`, `refused`
+  decision  TEXT NOT NULL,
+  reason    TEXT NOT NULL,
+  run       TEXT,
+  UNIQUE (trigger, delivery),
+  UNIQUE (trigger, content)
+) STRICT;
+
+-- What a trigger has seen last: the time of a schedule, the digest of an image, a commit.
+CREATE TABLE trigger_states (
+  trigger  TEXT PRIMARY KEY,
+  seen     TEXT NOT NULL
+) STRICT;

@@ -10,6 +10,7 @@ use crate::http::router::router;
 use crate::listen;
 use crate::options::ServeOptions;
 use crate::starts;
+use crate::triggers::poll;
 
 /// A server that is ready.
 pub struct Server {
@@ -107,8 +108,10 @@ impl Server {
         for line in starts::recover(&self.app).await? {
             log(&line);
         }
+        let polls = tokio::spawn(poll::run(self.app.clone()));
         let router = router(self.app.clone());
         listen::serve(listener, tls, router, self.stop.subscribe()).await;
+        polls.abort();
         Ok(())
     }
 }

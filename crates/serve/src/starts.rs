@@ -15,6 +15,7 @@ use crate::database::{NewStart, RunScope, RunStart, StartRequest, StartState};
 use crate::error::ServeError;
 use crate::http::caller::AuditDraft;
 use crate::runner::RunnerCommand;
+use crate::stores::Stores;
 
 /// How often it is looked whether a run has begun.
 const BEGIN_POLL_INTERVAL: Duration = Duration::from_millis(15);
@@ -50,50 +51,61 @@ pub(crate) enum Started {
     KeyTaken,
 }
 
+/// Writes down that a run is to start, as a part of a transaction.
+pub(crate) fn write_down(
+    stores: &Stores,
+    new: NewRunRequest,
+) -> Result<(RunStart, NewStart), ServeError> {
+    let mut run = run_id::from_number(random());
+    while stores.runs.run_by_id(&run)?.is_some() {
+        run = run_id::from_number(random());
+    }
+    let start = RunStart {
+        run: run.to_string(),
+        command: new.command,
+        user: new.user,
+        pipeline: new.scope.pipeline.clone(),
+        at: Timestamp::now(),
+        state: StartState::Asked,
+    };
+    let own = stores.own();
+    let said = own
+        .ask(&start, &new.request)
+        .map_err(ServeError::database)?;
+    if matches!(said, NewStart::Accepted) {
+        let kept = own.put_scope(&start.run, &new.scope);
+        kept.map_err(ServeError::database)?;
+        let audit = new.audit.about(&start.run, &new.scope);
+        audit
+            .detail("command", start.command.word())
+            .write(stores)?;
+    }
+    Ok((start, said))
+}
+
 /// Starts a run, and waits until it has begun, or is refused.
 pub(crate) async fn start(app: &App, new: NewRunRequest) -> Result<Started, ServeError> {
     let asked = app.stores.run(move |stores| {
-        let mut run = run_id::from_number(random());
-        while stores.runs.run_by_id(&run)?.is_some() {
-            run = run_id::from_number(random());
-        }
-        let start = RunStart {
-            run: run.to_string(),
-            command: new.command,
-            user: new.user,
-            pipeline: new.scope.pipeline.clone(),
-            at: Timestamp::now(),
-            state: StartState::Asked,
-        };
-        let said = stores.access.in_transaction(|| {
-            let own = stores.own();
-            let said = own
-                .ask(&start, &new.request)
-                .map_err(ServeError::database)?;
-            if matches!(said, NewStart::Accepted) {
-                let kept = own.put_scope(&start.run, &new.scope);
-                kept.map_err(ServeError::database)?;
-                let audit = new.audit.about(&start.run, &new.scope);
-                audit
-                    .detail("command", start.command.word())
-                    .write(stores)?;
-            }
-            Ok::<_, ServeError>(said)
-        })?;
-        Ok::<_, ServeError>((start, said))
+        let write = || write_down(stores, new);
+        stores.access.in_transaction(write)
     });
     let (start, said) = asked.await??;
     match said {
         NewStart::KeyTaken => Ok(Started::KeyTaken),
-        NewStart::Repeated(known) => {
-            let known = await_begin(app, *known, None).await?;
-            Ok(Started::Repeated(known))
-        }
+        NewStart::Repeated(known) => Ok(Started::Repeated(await_begin(app, *known).await?)),
         NewStart::Accepted => {
-            let child = spawn(app, &start).await?;
-            Ok(Started::Run(await_begin(app, start, child).await?))
+            launch(app, &start).await?;
+            Ok(Started::Run(await_begin(app, start).await?))
         }
     }
+}
+
+/// Starts the process of a start that was written down, and follows it.
+pub(crate) async fn launch(app: &App, start: &RunStart) -> Result<(), ServeError> {
+    if let Some(child) = spawn(app, start).await? {
+        tokio::spawn(watch(app.clone(), start.clone(), child));
+    }
+    Ok(())
 }
 
 /// Starts the process of a start; where that is not possible, the start is refused.
@@ -135,17 +147,9 @@ async fn has_begun(app: &App, start: &RunStart) -> Result<bool, ServeError> {
     found.await?
 }
 
-/// Waits until a run has begun or is refused. A task of its own reads how the process ends, however
-/// long that takes.
-async fn await_begin(
-    app: &App,
-    start: RunStart,
-    child: Option<Child>,
-) -> Result<RunStart, ServeError> {
+/// Waits until a run has begun or is refused.
+async fn await_begin(app: &App, start: RunStart) -> Result<RunStart, ServeError> {
     let run = start.run.clone();
-    if let Some(child) = child {
-        tokio::spawn(watch(app.clone(), start.clone(), child));
-    }
     let deadline = tokio::time::Instant::now() + MAX_BEGIN_WAIT;
     let mut known = start;
     loop {
@@ -207,9 +211,7 @@ pub(crate) async fn recover(app: &App) -> Result<Vec<String>, ServeError> {
             continue;
         }
         said.push(format!("starts run {} for {}", start.run, start.user));
-        if let Some(child) = spawn(app, &start).await? {
-            tokio::spawn(watch(app.clone(), start, child));
-        }
+        launch(app, &start).await?;
     }
     let stopped = app
         .stores

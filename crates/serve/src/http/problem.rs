@@ -80,6 +80,12 @@ impl Problem {
         .detail(detail)
     }
 
+    /// A delivery of a webhook that is not what it says.
+    pub(crate) fn not_genuine(detail: impl Into<String>) -> Self {
+        let title = "The delivery is not genuine";
+        Self::new(StatusCode::UNAUTHORIZED, "not-genuine", title).detail(detail)
+    }
+
     /// A request that another site may have caused.
     pub(crate) fn cross_site() -> Self {
         let problem = Self::new(StatusCode::FORBIDDEN, "cross-site", "Not from this site");

@@ -15,6 +15,7 @@ use super::security;
 use crate::app::App;
 use crate::routes::{
     audit, environments, events, pages, people, pipelines, questions, run_details, runs, session,
+    triggers,
 };
 
 /// No body of a request is longer.
@@ -41,6 +42,7 @@ const REQUEST_TIMEOUT: Duration = Duration::from_secs(60);
         people::remove_member, people::grants, people::new_grant, people::remove_grant,
         people::tokens, people::new_token, people::remove_token,
         audit::list, audit::check, audit::export,
+        triggers::list, triggers::test,
     )
 )]
 struct Api;
@@ -116,11 +118,14 @@ pub(crate) fn router(app: App) -> Router {
         .route("/questions", get(questions::all))
         .route("/environments", get(environments::list))
         .route("/locks", get(environments::locks))
+        .route("/triggers", get(triggers::list))
+        .route("/triggers/{trigger}/test", post(triggers::test))
         .merge(access)
         .method_not_allowed_fallback(|| async { Problem::method() })
         .fallback(|| async { Problem::not_found("there is nothing at this address") });
     Router::new()
         .nest("/api/v1", api)
+        .route("/webhooks/{*trigger}", post(triggers::deliver))
         .route("/healthz", get(|| async { "ok\n" }))
         .fallback(pages::page)
         .with_state(app)
@@ -157,8 +162,8 @@ mod tests {
                     .matches(method)
                     .count()
             });
-        // `openapi.json` itself and `healthz` are not in it.
-        assert_eq!(described, routed.sum::<usize>() - 2);
+        // `openapi.json` itself, `healthz` and `webhooks` are not in it.
+        assert_eq!(described, routed.sum::<usize>() - 3);
         assert_eq!(description["openapi"], "3.1.0");
     }
 }

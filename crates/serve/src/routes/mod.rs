@@ -10,3 +10,4 @@ pub(crate) mod questions;
 pub(crate) mod run_details;
 pub(crate) mod runs;
 pub(crate) mod session;
+pub(crate) mod triggers;
