@@ -24,6 +24,7 @@ mod lsp;
 mod machine;
 mod plans;
 mod run;
+mod serve;
 mod support;
 mod tidy;
 mod together;

@@ -6,6 +6,7 @@ pub mod markdown;
 pub mod program;
 pub mod redact;
 pub mod running;
+pub mod server;
 pub mod session;
 #[cfg(target_os = "linux")]
 pub mod sshd;

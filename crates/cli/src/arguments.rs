@@ -6,6 +6,7 @@ use std::path::Path;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use super::approve::Approve;
+use super::backup::Backup;
 use super::cancel::Cancel;
 use super::complete::Complete;
 use super::files::deploy_files;
@@ -90,6 +91,8 @@ pub(super) enum CliCommand {
     Logs(Logs),
     /// Show what is deployed where now, since when, and by which run.
     Ledger(Ledger),
+    /// Copy the state directory, also while runs go on.
+    Backup(Backup),
     /// Forget old runs that nothing needs any more.
     Prune(Prune),
     /// Show which runs hold locks (and their leases), and which wait for them.

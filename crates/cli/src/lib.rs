@@ -4,6 +4,7 @@
 mod approve;
 mod approvers;
 mod arguments;
+mod backup;
 mod cancel;
 mod check;
 mod checkout;
@@ -111,6 +112,7 @@ fn run(command: CliCommand, output: &mut Output) -> Exit {
         CliCommand::Show(show) => show::run(&show, output),
         CliCommand::Logs(logs) => logs::run(&logs, output),
         CliCommand::Ledger(ledger) => ledger::run(&ledger, output),
+        CliCommand::Backup(backup) => backup::run(&backup, output),
         CliCommand::Prune(prune) => prune::run(&prune, output),
         CliCommand::Locks(locks) => locks::run(&locks, output),
         CliCommand::Inputs(inputs) => inputs_list::run(&inputs, output),

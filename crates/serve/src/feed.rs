@@ -1,7 +1,7 @@
 //! The events of runs for those who watch. One thread asks the database whether anything has been
-//! written, and reads what is new of each watched run once, for all who watch it. Each watcher has a
-//! position of its own and asks for what comes behind it, so that nobody misses anything or gets it
-//! twice, however slow they are.
+//! written, and reads what is new of each watched run once, for all who watch it. Each of them has
+//! a position of their own and asks for what comes behind it, so that nobody misses anything or gets
+//! it twice, however slow they are.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
@@ -206,10 +206,7 @@ impl Recent {
 /// A record as a message of a stream of events.
 fn message(record: &PublishedRecord) -> String {
     // JSON has no line ends inside.
-    format!(
-        "id: {id}\nevent: events\ndata: {{\"record\":{id},\"at\":\"{at}\",\"events\":{events}}}\n\n",
-        id = record.record,
-        at = time(record.at),
-        events = record.events
-    )
+    let (id, at, events) = (record.record, time(record.at), &record.events);
+    let data = format!("{{\"record\":{id},\"at\":\"{at}\",\"events\":{events}}}");
+    format!("id: {id}\nevent: events\ndata: {data}\n\n")
 }

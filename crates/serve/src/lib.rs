@@ -4,6 +4,7 @@
 //! the server starts as a person would. So it may be killed at any moment, and no run notices.
 
 mod app;
+mod backup;
 mod database;
 mod error;
 mod feed;
@@ -20,6 +21,7 @@ mod starts;
 mod stores;
 mod triggers;
 
+pub use backup::back_up;
 pub use error::ServeError;
 pub use options::{ServeOptions, TlsFiles};
 pub use server::{Server, ServerStop};

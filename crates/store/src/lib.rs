@@ -5,6 +5,7 @@
 //! process, and each thread, opens the directory for itself.
 
 mod approvals;
+mod backup;
 mod connection;
 mod deadlock;
 mod deployments;
@@ -36,6 +37,7 @@ use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ToSql, ToSqlOutput, 
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 
 pub use approvals::Approval;
+pub use backup::copy_database;
 pub use deployments::BrokenOffRuns;
 pub use error::{StoreError, StoreErrorKind};
 pub use journal::{PublishedEvents, PublishedRecord, RunJournal};

@@ -1,5 +1,5 @@
-//! Who asks. A browser has a session in a cookie, and shows for what changes something that it comes
-//! from a page of this server; a program has a token.
+//! Who asks. A browser has a session in a cookie; for what changes something it shows that it comes
+//! from a page of this server. A program has a token.
 
 use std::net::IpAddr;
 use std::sync::Arc;

@@ -63,7 +63,7 @@ fn response(messages: mpsc::Receiver<Bytes>) -> Response {
 }
 
 /// Follows a run. Each message (`event: events`) is a record of the run's journal:
-/// `{"record": 7, "at": "…", "events": […]}`, with the events of `lockstep run --format json`; its
+/// `{"record": 7, "at": "…", "events": […]}` with the events of `lockstep run --format json`; its
 /// id is the record's number. When the run has ended, and all has been sent, `event: end` says how.
 #[utoipa::path(
     get, path = "/api/v1/runs/{run}/events", tag = "runs",

@@ -41,7 +41,7 @@ impl std::fmt::Display for NotGenuine {
             Self::Wrong => f.write_str("the signature is wrong: is it made with the same secret?"),
             Self::Age => write!(
                 f,
-                "it was not signed within the last {MAX_AGE_SECONDS} s: is the sender's clock right?"
+                "it was not signed in the last {MAX_AGE_SECONDS} s: is the sender's clock right?"
             ),
         }
     }
