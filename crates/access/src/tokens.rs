@@ -119,7 +119,7 @@ impl AccessStore {
     ///
     /// # Errors
     ///
-    /// If it is somebody else's request, there is no such user or it is disabled, the scope makes no
+    /// If somebody else asks for it, there is no such user or it is disabled, the scope makes no
     /// sense, or the end is not in the next 366 days.
     pub fn create_token(
         &self,

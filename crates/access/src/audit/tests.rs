@@ -165,6 +165,32 @@ fn every_change_of_a_field_is_found() {
     }
 }
 
+/// Whoever changes an entry and computes its hash anew must do so for all that follow.
+#[test]
+fn a_changed_entry_with_a_hash_of_its_own_is_found_at_the_next_one() {
+    let Fresh {
+        store,
+        folder: _folder,
+    } = filled(5);
+    let db = store.connection();
+    let mut record = entries(db, &AuditFilter::default()).unwrap().remove(2);
+    assert_eq!(record.seq, 3);
+    record.who = String::from("bob");
+    record.hash = chain::hash(&record);
+    tamper(db, "UPDATE audit SET who = 'bob' WHERE seq = 3");
+    db.execute("UPDATE audit SET hash = ? WHERE seq = 3", [record.hash])
+        .unwrap();
+    let found = broken(db);
+    assert_eq!(
+        (found.seq, found.what.contains("does not follow")),
+        (4, true)
+    );
+    let text = lines(db);
+    assert_eq!(verify_lines(Cursor::new(&text)).unwrap_err().seq, 4);
+    // Each line by itself is whole.
+    assert!(text.lines().all(|line| verify_line(1, line).is_ok()));
+}
+
 #[test]
 fn what_moves_from_one_field_to_the_next_is_found() {
     let Fresh {
@@ -391,6 +417,49 @@ fn many_writers_make_one_chain() {
             .len(),
         100
     );
+}
+
+/// The database to which this process is to write, in a test with several processes.
+const WRITE_TO: &str = "LOCKSTEP_ACCESS_TEST_WRITE_TO";
+
+/// What each process of the next test does.
+#[test]
+fn writes_for_the_test_with_several_processes() {
+    let Some(path) = std::env::var_os(WRITE_TO) else {
+        return;
+    };
+    let store = crate::AccessStore::open(path.as_ref()).unwrap();
+    for index in 0..20 {
+        append(
+            store.connection(),
+            &entry("a", &format!("{} {index}", std::process::id())),
+        )
+        .unwrap();
+    }
+}
+
+#[test]
+fn several_processes_make_one_chain() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("server.db");
+    let processes: Vec<_> = (0..4)
+        .map(|_| {
+            std::process::Command::new(std::env::current_exe().unwrap())
+                .args([
+                    "--exact",
+                    "audit::tests::writes_for_the_test_with_several_processes",
+                ])
+                .env(WRITE_TO, &path)
+                .stdout(std::process::Stdio::null())
+                .spawn()
+                .unwrap()
+        })
+        .collect();
+    for mut process in processes {
+        assert!(process.wait().unwrap().success());
+    }
+    let store = crate::AccessStore::open(&path).unwrap();
+    assert_eq!(verify(store.connection()).unwrap().seq, 80);
 }
 
 #[test]

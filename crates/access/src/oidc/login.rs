@@ -93,8 +93,8 @@ struct TokenError {
 
 impl Oidc {
     /// What a browser is known by: the value of a cookie that is set before [`Oidc::begin`], for
-    /// the callback's path only, not readable by scripts, and `SameSite=Lax`, since the browser comes
-    /// back from another site.
+    /// the callback's path only, not readable by scripts, and `SameSite=Lax`, since the browser
+    /// comes back from another site.
     ///
     /// # Errors
     ///

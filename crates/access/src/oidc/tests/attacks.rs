@@ -157,6 +157,7 @@ fn a_key_is_used_with_its_own_algorithm_only() {
         ("use", json!("enc")),
         ("alg", json!("RS512")),
         ("key_ops", json!(["sign"])),
+        ("kty", json!("oct")),
         ("kid", json!("b")),
         ("n", json!("AQAB")),
     ] {
