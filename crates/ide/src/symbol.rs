@@ -24,6 +24,7 @@ pub enum SymbolKind {
     Function,
     /// A type that has a name.
     Type,
+    Window,
     Pipeline,
     Test,
     Parameter,
@@ -53,6 +54,7 @@ impl SymbolKind {
             Self::Action => "action",
             Self::Function => "function",
             Self::Type => "type",
+            Self::Window => "window",
             Self::Pipeline => "pipeline",
             Self::Test => "test",
             Self::Parameter => "parameter",
@@ -228,6 +230,7 @@ fn of_item(item: &Item) -> Option<(Ident, SymbolKind, Option<u32>)> {
             (name, SymbolKind::Function, Some(value.span.start))
         }
         ItemKind::Type { name, .. } => (name, SymbolKind::Type, None),
+        ItemKind::Window { name, .. } => (name, SymbolKind::Window, Some(name.span.end)),
         ItemKind::Pipeline { name, body, .. } => {
             (name, SymbolKind::Pipeline, Some(body.span.start))
         }

@@ -10,7 +10,7 @@ pub const RESERVED: [&str; 11] = [
 ];
 
 /// The words that begin a declaration.
-pub const DECLARATIONS: [&str; 15] = [
+pub const DECLARATIONS: [&str; 16] = [
     "import",
     "from",
     "input",
@@ -24,6 +24,7 @@ pub const DECLARATIONS: [&str; 15] = [
     "action",
     "function",
     "type",
+    "window",
     "pipeline",
     "test",
 ];
@@ -67,7 +68,7 @@ pub const CLAUSES: [&str; 16] = [
 pub const TESTS: [&str; 3] = ["given", "start", "expect"];
 
 /// The words that are followed by a name.
-pub(super) const BEFORE_NAMES: [&str; 24] = [
+pub(super) const BEFORE_NAMES: [&str; 25] = [
     "extends",
     "using",
     "import",
@@ -86,6 +87,7 @@ pub(super) const BEFORE_NAMES: [&str; 24] = [
     "action",
     "function",
     "type",
+    "window",
     "secret",
     "input",
     "let",

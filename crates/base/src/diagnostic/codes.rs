@@ -300,6 +300,12 @@ codes! {
     REQUIREMENT = "E0543";
     /// A `queue` without a name, or one that keeps something else.
     QUEUE = "E0544";
+    /// A window that cannot be read, or is never open.
+    WINDOW = "E0550";
+    /// Nothing bounds how long what must fit into a window takes.
+    UNBOUNDED_IN_WINDOW = "E0551";
+    /// A stage that takes longer than its windows are ever open.
+    TOO_LONG_FOR_WINDOW = "E0552";
 
     /// A command without words.
     COMMAND_EMPTY = "E0601";

@@ -176,6 +176,7 @@ fn of_sort(sort: DeclKind) -> SymbolKind {
         DeclKind::Pipeline => SymbolKind::Pipeline,
         DeclKind::Function => SymbolKind::Function,
         DeclKind::Type => SymbolKind::Type,
+        DeclKind::Window => SymbolKind::Window,
     }
 }
 

@@ -209,7 +209,8 @@ fn globals(
             | DeclKind::Workflow
             | DeclKind::Action
             | DeclKind::Pipeline
-            | DeclKind::Type => continue,
+            | DeclKind::Type
+            | DeclKind::Window => continue,
         };
         let mut item = of_decl(checked, name, decl).rank(2);
         if let Some(ty) = ty.as_ref().filter(|ty| **ty != Type::Any) {
@@ -384,7 +385,7 @@ pub fn types(checked: &CheckedFile) -> Vec<Completion> {
 
 fn shown_as(sort: DeclKind) -> CompletionKind {
     match sort {
-        DeclKind::Input | DeclKind::Let | DeclKind::Group | DeclKind::Secret => {
+        DeclKind::Input | DeclKind::Let | DeclKind::Group | DeclKind::Secret | DeclKind::Window => {
             CompletionKind::Value
         }
         DeclKind::Service => CompletionKind::Service,

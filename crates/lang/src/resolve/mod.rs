@@ -117,6 +117,7 @@ pub enum DeclKind {
     Pipeline,
     Function,
     Type,
+    Window,
 }
 
 impl DeclKind {
@@ -135,6 +136,7 @@ impl DeclKind {
             Self::Pipeline => "a pipeline",
             Self::Function => "a function",
             Self::Type => "a type",
+            Self::Window => "a window",
         }
     }
 
@@ -153,6 +155,7 @@ impl DeclKind {
             Self::Pipeline => "pipeline",
             Self::Function => "function",
             Self::Type => "type",
+            Self::Window => "window",
         }
     }
 }
@@ -197,6 +200,8 @@ pub struct DeclTable {
     pub functions: Vec<DeclSite>,
     /// Named types.
     pub types: Vec<DeclSite>,
+    /// Deployment windows.
+    pub windows: Vec<DeclSite>,
 }
 
 impl DeclTable {
@@ -213,6 +218,7 @@ impl DeclTable {
             DeclKind::Pipeline => &self.pipelines,
             DeclKind::Function => &self.functions,
             DeclKind::Type => &self.types,
+            DeclKind::Window => &self.windows,
         }
     }
 
@@ -247,6 +253,7 @@ impl DeclTable {
             DeclKind::Pipeline => &mut self.pipelines,
             DeclKind::Function => &mut self.functions,
             DeclKind::Type => &mut self.types,
+            DeclKind::Window => &mut self.windows,
         };
         table.push(site);
         Decl {

@@ -39,6 +39,7 @@ fn declared(kind: &ItemKind) -> Option<(DeclKind, &Ident)> {
         ItemKind::Pipeline { name, .. } => (DeclKind::Pipeline, name),
         ItemKind::Function { name, .. } => (DeclKind::Function, name),
         ItemKind::Type { name, .. } => (DeclKind::Type, name),
+        ItemKind::Window { name, .. } => (DeclKind::Window, name),
         ItemKind::Import { .. }
         | ItemKind::From { .. }
         | ItemKind::Test { .. }

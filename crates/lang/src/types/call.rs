@@ -299,6 +299,7 @@ fn declared(decl: Decl) -> Option<ResolvedCallee> {
         | DeclKind::Environment
         | DeclKind::Kind
         | DeclKind::Pipeline
-        | DeclKind::Type => None,
+        | DeclKind::Type
+        | DeclKind::Window => None,
     }
 }

@@ -287,7 +287,8 @@ impl Checker<'_> {
             | DeclKind::Action
             | DeclKind::Pipeline
             | DeclKind::Function
-            | DeclKind::Type => {
+            | DeclKind::Type
+            | DeclKind::Window => {
                 let declared = self.modules.decls.site(decl).name.span;
                 let error = errors::not_a_value(name, sort.with_article(), declared);
                 let error = match sort {

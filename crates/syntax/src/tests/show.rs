@@ -137,6 +137,10 @@ fn show_item(item: &Item, out: &mut String) {
                 show_overrides(&infrastructure.overrides, 2, out);
             }
         }
+        ItemKind::Window { name, fields } => {
+            line(out, 0, &format!("window {}{after}", name.name));
+            show_fields(fields, 1, out);
+        }
         ItemKind::Kind(kind) => {
             line(out, 0, &format!("kind {}{after}", kind.name.name));
             for (word, fields) in [

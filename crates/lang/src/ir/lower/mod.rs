@@ -25,6 +25,7 @@ mod secrets;
 mod statements;
 mod test_blocks;
 mod units;
+mod windows;
 mod with;
 mod written_options;
 
@@ -129,6 +130,7 @@ impl ProgramLowering<'_> {
             infrastructures: Vec::new(),
             service_templates: self.service_templates(),
             infrastructure_templates: Vec::new(),
+            windows: self.windows(),
             groups: self.groups(),
             workflows: self.workflows(),
             actions: self.actions(),
