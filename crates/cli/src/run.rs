@@ -55,7 +55,8 @@ pub(super) fn run(arguments: &Run, output: &mut Output) -> Exit {
     }
     let home = std::env::current_dir().unwrap_or_default();
     let job = RunJob {
-        facts: facts(store.as_ref(), arguments.options.max),
+        facts: facts(store.as_ref(), arguments.options.max)
+            .with_outside_window(arguments.outside_window.as_deref().map(Name::from)),
         seed: execute::chance(),
         max: arguments.options.max,
         source_folders: source_folders(&plan.bound.program, &home),
