@@ -53,7 +53,7 @@ impl ProgramLowering<'_> {
             match &*field.name.name {
                 "open" => {
                     let texts = self.window_texts(&field.value);
-                    if texts.as_ref().is_some_and(Vec::is_empty) {
+                    if matches!(&field.value.kind, Form::List(parts) if parts.is_empty()) {
                         self.check
                             .report(never_open(field.value.span, &window.name));
                     }
@@ -122,7 +122,7 @@ impl ProgramLowering<'_> {
                     name: text.text,
                 };
                 let known = all.into_iter().map(OutsideWindow::as_str);
-                let what = "way to treat what comes outside of a window,";
+                let what = "answer to what comes outside of a window,";
                 let unknown = type_errors::unknown_word(codes::WINDOW, &word, what, known);
                 self.check.report(unknown);
             }
