@@ -48,7 +48,7 @@ impl Generator {
     }
 
     pub(super) fn item(&mut self) {
-        match self.chance.below(18) {
+        match self.chance.below(19) {
             16 => {
                 self.put("function");
                 self.name();
@@ -123,6 +123,11 @@ impl Generator {
                 self.fields();
             }
             7 => self.environment(),
+            17 => {
+                self.put("window");
+                self.name();
+                self.fields();
+            }
             8 => {
                 self.put("group");
                 self.name();

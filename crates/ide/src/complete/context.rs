@@ -458,7 +458,7 @@ fn beginning(
             CompletionContext::Fields(fields::fields(checked, nodes, offset))
         }
         Some(SyntaxNode::Item(item)) => match &item.kind {
-            ItemKind::Service { .. } => {
+            ItemKind::Service { .. } | ItemKind::Window { .. } => {
                 CompletionContext::Fields(fields::fields(checked, nodes, offset))
             }
             ItemKind::Environment(_) => {
