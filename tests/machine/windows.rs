@@ -3,7 +3,7 @@
 use lockstep_engine::run_event::{RunEventKind, Status, WaitReason};
 use lockstep_engine::{Effect, EffectId, EffectOutcome, Event, Machine, PendingEffects};
 use lockstep_lang::ir::FailureClass;
-use lockstep_verify::simulate::run_facts;
+use lockstep_verify::simulate::{command_value, run_facts};
 
 use super::play::plan;
 
@@ -116,7 +116,7 @@ impl Played {
         for (id, (_, command)) in self.left.commands.clone() {
             let outcome = match !failing.is_empty() && command.text.contains(failing) {
                 true => EffectOutcome::failed(FailureClass::Exit, "exit code 1"),
-                false => EffectOutcome::good(lockstep_engine::command_value("", 0, [])),
+                false => EffectOutcome::good(command_value("", 0, [])),
             };
             all.extend(self.takes(Event::Ended { id, outcome }));
         }

@@ -123,7 +123,7 @@ impl Generator {
                 self.fields();
             }
             7 => self.environment(),
-            17 => {
+            18 => {
                 self.put("window");
                 self.name();
                 self.fields();
