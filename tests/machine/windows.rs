@@ -209,7 +209,7 @@ fn it_is_asked_before_locks_are_taken_and_time_limits_begin_behind_the_wait() {
     };
     assert_eq!(
         (&*windows[0].window, &*windows[0].of),
-        ("office", "prod.eu, prod.us, prod.open")
+        ("office", "prod.eu")
     );
     assert_eq!(opens.as_deref(), Some("Mon 2026-12-07 09:00 UTC"));
     assert!(played.left.timers.is_empty());

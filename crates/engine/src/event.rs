@@ -82,8 +82,8 @@ pub enum Event {
         /// Which.
         id: EffectId,
     },
-    /// They are not: [`Event::WindowOpen`] comes later, unless it is refused. It may come again when
-    /// the time of day has been set.
+    /// They are not: [`Event::WindowOpen`] comes later, unless it is refused. It may come again
+    /// when the time of day has been set.
     WindowClosed {
         /// Which.
         id: EffectId,
@@ -501,8 +501,8 @@ pub enum Effect {
         /// Which of its locks; all of them where it is empty.
         names: Vec<Name>,
     },
-    /// Say when all these windows are open for so long; answered by [`Event::WindowOpen`], and before
-    /// that by [`Event::WindowClosed`] where they are not.
+    /// Say when all these windows are open for so long; answered by [`Event::WindowOpen`], and
+    /// before that by [`Event::WindowClosed`] where they are not.
     AwaitWindow {
         /// Its id.
         id: EffectId,

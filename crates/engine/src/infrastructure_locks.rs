@@ -46,8 +46,8 @@ pub struct InfrastructureLocks {
 /// Locks that were requested together.
 #[derive(Debug, Clone)]
 pub struct InfrastructureLockRequest {
-    /// The effect that requests them; nothing while a window is closed, and where none of them has a
-    /// lock.
+    /// The effect that requests them; nothing while a window is closed, and where none of them has
+    /// a lock.
     pub(super) id: Option<EffectId>,
     /// What it covers and has not been given back.
     pub(super) targets: IndexSet<InfrastructureId>,

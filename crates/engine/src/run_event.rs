@@ -347,8 +347,8 @@ pub enum RunEventKind {
         /// What for.
         waiting: WaitReason,
     },
-    /// The windows of infrastructures are open for as long as what deploys there needs: it takes its
-    /// locks, or goes on with them.
+    /// The windows of infrastructures are open for as long as what deploys there needs: it takes
+    /// its locks, or goes on with them.
     WindowOpen {
         /// The path of the stage, or of what else takes the locks.
         node: NodePath,

@@ -379,7 +379,8 @@ impl<'a> OutlineBuilder<'a> {
                 Some(HandlerVerdict::Retry(times)) => (self.count(times, inside), Some(0)),
                 Some(HandlerVerdict::Ask { timeout, .. }) => {
                     let limit = timeout.as_ref().and_then(|it| self.time(it, inside));
-                    self.asks(limit, node.stmt.span)
+                    let at = told.body.stmts.last();
+                    self.asks(limit, at.map_or(node.stmt.span, |it| it.span))
                 }
                 Some(
                     HandlerVerdict::Ignore | HandlerVerdict::Rollback(_) | HandlerVerdict::Abort,

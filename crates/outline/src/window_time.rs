@@ -74,11 +74,13 @@ impl OutlineBuilder<'_> {
         let plan = self.plan;
         let node = plan.tree.get(holder.id);
         let mut locals = holder.locals.clone();
-        let comes_back = |verdict: &HandlerVerdict| {
-            matches!(
-                verdict,
-                HandlerVerdict::Retry(_) | HandlerVerdict::Ask { .. }
-            )
+        // What people are asked is theirs to bound.
+        let comes_back = |verdict: &HandlerVerdict| match verdict {
+            HandlerVerdict::Retry(_) => true,
+            HandlerVerdict::Ask { .. }
+            | HandlerVerdict::Ignore
+            | HandlerVerdict::Rollback(_)
+            | HandlerVerdict::Abort => false,
         };
         let mut ends = (node.stmt.handlers.on_failure.iter())
             .filter_map(|it| it.body.stmts.last()?.kind.verdict());
@@ -109,17 +111,10 @@ impl OutlineBuilder<'_> {
         node: &PlanNode,
         locals: &mut Locals,
     ) -> LongestTime {
-        let walk = PlanWalk {
-            skip_holders: !node.shares_locks,
-            ..self.walk
-        };
         let mut inside = locals.clone();
         let mut last = 0;
         for (at, id) in rest.iter().enumerate() {
-            let sum = walk.summary_of_node(*id, &mut inside).unwrap_or_default();
-            let deploys = !sum.targets.is_empty() || !sum.named_targets.is_empty();
-            let may = sum.unsure && self.plan.tree.get(*id).has_deploy;
-            if deploys || may {
+            if self.deploys_itself(node, *id, &mut inside) {
                 last = at + 1;
             }
         }
@@ -136,6 +131,17 @@ impl OutlineBuilder<'_> {
         let around = locals.clone();
         let longest = self.seq(&part, locals, None).measure.longest;
         self.limited(node, &around, longest, 0)
+    }
+
+    /// Whether the locks of a holder are needed for a statement of its body. It binds its value.
+    fn deploys_itself(&self, holder: &PlanNode, id: TreeId, locals: &mut Locals) -> bool {
+        let walk = PlanWalk {
+            skip_holders: !holder.shares_locks,
+            ..self.walk
+        };
+        let sum = walk.summary_of_node(id, locals).unwrap_or_default();
+        let deploys = !sum.targets.is_empty() || !sum.named_targets.is_empty();
+        deploys || (sum.unsure && self.plan.tree.get(id).has_deploy)
     }
 
     /// A time that the `timeout` of a statement limits. What is in it is not unbounded then; where
@@ -257,15 +263,16 @@ impl OutlineBuilder<'_> {
         }
         let node = self.plan.tree.get(id);
         let all = body(node);
-        let first = all.iter().position(|it| self.plan.tree.get(*it).has_deploy);
-        let first = first.unwrap_or(0);
+        let is_sequence = node.stmt.kind.fork().is_none();
         let mut inside = locals.clone();
-        let is_sequence =
-            node.stmt.kind.matrix().is_none() && !matches!(node.stmt.kind, StmtKind::Parallel(_));
+        let mut first = 0;
         if is_sequence {
-            for id in all.iter().take(first) {
-                // What it binds is seen by what follows.
-                let _ = self.walk.summary_of_node(*id, &mut inside);
+            for (at, id) in all.iter().enumerate() {
+                let before = inside.clone();
+                if self.deploys_itself(node, *id, &mut inside) {
+                    (first, inside) = (at, before);
+                    break;
+                }
             }
         }
         let holder = LockHolder {
@@ -339,14 +346,14 @@ pub fn window_faults(plan: &Plan) -> Vec<Diagnostic> {
 /// The words for a holder, and its head.
 fn named(plan: &Plan, holder: &HeldInWindows) -> (String, Span) {
     let node = plan.tree.get(holder.id);
-    match &node.stmt.kind {
-        StmtKind::Stage { name, .. } => (format!("stage `{name}`"), node.stmt.span),
+    let words = match &node.label {
+        Some(name) if node.stmt.kind.holds_infrastructures() => format!("stage `{name}`"),
         _ if holder.id == plan.tree.root() => {
-            let name = &plan.bound.pipeline().name;
-            (format!("pipeline `{name}`"), node.stmt.span)
+            format!("pipeline `{}`", plan.bound.pipeline().name)
         }
-        _ => (String::from("this block"), node.stmt.span),
-    }
+        _ => String::from("this block"),
+    };
+    (words, node.stmt.span)
 }
 
 fn unbounded(plan: &Plan, holder: &HeldInWindows) -> Option<Diagnostic> {
@@ -363,9 +370,10 @@ fn unbounded(plan: &Plan, holder: &HeldInWindows) -> Option<Diagnostic> {
     for (window, _) in holder.windows(plan) {
         error = error.label(window.span, "the window");
     }
-    let block = match plan.tree.get(holder.id).stmt.kind {
-        StmtKind::Stage { .. } => "the stage",
-        _ => "what is around it",
+    let kind = &plan.tree.get(holder.id).stmt.kind;
+    let block = match kind.holds_infrastructures() {
+        true => "the stage",
+        false => "what is around it",
     };
     Some(error.help(format!("give it a `timeout`, or {block}")))
 }
@@ -400,7 +408,8 @@ fn too_long(plan: &Plan, holder: &HeldInWindows) -> Option<Diagnostic> {
         text(needs),
         match most {
             0 => String::from("are never open together"),
-            _ => format!("is open for {} at most", text(most)),
+            _ if windows.len() == 1 => format!("is open for {} at most", text(most)),
+            _ => format!("are open together for {} at most", text(most)),
         },
     );
     let mut error = Diagnostic::error(codes::TOO_LONG_FOR_WINDOW, head, message)

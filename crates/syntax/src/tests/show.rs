@@ -86,18 +86,12 @@ fn show_item(item: &Item, out: &mut String) {
             let of = of
                 .as_ref()
                 .map_or(String::new(), |of| format!(": {}", ty(of)));
-            line(
-                out,
-                0,
-                &format!("let {}{of} = {}{after}", name.name, expr(value)),
-            );
+            let value = expr(value);
+            line(out, 0, &format!("let {}{of} = {value}{after}", name.name));
         }
         ItemKind::Group { name, value } => {
-            line(
-                out,
-                0,
-                &format!("group {} = {}{after}", name.name, expr(value)),
-            );
+            let value = expr(value);
+            line(out, 0, &format!("group {} = {value}{after}", name.name));
         }
         ItemKind::Service {
             name,
