@@ -20,3 +20,4 @@ mod replay;
 mod seeds;
 mod way_back;
 mod ways;
+mod windows;

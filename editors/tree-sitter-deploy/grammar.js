@@ -418,6 +418,7 @@ module.exports = grammar({
         $.service,
         $.environment,
         $.group,
+        $.window,
         $.kind,
         $.workflow,
         $.action,
@@ -528,6 +529,7 @@ module.exports = grammar({
       ),
 
     group: ($) => seq('group', field('name', $._name), $._default),
+    window: ($) => seq('window', field('name', $._name), field('body', $.fields)),
 
     kind: ($) =>
       seq(

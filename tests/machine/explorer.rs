@@ -210,7 +210,7 @@ impl World {
                 self.locks.release(id, &names);
                 self.granted.extend(self.locks.grant());
             }
-            Effect::Tell(_) => {}
+            Effect::AwaitWindow { .. } | Effect::LeaveWindow { .. } | Effect::Tell(_) => {}
         }
     }
 }

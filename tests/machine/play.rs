@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use lockstep_base::world::{EnvironmentVariables, FileError, Files, VariableError};
 use lockstep_engine::path_pattern::PathPattern;
-use lockstep_engine::run_event::{RunEventKind, Status, WaitReason};
+use lockstep_engine::run_event::{RunEventKind, Status, WaitReason, WindowOf};
 use lockstep_engine::{Effect, Machine};
 use lockstep_lang::compile::compile;
 use lockstep_plan::{InputValue, Plan, RunRequest, bind};
@@ -265,6 +265,9 @@ fn line(happened: &RunEventKind) -> Option<(&str, String)> {
             (node, format!("starts{told}"))
         }
         RunEventKind::NodeWaiting { node, waiting, .. } => (node, waits(waiting)),
+        RunEventKind::WindowOpen { node, windows, .. } => {
+            (node, format!("may begin: {}", WindowOf::list(windows)))
+        }
         RunEventKind::NoWayBack { node, reason } => (node, format!("has no way back: {reason}")),
         RunEventKind::NodeOutput { .. } => return None,
         RunEventKind::NodeFinished {
@@ -300,6 +303,7 @@ fn waits(waiting: &WaitReason) -> String {
         } => format!("waits at {name}, {arrived} of {expected}"),
         WaitReason::Queue { name, .. } => format!("waits in queue {name}"),
         WaitReason::Lock { names, .. } => format!("waits for {}", names.join(", ")),
+        WaitReason::Window { windows, .. } => format!("waits for {}", WindowOf::list(windows)),
         WaitReason::Retry {
             attempt,
             of,

@@ -52,6 +52,8 @@ enum Line {
         user: String,
         started_at: String,
         seed: u64,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        outside_window: Option<String>,
         plan: Box<BoundInputs>,
     },
     Record {
@@ -92,6 +94,7 @@ impl Lines {
             user: vault.seal(&facts.user).into_owned(),
             started_at: facts.started_at.to_string(),
             seed,
+            outside_window: (facts.outside_window.as_ref()).map(|reason| vault.mask(reason)),
             plan: Box::new(BoundInputs {
                 facts: Arc::new(vault.sealed(&*bound.facts)),
                 ..bound.clone()
@@ -153,11 +156,13 @@ pub(crate) fn read(
                 user,
                 started_at,
                 seed,
+                outside_window,
                 plan,
                 ..
             } => {
                 let started_at = time(&started_at).map_err(|_| unreadable)?;
-                let facts = RunFacts::new(id.into(), user.into(), started_at);
+                let facts = RunFacts::new(id.into(), user.into(), started_at)
+                    .with_outside_window(outside_window.map(Into::into));
                 options = Some(StoredSession {
                     bound: *plan,
                     facts,

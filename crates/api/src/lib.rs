@@ -49,7 +49,7 @@ pub use lockstep_base::node_path::NodePath;
 pub use lockstep_base::source::{FileId, Name, Source, Sources, Span};
 pub use lockstep_engine::run_event::{
     DeploymentRecord, Failure, LockQueuePosition, NodeKind, RunEvent, RunEventKind, RunLockHolder,
-    Status, Stream, WaitReason,
+    Status, Stream, WaitReason, WindowOf,
 };
 pub use lockstep_lang::ir::FailureClass;
 pub use lockstep_runtime::clock::{SimulatedClock, SystemClock};

@@ -138,11 +138,26 @@ impl Engine {
     ///
     /// Where the run cannot begin; nothing has been started then.
     pub async fn start(&self, plan: &Plan) -> Result<Run, StartError> {
+        self.start_with(plan, None).await
+    }
+
+    /// Starts a run that does not ask the windows of what it deploys to, and says why. Who may do
+    /// that is for the caller to decide; the reason is a part of the run.
+    ///
+    /// # Errors
+    ///
+    /// As [`Engine::start`].
+    pub async fn start_outside_window(&self, plan: &Plan, reason: &str) -> Result<Run, StartError> {
+        self.start_with(plan, Some(reason.into())).await
+    }
+
+    async fn start_with(&self, plan: &Plan, outside: Option<Name>) -> Result<Run, StartError> {
         let facts = RunFacts::new(
             self.new_id()?,
             self.parts.user.clone(),
             self.parts.clock.now(),
         );
+        let facts = facts.with_outside_window(outside);
         let options = SessionOptions {
             plan: plan.0.clone(),
             facts,

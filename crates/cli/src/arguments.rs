@@ -3,6 +3,7 @@
 
 use std::path::Path;
 
+use clap::builder::NonEmptyStringValueParser;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use super::approve::Approve;
@@ -367,6 +368,10 @@ pub(super) struct Run {
     /// Take values that what is left out would have made from this run.
     #[arg(long, value_name = "RUN", requires = "part")]
     pub(super) values_of: Option<String>,
+
+    /// Do not wait for the windows of what is deployed to, for this reason; `show` shows it.
+    #[arg(long, value_name = "REASON", value_parser = NonEmptyStringValueParser::new())]
+    pub(super) outside_window: Option<String>,
 
     /// Run the plan that `plan --out` has written to this file, if nothing has changed since.
     #[arg(long, value_name = "FILE")]

@@ -43,7 +43,8 @@ pub(super) fn run(arguments: &Backup, output: &mut Output) -> Exit {
         1 => String::from("1 run"),
         count => format!("{count} runs"),
     };
-    let folder = shell_word(&to.display().to_string());
+    let folder = to.display().to_string();
+    let folder = shell_word(&folder);
     output.print(&format!(
         "copied {count} to {folder}; to use it: `--state {folder}`\n"
     ));

@@ -59,7 +59,8 @@ pub(super) fn run(arguments: &Run, output: &mut Output) -> Exit {
             store.as_ref(),
             arguments.options.max,
             &arguments.options.starter,
-        ),
+        )
+        .with_outside_window(arguments.outside_window.as_deref().map(Name::from)),
         seed: execute::chance(),
         max: arguments.options.max,
         source_folders: source_folders(&plan.bound.program, &home),

@@ -52,6 +52,9 @@ pub(super) struct RunJson<'a> {
     /// Why it has ended without having begun.
     #[serde(skip_serializing_if = "Option::is_none")]
     unstarted: Option<&'a str>,
+    /// Why it does not ask the windows of what it deploys to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    outside_window: Option<&'a str>,
     /// The newer run of its queue that has put it aside.
     #[serde(skip_serializing_if = "Option::is_none")]
     put_aside_by: Option<&'a str>,
@@ -87,6 +90,7 @@ impl<'a> RunJson<'a> {
                     behind: wait.behind.iter().map(|run| &**run).collect(),
                 }),
             unstarted: run.unstarted.as_deref(),
+            outside_window: run.outside_window.as_deref(),
             put_aside_by: run.put_aside_by.as_deref(),
         }
     }

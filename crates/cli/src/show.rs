@@ -237,6 +237,7 @@ fn did_not_begin(run: &StoredRun, status: Status, summary: &mut RunSummary) {
     let started = RunEventKind::RunStarted {
         run: run.id.clone(),
         pipeline: run.pipeline.clone(),
+        outside_window: None,
     };
     let failure = None;
     let at = run.finished_at.unwrap_or(run.started_at);
@@ -382,7 +383,11 @@ fn head(run: &StoredRun, wait: Option<&QueueWait>, style: lockstep_view::Style) 
         .as_ref()
         .map(|why| format!("  it did not begin: {why}"));
     let waiting = wait.map(|wait| format!("  waits {}", wait_words(wait)));
-    for why in unstarted.iter().chain(&waiting) {
+    let outside = run
+        .outside_window
+        .as_ref()
+        .map(|why| format!("  did not wait for windows: {why}"));
+    for why in unstarted.iter().chain(&waiting).chain(&outside) {
         let why = StyledLine::of(Tone::Warn, clean_line(why));
         head.push_str(&format!("{}\n", why.paint(style)));
     }

@@ -85,7 +85,8 @@ fn is_masked(event: &RunEvent) -> bool {
         | RunEventKind::NodeWaiting { node, .. }
         | RunEventKind::NodeOutput { node, .. }
         | RunEventKind::NodeFinished { node, .. }
-        | RunEventKind::NoWayBack { node, .. } => node,
+        | RunEventKind::NoWayBack { node, .. }
+        | RunEventKind::WindowOpen { node, .. } => node,
         RunEventKind::RunStarted { pipeline, .. } => return pipeline.contains(MASK),
         RunEventKind::RunResumed { .. } | RunEventKind::RunFinished { .. } => return false,
     };

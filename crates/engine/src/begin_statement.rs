@@ -228,7 +228,9 @@ impl Machine {
     /// The node waits, and this is reported.
     pub(super) fn wait(&mut self, id: NodeId, waiting: WaitReason) -> Checked<()> {
         let status = match waiting {
-            WaitReason::Queue { .. } | WaitReason::Lock { .. } => Status::Queued,
+            WaitReason::Queue { .. } | WaitReason::Lock { .. } | WaitReason::Window { .. } => {
+                Status::Queued
+            }
             WaitReason::Barrier { .. }
             | WaitReason::Retry { .. }
             | WaitReason::Time { .. }
@@ -262,7 +264,7 @@ impl Machine {
         self.advance(id)
     }
 
-    fn arm_timeout(&mut self, id: NodeId, stmt: &Stmt) -> Result<(), NodeError> {
+    pub(super) fn arm_timeout(&mut self, id: NodeId, stmt: &Stmt) -> Result<(), NodeError> {
         if let Some(limit) = &stmt.modifiers.timeout {
             let after_ms = self.duration_of(id, limit)?;
             let timer = self.set_timer(id, after_ms);
@@ -457,7 +459,7 @@ impl Machine {
             record: line,
             target,
             body: Some(SequenceWork::new(found.body, found.locals)),
-            holds: !self.node(id)?.inherited.undoing && self.is_exclusive(target),
+            holds: !self.node(id)?.inherited.undoing && self.is_guarded(target),
             at,
         };
         let holds = state.holds;
@@ -485,7 +487,7 @@ impl Machine {
             record: line.clone(),
             target: found.target,
             body: None,
-            holds: self.is_exclusive(found.target),
+            holds: self.is_guarded(found.target),
             at: None,
         };
         self.node_mut(id)?.deployment = Some(Box::new(state));

@@ -225,6 +225,8 @@ impl EventReport {
             Event::Queued { id, .. } => ("Queued", Some(*id)),
             Event::LockRefused { id, .. } => ("LockRefused", Some(*id)),
             Event::Acquired { id } => ("Acquired", Some(*id)),
+            Event::WindowOpen { id } => ("WindowOpen", Some(*id)),
+            Event::WindowClosed { id, .. } => ("WindowClosed", Some(*id)),
             Event::Answered { id, .. } => ("Answered", Some(*id)),
         };
         Self {

@@ -9,7 +9,7 @@ use lockstep_base::node_path::NodePath;
 use lockstep_base::source::{FileId, Name};
 use lockstep_base::value::{InfrastructureId, Value};
 use lockstep_lang::ir::command::Invocation;
-use lockstep_lang::ir::{FailureClass, Requirement};
+use lockstep_lang::ir::{FailureClass, Requirement, Window};
 
 /// Names an effect, and the event that answers it. Numbered from 1 in the order of emission.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -76,6 +76,22 @@ pub enum Event {
         class: FailureClass,
         /// Why, in plain words.
         message: String,
+    },
+    /// The windows of one [`Effect::AwaitWindow`] are open for as long as it needs.
+    WindowOpen {
+        /// Which.
+        id: EffectId,
+    },
+    /// They are not: [`Event::WindowOpen`] comes later, unless it is refused. It may come again
+    /// when the time of day has been set.
+    WindowClosed {
+        /// Which.
+        id: EffectId,
+        /// When they open for as long as it needs, in milliseconds since 1970; nothing where they
+        /// never do.
+        opens_at: Option<i64>,
+        /// Whether one of them refuses what comes while it is closed.
+        refused: bool,
     },
     /// A person, or the host, answered.
     Answered {
@@ -484,6 +500,23 @@ pub enum Effect {
         id: EffectId,
         /// Which of its locks; all of them where it is empty.
         names: Vec<Name>,
+    },
+    /// Say when all these windows are open for so long; answered by [`Event::WindowOpen`], and
+    /// before that by [`Event::WindowClosed`] where they are not.
+    AwaitWindow {
+        /// Its id.
+        id: EffectId,
+        /// The path of the node that waits.
+        node: NodePath,
+        /// The windows.
+        windows: Vec<Window>,
+        /// How long they must be open, in milliseconds.
+        needs_ms: u64,
+    },
+    /// The windows do not matter any more.
+    LeaveWindow {
+        /// The [`Effect::AwaitWindow`].
+        id: EffectId,
     },
     /// Ask a person; answered by [`Event::Answered`].
     Ask {

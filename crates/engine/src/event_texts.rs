@@ -29,7 +29,14 @@ impl RunEventKind {
     /// Passes each text of the event on.
     pub fn each_text(&mut self, to: &mut dyn TextReplacer) {
         match self {
-            Self::RunStarted { run: _, pipeline } => to.name(pipeline),
+            Self::RunStarted {
+                run: _,
+                pipeline,
+                outside_window,
+            } => {
+                to.name(pipeline);
+                outside_window.iter_mut().for_each(|reason| to.name(reason));
+            }
             Self::RunResumed { run: _, by, uid: _ } => to.name(by),
             Self::NodeStarted {
                 node,
@@ -51,6 +58,13 @@ impl RunEventKind {
                 to.path(node);
                 waiting.each_text(to);
             }
+            // What is declared is no secret.
+            Self::WindowOpen {
+                node,
+                windows: _,
+                targets: _,
+                needs_ms: _,
+            } => to.path(node),
             Self::NoWayBack { node, reason } => {
                 to.path(node);
                 to.text(reason);
@@ -97,6 +111,7 @@ impl RunEventKind {
             | Self::NodeStarted { .. }
             | Self::NodeWaiting { .. }
             | Self::NodeOutput { .. }
+            | Self::WindowOpen { .. }
             | Self::NoWayBack { .. } => None,
         }
     }
@@ -141,6 +156,13 @@ impl WaitReason {
                 failure,
             } => failure.iter_mut().for_each(|it| it.each_text(to)),
             Self::Time { after_ms: _ } => {}
+            // What is declared is no secret.
+            Self::Window {
+                windows: _,
+                opens_at: _,
+                opens: _,
+                needs_ms: _,
+            } => {}
             Self::Approval {
                 question,
                 choices: _,

@@ -14,6 +14,7 @@ use super::node::{ActiveNode, NodeId, NodeWork, SequenceWork};
 use super::node_state::Requester;
 use super::run_event::{LockQueuePosition, WaitReason};
 use super::statement::traits;
+use super::windows::WindowRequest;
 use super::{BodyEnd, Machine, MachineTask};
 use lockstep_base::source::Name;
 use lockstep_base::value::{InfrastructureId, ServiceId, Value};
@@ -45,16 +46,19 @@ pub struct InfrastructureLocks {
 /// Locks that were requested together.
 #[derive(Debug, Clone)]
 pub struct InfrastructureLockRequest {
-    /// The effect.
-    id: EffectId,
+    /// The effect that requests them; nothing while a window is closed, and where none of them has
+    /// a lock.
+    pub(super) id: Option<EffectId>,
     /// What it covers and has not been given back.
-    targets: IndexSet<InfrastructureId>,
+    pub(super) targets: IndexSet<InfrastructureId>,
     /// Whether they are held.
     granted: bool,
     /// Who is before it, where it has to wait.
-    queued: Option<LockQueuePosition>,
+    pub(super) queued: Option<LockQueuePosition>,
     /// The deployments that wait for it.
-    waiting: Vec<NodeId>,
+    pub(super) waiting: Vec<NodeId>,
+    /// What is asked of the windows of these infrastructures.
+    pub(super) window: Option<WindowRequest>,
 }
 
 impl InfrastructureLocks {
@@ -62,10 +66,8 @@ impl InfrastructureLocks {
     pub(super) fn requested(&self) -> impl Iterator<Item = (EffectId, InfrastructureId)> {
         let of = |it: &InfrastructureLockRequest| {
             let id = it.id;
-            it.targets
-                .clone()
-                .into_iter()
-                .map(move |target| (id, target))
+            let targets = it.targets.clone().into_iter();
+            targets.filter_map(move |target| Some((id?, target)))
         };
         self.requests.iter().flat_map(of)
     }
@@ -78,7 +80,29 @@ impl InfrastructureLocks {
     /// The request that a deployment waits for.
     pub(super) fn waited_by(&self, id: NodeId) -> Option<EffectId> {
         let found = self.requests.iter().find(|it| it.waiting.contains(&id));
-        found.map(|it| it.id)
+        found.and_then(|it| it.id)
+    }
+
+    /// The request that asks a question about windows, and its place.
+    pub(super) fn asking(&self, question: EffectId) -> Option<(usize, &InfrastructureLockRequest)> {
+        let mut requests = self.requests.iter().enumerate();
+        requests.find(|(_, it)| it.window.as_ref().and_then(|it| it.asked) == Some(question))
+    }
+
+    /// A request, by its place.
+    pub(super) fn request_at(&mut self, at: usize) -> Option<&mut InfrastructureLockRequest> {
+        self.requests.get_mut(at)
+    }
+
+    /// Forgets a request, by its place.
+    pub(super) fn take_request(&mut self, at: usize) -> InfrastructureLockRequest {
+        self.requests.remove(at)
+    }
+
+    /// What is asked of windows by requests that have not been granted.
+    pub(super) fn ungranted_windows(&mut self) -> impl Iterator<Item = &mut WindowRequest> {
+        let open = self.requests.iter_mut().filter(|it| !it.granted);
+        open.filter_map(|it| it.window.as_mut())
     }
 
     /// What of it makes a difference to what comes; `places` are those of the nodes.
@@ -87,7 +111,9 @@ impl InfrastructureLocks {
             let targets: Vec<_> = request.targets.iter().map(|it| it.0).collect();
             let waiting = request.waiting.iter();
             let waiting: Vec<_> = waiting.map(|id| places.get(id).copied()).collect();
-            (targets, request.granted, waiting).hash(hasher);
+            let window = request.window.as_ref();
+            let window = window.map(|it| (it.asked.is_some(), it.closed.is_some(), it.is_old));
+            (targets, request.granted, waiting, window).hash(hasher);
         }
         let remaining = self.remaining.iter().flatten();
         let mut remaining: Vec<_> = remaining.map(|(id, count)| (id.0, *count)).collect();
@@ -119,34 +145,49 @@ impl Machine {
             .infrastructure_locks
             .take()
             .unwrap_or_default();
-        if !holds.all_requested {
-            holds.all_requested = true;
-            let asked = self.request_all_locks(holder, &mut holds)?;
-            asked.map_err(|halt| self.fault(id, halt))?;
-        }
-        let covers = |request: &InfrastructureLockRequest| request.targets.contains(&target);
-        let at = match holds.requests.iter().position(covers) {
-            Some(at) => at,
-            None => {
-                // It could not be known before that this deployment would come, or that one more
-                // would come after the last: a failure handler's, for example.
-                let request = self.request(holder, IndexSet::from([target]), &mut holds)?;
-                holds.requests.push(request);
-                holds.requests.len() - 1
-            }
-        };
-        let Some(request) = holds.requests.get_mut(at) else {
+        let found = self.request_for(holder, id, target, &mut holds);
+        // What has been requested before stays so, whatever comes of this.
+        self.node_mut(holder)?.infrastructure_locks = Some(holds);
+        let at = found?;
+        let holds = self.node_mut(holder)?.infrastructure_locks.as_mut();
+        let Some(request) = holds.and_then(|it| it.requests.get_mut(at)) else {
             return Err(BrokenInvariant::of(self.node(id)?, Breach::NotA("request")).into());
         };
         let (granted, queued) = (request.granted, request.queued.is_some());
+        let closed = request.window.as_ref().and_then(|it| it.closed.clone());
         if !granted {
             request.waiting.push(id);
         }
-        self.node_mut(holder)?.infrastructure_locks = Some(holds);
-        if queued && !granted {
-            self.wait_for_infrastructure_lock(id)?;
+        match closed {
+            _ if granted => {}
+            Some(closed) => self.wait_for_window(id, closed)?,
+            None if queued => self.wait_for_infrastructure_lock(id)?,
+            None => {}
         }
         Ok(granted)
+    }
+
+    /// The place of the request that covers an infrastructure, which is made if there is none.
+    fn request_for(
+        &mut self,
+        holder: NodeId,
+        asker: NodeId,
+        target: InfrastructureId,
+        holds: &mut InfrastructureLocks,
+    ) -> Result<usize, NodeError> {
+        if !holds.all_requested {
+            holds.all_requested = true;
+            self.request_all_locks(holder, asker, holds)?;
+        }
+        let covers = |request: &InfrastructureLockRequest| request.targets.contains(&target);
+        if let Some(at) = holds.requests.iter().position(covers) {
+            return Ok(at);
+        }
+        // It could not be known before that this deployment would come, or that one more would
+        // come after the last: a failure handler's, for example.
+        let request = self.request(holder, asker, IndexSet::from([target]), holds)?;
+        holds.requests.push(request);
+        Ok(holds.requests.len() - 1)
     }
 
     /// Records what a stage deploys, for later queries.
@@ -221,7 +262,7 @@ impl Machine {
             None => {}
         }
         let holds = self.node_mut(id)?.infrastructure_locks.as_mut();
-        let found = holds.and_then(|it| it.requests.iter_mut().find(|it| it.id == request));
+        let found = holds.and_then(|it| it.requests.iter_mut().find(|it| it.id == Some(request)));
         let Some(found) = found else {
             return Err(self.wrong_answer(id, request));
         };
@@ -270,21 +311,25 @@ impl Machine {
     fn request(
         &mut self,
         holder: NodeId,
+        asker: NodeId,
         targets: IndexSet<InfrastructureId>,
         holds: &mut InfrastructureLocks,
-    ) -> Checked<InfrastructureLockRequest> {
-        let wants = targets
-            .iter()
-            .map(|target| self.lock_demand(*target))
-            .collect();
-        holds.ever_requested.extend(targets.iter().copied());
-        let id = self.acquire(holder, wants)?;
+    ) -> Result<InfrastructureLockRequest, NodeError> {
+        let window = self.ask_windows(holder, asker, &targets)?;
+        let exclusive = targets.iter().filter(|it| self.is_exclusive(**it));
+        holds.ever_requested.extend(exclusive.copied());
+        let id = match window {
+            // The locks are requested when it is open.
+            Some(_) => None,
+            None => Some(self.acquire(holder, self.lock_demands(&targets))?),
+        };
         Ok(InfrastructureLockRequest {
             id,
             targets,
             granted: false,
             queued: None,
             waiting: Vec::new(),
+            window,
         })
     }
 
@@ -292,7 +337,7 @@ impl Machine {
         Name::from(self.display(&Value::Infrastructure(target)))
     }
 
-    fn lock_demand(&self, target: InfrastructureId) -> LockDemand {
+    pub(super) fn lock_demand(&self, target: InfrastructureId) -> LockDemand {
         LockDemand {
             name: infrastructure_lock(self.infrastructure_lock_name(target)),
             limit: 1,
@@ -303,12 +348,11 @@ impl Machine {
     fn request_all_locks(
         &mut self,
         holder: NodeId,
+        asker: NodeId,
         holds: &mut InfrastructureLocks,
-    ) -> Checked<Result<(), Halt>> {
-        let sum = match self.remaining_summary(holder)? {
-            Ok(sum) => sum,
-            Err(halt) => return Ok(Err(halt)),
-        };
+    ) -> Result<(), NodeError> {
+        let sum = self.remaining_summary(holder)?;
+        let sum = sum.map_err(|halt| self.fault(asker, halt))?;
         let at = self.statement_of(holder)?;
         let gone = |target| {
             holds
@@ -321,24 +365,24 @@ impl Machine {
             .targets
             .iter()
             .map(|(target, count)| (*target, count.saturating_sub(gone(*target))))
-            .filter(|(target, count)| *count > 0 && self.is_exclusive(*target))
+            .filter(|(target, count)| *count > 0 && self.is_guarded(*target))
             .collect();
         let to_the_end = sum.unsure || self.plan.tree.may_come_back(self.node(holder)?.tree);
         holds.remaining = (!to_the_end).then(|| exclusive.iter().copied().collect());
         let mut targets: IndexSet<_> = exclusive.into_iter().map(|(target, _)| target).collect();
         let named = sum.named_targets.iter().copied();
-        targets.extend(named.filter(|it| self.is_exclusive(*it)));
+        targets.extend(named.filter(|it| self.is_guarded(*it)));
         if self.plan.tree.holds_beyond_stages(self.node(holder)?.tree) {
             // It must not wait for more later: two such could each have what the other needs.
             let possible = Self::walk(&self.plan, &self.run).possible_targets(&sum);
-            let possible = possible.into_iter().filter(|it| self.is_exclusive(*it));
+            let possible = possible.into_iter().filter(|it| self.is_guarded(*it));
             targets.extend(possible.filter(|it| !sum.targets.contains_key(it)));
         }
         if !targets.is_empty() {
-            let request = self.request(holder, targets, holds)?;
+            let request = self.request(holder, asker, targets, holds)?;
             holds.requests.push(request);
         }
-        Ok(Ok(()))
+        Ok(())
     }
 
     /// The statement of its body that a holder is at.
@@ -394,9 +438,21 @@ impl Machine {
             None => {}
         }
         let holds = self.node_mut(id)?.infrastructure_locks.as_mut();
-        let found = holds.and_then(|it| it.requests.iter_mut().find(|it| it.id == request));
-        let Some(found) = found else {
+        let found = holds.and_then(|it| it.requests.iter().position(|it| it.id == Some(request)));
+        let Some(at) = found else {
             return Err(self.wrong_answer(id, request));
+        };
+        match self.asks_again(id, at)? {
+            true => Ok(()),
+            false => self.grant_request(id, at),
+        }
+    }
+
+    /// The infrastructures of a request may be deployed to.
+    pub(super) fn grant_request(&mut self, id: NodeId, at: usize) -> Checked<()> {
+        let holds = self.node_mut(id)?.infrastructure_locks.as_mut();
+        let Some(found) = holds.and_then(|it| it.requests.get_mut(at)) else {
+            return Err(BrokenInvariant::of(self.node(id)?, Breach::NotA("request")));
         };
         found.granted = true;
         let targets = found.targets.clone();
@@ -422,7 +478,9 @@ impl Machine {
         let Some(holds) = self.node_mut(holder)?.infrastructure_locks.as_mut() else {
             return Ok(Vec::new());
         };
-        let gone = holds.requests.extract_if(.., |request| request.id == id);
+        let gone = holds
+            .requests
+            .extract_if(.., |request| request.id == Some(id));
         Ok(gone.flat_map(|request| request.waiting).collect())
     }
 
@@ -458,8 +516,13 @@ impl Machine {
         );
         for request in requests {
             // Not those that have been given back one by one.
-            if !request.granted || !request.targets.is_empty() {
-                self.release(request.id, Vec::new());
+            if let Some(question) = request.window.and_then(|it| it.asked) {
+                self.leave_window(question);
+            }
+            if let Some(id) = request.id
+                && (!request.granted || !request.targets.is_empty())
+            {
+                self.release(id, Vec::new());
             }
         }
         Ok(used
@@ -540,8 +603,11 @@ impl Machine {
         let found = requests.find(|it| it.granted && it.targets.contains(&target));
         if let Some(request) = found {
             request.targets.swap_remove(&target);
-            let id = request.id;
-            self.release(id, vec![name]);
+            if let Some(id) = request.id
+                && self.is_exclusive(target)
+            {
+                self.release(id, vec![name]);
+            }
         }
         Ok(())
     }

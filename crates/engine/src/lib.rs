@@ -60,6 +60,7 @@ pub mod supposition;
 mod undo_list;
 mod watch;
 pub mod way_back;
+mod windows;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -87,7 +88,7 @@ use lockstep_plan::{Locals, Plan, PlanWalk, RunFacts, TreeId};
 use node::{ActiveNode, BodyEnd, InheritedContext, NodeId, NodeRole, PendingFailure};
 use node_origin::NodeOrigins;
 use outcome::DeploymentLines;
-pub use pending_effects::{ActionCall, PendingEffects, PendingLockRequest};
+pub use pending_effects::{ActionCall, PendingEffects, PendingLockRequest, PendingWindow};
 use rerun_undo::CompletedUndos;
 use run_event::{Failure, NodeKind, RunEventKind, Status};
 use standstill::RunLockRequests;
@@ -295,6 +296,7 @@ impl Machine {
             Event::Resumed { by, uid } => {
                 let run = self.run.id.clone();
                 self.emit(RunEventKind::RunResumed { run, by, uid });
+                self.forget_open_windows();
                 Ok(())
             }
             Event::DeployedMeanwhile { later, unclear } => {
@@ -338,6 +340,18 @@ impl Machine {
                 Some(node) => self.fail_lock_request(node, id, class, &message),
                 None => Ok(()),
             },
+            Event::WindowOpen { id } => match self.pending.remove(&id) {
+                Some(node) => self.window_open(node, id),
+                None => Ok(()),
+            },
+            Event::WindowClosed {
+                id,
+                opens_at,
+                refused,
+            } => match self.pending.get(&id).copied() {
+                Some(node) => self.window_closed(node, id, opens_at, refused),
+                None => Ok(()),
+            },
             Event::Answered { id, answer, from } => match self.pending.remove(&id) {
                 Some(node) => self.answered(node, id, answer, from),
                 None => Ok(()),
@@ -355,6 +369,7 @@ impl Machine {
         self.emit(RunEventKind::RunStarted {
             run: self.run.id.clone(),
             pipeline: name.clone(),
+            outside_window: self.run.outside_window.clone(),
         });
         let path = (name.clone().into(), Some(NodeKind::Pipeline));
         let around = InheritedContext {

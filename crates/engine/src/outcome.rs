@@ -61,6 +61,7 @@ impl DeploymentLines {
             | RunEventKind::NodeWaiting { .. }
             | RunEventKind::NodeOutput { .. }
             | RunEventKind::NoWayBack { .. }
+            | RunEventKind::WindowOpen { .. }
             | RunEventKind::RunStarted { .. }
             | RunEventKind::RunResumed { .. }
             | RunEventKind::RunFinished { .. } => return,

@@ -8,6 +8,7 @@ use super::run_event::RunEventKind;
 use lockstep_base::node_path::NodePath;
 use lockstep_base::source::Name;
 use lockstep_base::value::Value;
+use lockstep_lang::ir::Window;
 
 /// The effects without an answer, by their ids.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -24,6 +25,19 @@ pub struct PendingEffects {
     pub questions: BTreeMap<EffectId, (NodePath, Question)>,
     /// Locks that are held or waited for.
     pub locks: BTreeMap<EffectId, PendingLockRequest>,
+    /// Windows that are waited for.
+    pub windows: BTreeMap<EffectId, PendingWindow>,
+}
+
+/// Windows that must be open for some time.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PendingWindow {
+    /// The path of the node that waits.
+    pub node: NodePath,
+    /// The windows.
+    pub windows: Vec<Window>,
+    /// How long they must be open, in milliseconds.
+    pub needs_ms: u64,
 }
 
 /// An action that is to be called.
@@ -98,6 +112,8 @@ impl PendingEffects {
                 }
                 None => false,
             },
+            Event::WindowOpen { id } => self.windows.remove(id).is_some(),
+            Event::WindowClosed { id, .. } => self.windows.contains_key(id),
             // The machine withdraws the request.
             Event::LockRefused { id, .. } => self.locks.contains_key(id),
             Event::Acquired { id } => match self.locks.get_mut(id) {
@@ -153,6 +169,22 @@ impl PendingEffects {
                 self.locks.insert(id, request);
             }
             Effect::Release { id, names } => self.released(id, &names),
+            Effect::AwaitWindow {
+                id,
+                node,
+                windows,
+                needs_ms,
+            } => {
+                let window = PendingWindow {
+                    node,
+                    windows,
+                    needs_ms,
+                };
+                self.windows.insert(id, window);
+            }
+            Effect::LeaveWindow { id } => {
+                self.windows.remove(&id);
+            }
             Effect::Ask { id, node, question } => {
                 self.questions.insert(id, (node, question));
             }

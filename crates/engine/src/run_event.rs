@@ -148,6 +148,19 @@ pub enum WaitReason {
         #[serde(flatten)]
         queue: LockQueuePosition,
     },
+    /// The windows of the infrastructures that it deploys to.
+    Window {
+        /// The windows, and what has them.
+        windows: Vec<WindowOf>,
+        /// When they open for as long as it needs: RFC 3339 in UTC.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        opens_at: Option<String>,
+        /// The same for people, in the time zone of the window.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        opens: Option<String>,
+        /// How long it takes at worst, in milliseconds.
+        needs_ms: u64,
+    },
     /// The next try.
     Retry {
         /// Which try comes next, from 2.
@@ -179,6 +192,15 @@ pub enum WaitReason {
         #[serde(flatten)]
         progress: ApprovalProgress,
     },
+}
+
+/// A window, and what has it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WindowOf {
+    /// The window.
+    pub window: Name,
+    /// An environment, or infrastructures.
+    pub of: String,
 }
 
 /// Who has to say yes to an `approve`, and who has done so.
@@ -285,6 +307,9 @@ pub enum RunEventKind {
         run: Name,
         /// The pipeline.
         pipeline: Name,
+        /// Why it does not ask the windows of what it deploys to, if it does not.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        outside_window: Option<Name>,
     },
     /// The run continues after it was stopped. The commands that had not ended are run again, each
     /// with an event that it starts.
@@ -321,6 +346,18 @@ pub enum RunEventKind {
         kind: NodeKind,
         /// What for.
         waiting: WaitReason,
+    },
+    /// The windows of infrastructures are open for as long as what deploys there needs: it takes
+    /// its locks, or goes on with them.
+    WindowOpen {
+        /// The path of the stage, or of what else takes the locks.
+        node: NodePath,
+        /// The windows, and what has them.
+        windows: Vec<WindowOf>,
+        /// The infrastructures.
+        targets: Vec<Name>,
+        /// How long it takes at worst, in milliseconds.
+        needs_ms: u64,
     },
     /// A command wrote a line. Secrets are masked.
     NodeOutput {

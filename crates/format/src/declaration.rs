@@ -12,7 +12,10 @@ impl Printer<'_> {
     pub(super) fn item(&mut self, item: &Item) -> Printed {
         let short = one_line(item.span, self.text)
             && match &item.kind {
-                ItemKind::Service { .. } | ItemKind::Environment(_) | ItemKind::Kind(_) => true,
+                ItemKind::Service { .. }
+                | ItemKind::Environment(_)
+                | ItemKind::Kind(_)
+                | ItemKind::Window { .. } => true,
                 ItemKind::Workflow { body, .. } => stays_on_line(&[body], self.text),
                 ItemKind::Pipeline { body, handlers, .. } => {
                     let handled = handlers.iter().filter_map(super::statement::body_of);
@@ -81,6 +84,13 @@ impl Printer<'_> {
                 self.body(&fields, item.span.end, BraceLayout::of(grouped))
             }
             ItemKind::Environment(environment) => self.environment(environment, item.span.end),
+            ItemKind::Window { name, fields } => {
+                self.sign("window")?;
+                self.gap(TokenGap::Space);
+                self.ident(name)?;
+                let fields: Vec<BodyMember<'_>> = fields.iter().map(BodyMember::Field).collect();
+                self.body(&fields, item.span.end, BraceLayout::Plain)
+            }
             ItemKind::Kind(kind) => self.kind(kind, item.span.end),
             ItemKind::Workflow {
                 name,

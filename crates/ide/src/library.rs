@@ -12,6 +12,11 @@ pub fn own_field(name: &str) -> Option<&'static str> {
             "How `run … on` reaches it: `local()`, `ssh(…)`, `container(…)`, `image(…)`, `pod(…)`."
         }
         "exclusive" => "Whether a deployment to it holds its lock.",
+        "window" => "When may be deployed there: the name of a window.",
+        "open" => "Days and times: `mon-fri 09:00-16:00`, `sat,sun`, `daily 22:00-02:00`.",
+        "except" => "When it is closed all the same: `2026-12-20 .. 2027-01-06`.",
+        "zone" => "The time zone, such as `Europe/Berlin`; UTC by default.",
+        "outside" => "What becomes of what comes while it is closed: `wait` or `refuse`.",
         "services" => "The services that the stage deploys.",
         "infrastructures" => "Where the stage deploys to.",
         "stdout" => "What the command wrote, without one final line end.",

@@ -24,6 +24,7 @@ pub enum SymbolKind {
     Function,
     /// A type that has a name.
     Type,
+    Window,
     Pipeline,
     Test,
     Trigger,
@@ -54,6 +55,7 @@ impl SymbolKind {
             Self::Action => "action",
             Self::Function => "function",
             Self::Type => "type",
+            Self::Window => "window",
             Self::Pipeline => "pipeline",
             Self::Test => "test",
             Self::Trigger => "trigger",
@@ -230,6 +232,7 @@ fn of_item(item: &Item) -> Option<(Ident, SymbolKind, Option<u32>)> {
             (name, SymbolKind::Function, Some(value.span.start))
         }
         ItemKind::Type { name, .. } => (name, SymbolKind::Type, None),
+        ItemKind::Window { name, .. } => (name, SymbolKind::Window, Some(name.span.end)),
         ItemKind::Pipeline { name, body, .. } => {
             (name, SymbolKind::Pipeline, Some(body.span.start))
         }

@@ -5,10 +5,11 @@ use std::collections::{HashMap, HashSet};
 use indexmap::IndexSet;
 
 use super::cells::MAX_COUNTED_CELLS;
-use super::item::{Item, ItemKind};
+use super::item::{Item, ItemKind, ItemWindow};
 use super::longest_time::{FailureTime, LongestTime, add};
 use super::measure::{Measure, StageLocks};
 use super::minimum_time::MinimumTime;
+use super::window_time::{HeldInWindows, UnboundedTime, places_text};
 use super::{BarrierMembers, SerializedStages, labels};
 use lockstep_base::node_path::{HandlerPart, NodePath};
 use lockstep_base::source::{Name, Span};
@@ -88,6 +89,7 @@ pub(crate) struct OutlineTotals {
     pub(super) meetings: Vec<BarrierMembers>,
     pub(super) turns: Vec<SerializedStages>,
     pub(crate) infeasible: Vec<InfeasibleTimeout>,
+    pub(crate) held_in_windows: Vec<HeldInWindows>,
 }
 
 pub(crate) struct OutlineBuilder<'a> {
@@ -129,6 +131,16 @@ pub(crate) struct OutlineBuilder<'a> {
     leaves: Vec<bool>,
     /// Time limits that cannot be met.
     pub(super) infeasible: Vec<InfeasibleTimeout>,
+    /// The infrastructures with windows that are deployed to outside of stages.
+    pub(super) windowed: IndexSet<InfrastructureId>,
+    /// What deploys to infrastructures with windows.
+    pub(super) held_in_windows: Vec<HeldInWindows>,
+    /// Whether what takes something back does not count.
+    pub(super) forward_only: bool,
+    /// What may take any time, where it is noted.
+    pub(super) unbounded: Vec<UnboundedTime>,
+    /// How many of them there were before the statement that is looked at.
+    pub(super) mark: usize,
 }
 
 /// A time limit that cannot be met.
@@ -163,6 +175,11 @@ impl<'a> OutlineBuilder<'a> {
             known: HashMap::new(),
             leaves: leaves(&plan.tree),
             infeasible: Vec::new(),
+            windowed: IndexSet::new(),
+            held_in_windows: Vec::new(),
+            forward_only: false,
+            unbounded: Vec::new(),
+            mark: 0,
         }
     }
 
@@ -178,7 +195,10 @@ impl<'a> OutlineBuilder<'a> {
             let sum = self.walk.summary(body(node), &locals);
             self.add_possible_locks(&sum.unwrap_or_default());
         }
+        let windowed = std::mem::take(&mut self.windowed).into_iter().collect();
+        let held = self.holds_in_windows(tree.root(), &locals, windowed);
         let mut root = Item {
+            windows: self.item_windows(held.as_ref()),
             handlers,
             items: seen.items,
             locks: self.locks(self.loose.iter().copied()),
@@ -191,6 +211,7 @@ impl<'a> OutlineBuilder<'a> {
             meetings: self.meetings,
             turns: self.turns,
             infeasible: self.infeasible,
+            held_in_windows: self.held_in_windows,
         }
     }
 
@@ -266,7 +287,9 @@ impl<'a> OutlineBuilder<'a> {
         let grace_around = self.take_grace(node, locals);
         // Places are shown of what is listed only.
         let mut place_around = at.and_then(|_| self.take_place(node, locals));
+        let mark = self.unbounded.len();
         let mut seen = self.statement(id, node, locals, at);
+        self.add_own_wait(node, locals, &mut seen);
         if node.stmt.kind.deploys()
             && let Some(around) = place_around.take()
         {
@@ -274,6 +297,7 @@ impl<'a> OutlineBuilder<'a> {
             self.place = around;
         }
         let path = at.map(|at| self.path(at, id, locals));
+        self.mark = mark;
         let handlers = self.modify(node, locals, &mut seen.measure, path.as_ref());
         self.grace_ms = grace_around;
         if let Some(around) = place_around {
@@ -303,7 +327,7 @@ impl<'a> OutlineBuilder<'a> {
     }
 
     /// What modifiers and handlers change; the handlers, where they are to be listed.
-    fn modify(
+    pub(super) fn modify(
         &mut self,
         node: &PlanNode,
         locals: &Locals,
@@ -311,12 +335,16 @@ impl<'a> OutlineBuilder<'a> {
         at: ListingPath<'_>,
     ) -> Vec<Item> {
         let modifiers = &node.stmt.modifiers;
+        let mark = self.mark;
         let beside = self.beside(node, locals, measure, at);
         let timeout = modifiers.timeout.as_ref();
         if let Some((limit, span)) = timeout.and_then(|it| Some((self.time(it, locals)?, it.span)))
         {
             self.check_timeout(span, limit, &mut measure.shortest);
             measure.longest = measure.longest.limited(limit);
+        }
+        if self.forward_only {
+            measure.longest = self.limited(node, locals, measure.longest, mark);
         }
         if modifiers.tolerate.is_some() {
             measure.shortest = MinimumTime::default();
@@ -326,7 +354,9 @@ impl<'a> OutlineBuilder<'a> {
             // What has been counted is what happens without it, but for what it loads.
             let sum = std::mem::take(&mut self.summary);
             let around = std::mem::replace(&mut self.undoing, true);
+            let mark = self.unbounded.len();
             let seen = self.handler(undo, &mut locals.clone(), at, HandlerPart::Undo);
+            self.unbounded.truncate(mark);
             (self.summary, self.undoing) = (sum, around);
             measure.may_load(&seen.measure);
             measure.longest.back = add(measure.longest.back, seen.measure.longest.run);
@@ -347,8 +377,11 @@ impl<'a> OutlineBuilder<'a> {
             }
             let (retries, asks) = match last {
                 Some(HandlerVerdict::Retry(times)) => (self.count(times, inside), Some(0)),
-                // The answer may be to try again, any number of times.
-                Some(HandlerVerdict::Ask { .. }) => (None, None),
+                Some(HandlerVerdict::Ask { timeout, .. }) => {
+                    let limit = timeout.as_ref().and_then(|it| self.time(it, inside));
+                    let at = told.body.stmts.last();
+                    self.asks(limit, at.map_or(node.stmt.span, |it| it.span))
+                }
                 Some(
                     HandlerVerdict::Ignore | HandlerVerdict::Rollback(_) | HandlerVerdict::Abort,
                 )
@@ -368,7 +401,8 @@ impl<'a> OutlineBuilder<'a> {
             handlers.extend(handler(ItemKind::Always, "", seen, at));
         }
         let (tries, pauses) = self.tries(node, locals);
-        let is_scope = node.stmt.kind.deploys() || modifiers.atomic || node.may_roll_back;
+        let is_scope = !self.forward_only
+            && (node.stmt.kind.deploys() || modifiers.atomic || node.may_roll_back);
         measure.longest = failing.around(once, tries, pauses, is_scope, after);
         handlers
     }
@@ -437,8 +471,33 @@ impl<'a> OutlineBuilder<'a> {
     /// What holds locks beyond a stage takes those of all infrastructures that the run may mean.
     pub(super) fn add_possible_locks(&mut self, sum: &BodySummary) {
         let possible = self.walk.possible_targets(sum).into_iter();
-        let possible: Vec<_> = possible.filter(|it| self.is_exclusive(*it)).collect();
+        let possible: Vec<_> = possible.collect();
+        let windowed = possible.iter().filter(|it| self.has_window(**it)).copied();
+        let windowed: Vec<_> = windowed.collect();
+        self.windowed.extend(windowed);
+        let possible = possible.into_iter().filter(|it| self.is_exclusive(*it));
+        let possible: Vec<_> = possible.collect();
         self.loose.extend(possible);
+    }
+
+    /// Whether may be deployed there only in a window.
+    pub(super) fn has_window(&self, place: InfrastructureId) -> bool {
+        self.plan.bound.program.window_of(place).is_some()
+    }
+
+    /// The windows of what holds locks, for its item.
+    pub(super) fn item_windows(&self, held: Option<&HeldInWindows>) -> Vec<ItemWindow> {
+        let Some(held) = held else {
+            return Vec::new();
+        };
+        let windows = held.windows(self.plan).into_iter();
+        let windows = windows.map(|(window, of)| ItemWindow {
+            window: window.name.to_string(),
+            of: places_text(self.plan, &of),
+            zone: window.zone.to_string(),
+            needs_ms: held.time.longest_ms,
+        });
+        windows.collect()
     }
 
     pub(super) fn is_exclusive(&self, place: InfrastructureId) -> bool {

@@ -276,6 +276,7 @@ impl<'a> OutlineBuilder<'a> {
         self.muted += 1;
         let seen = self.seq(body(cells.node), &mut locals, path.as_ref());
         self.muted -= 1;
+        self.may_take_any_time(cells.node.stmt.span, None);
         self.summary.unsure = true;
         let later = self
             .walk

@@ -129,6 +129,9 @@ pub struct Item {
     /// The infrastructures that it locks.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub locks: Vec<String>,
+    /// The windows of the infrastructures that it deploys to.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub windows: Vec<ItemWindow>,
     /// Which of the outline's meetings it is, if it is a barrier.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub meeting: Option<usize>,
@@ -160,6 +163,21 @@ impl Item {
         self.longest_ms = measure.longest.run;
         self.shortest_ms = measure.shortest.ms;
     }
+}
+
+/// A window in which something must begin and end.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+pub struct ItemWindow {
+    /// The window.
+    pub window: String,
+    /// What has it: an environment, or infrastructures.
+    pub of: String,
+    /// Its time zone.
+    pub zone: String,
+    /// The longest that what must fit into it can take, in milliseconds, where it is known before
+    /// the run.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub needs_ms: Option<u64>,
 }
 
 /// What is deployed where, and how.

@@ -16,6 +16,7 @@ pub(crate) mod minimum_time;
 mod peak_load;
 mod statement;
 mod waves;
+mod window_time;
 
 use lockstep_base::node_path::NodePath;
 use lockstep_base::source::FileId;
@@ -24,11 +25,14 @@ use serde::Serialize;
 pub(crate) use builder::{InfeasibleTimeout, OutlineBuilder};
 pub use infeasible_timeouts::infeasible_timeouts;
 use item::is_zero;
-pub use item::{DeployTarget, Item, ItemKind};
+pub use item::{DeployTarget, Item, ItemKind, ItemWindow};
 use lockstep_base::value::{Type, Value};
 use lockstep_lang::ir::{Global, GlobalSource};
 use lockstep_plan::Plan;
 pub use measure::Count;
+pub use window_time::{
+    LockHolder, UnboundedTime, WindowTime, places_text, window_faults, windows_of,
+};
 
 /// The version of this form. Within a version fields are added, never changed or taken away.
 pub const VERSION: u32 = 1;
@@ -59,6 +63,9 @@ pub struct Outline {
     /// What passes in any case, in milliseconds: what waits and verifications are written to take.
     #[serde(skip_serializing_if = "is_zero")]
     pub shortest_ms: u64,
+    /// The windows of the infrastructures that it deploys to outside its stages.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub windows: Vec<ItemWindow>,
     /// The infrastructures that it locks as a whole, for deployments outside its stages.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub locks: Vec<String>,
@@ -173,6 +180,7 @@ impl Outline {
             width: whole.root.width,
             longest_ms: whole.root.longest_ms,
             shortest_ms: whole.root.shortest_ms,
+            windows: whole.root.windows,
             locks: whole.root.locks,
             notes,
             items: whole.root.items,

@@ -364,12 +364,18 @@ impl<'a> OutlineBuilder<'a> {
         at: ListingPath<'_>,
     ) -> OutlinePart {
         let loose = std::mem::take(&mut self.loose);
+        let windowed = std::mem::take(&mut self.windowed);
         let mut seen = self.statement_itself(id, node, locals, at);
         if self.plan.tree.holds_beyond_stages(id) {
             let sum = self.walk.summary_of_node(id, &mut locals.clone());
             self.add_possible_locks(&sum.unwrap_or_default());
         }
         let places = std::mem::replace(&mut self.loose, loose);
+        let windowed = std::mem::replace(&mut self.windowed, windowed);
+        let held = self.holds_in_windows(id, locals, windowed.into_iter().collect());
+        if let Some(item) = seen.items.first_mut() {
+            item.windows = self.item_windows(held.as_ref());
+        }
         let measure = &mut seen.measure;
         if places.is_empty() {
             return seen;
@@ -619,6 +625,9 @@ impl<'a> OutlineBuilder<'a> {
             Ok(found) => {
                 *self.summary.targets.entry(found.target).or_default() += 1;
                 self.summary.services.insert(found.service);
+                if self.has_window(found.target) {
+                    self.windowed.insert(found.target);
+                }
                 if self.is_exclusive(found.target) {
                     self.loose.insert(found.target);
                 }
@@ -630,6 +639,9 @@ impl<'a> OutlineBuilder<'a> {
             }
             Err(_) => {
                 let named = self.walk.named_targets(node, locals).unwrap_or_default();
+                let windowed = named.iter().filter(|it| self.has_window(**it)).copied();
+                let windowed: Vec<_> = windowed.collect();
+                self.windowed.extend(windowed);
                 let named = named.into_iter().filter(|it| self.is_exclusive(*it));
                 let named: Vec<_> = named.collect();
                 self.loose.extend(named);

@@ -20,6 +20,8 @@ pub struct RunFacts {
     pub scratch: Name,
     /// How many commands run at once, at most, where that was asked for.
     pub max_commands: Option<u32>,
+    /// Why it does not ask the windows of what it deploys to, where it does not.
+    pub outside_window: Option<Name>,
     /// Whether it is no run but a foresight, in which what only the run knows is supposed.
     pub supposes: bool,
 }
@@ -34,9 +36,19 @@ impl RunFacts {
             secret_folder: "".into(),
             scratch: "".into(),
             max_commands: None,
+            outside_window: None,
             supposes: false,
         };
         unplaced.with_temporary_files_in("/tmp")
+    }
+
+    /// The same run, which does not ask windows for this reason.
+    #[must_use]
+    pub fn with_outside_window(self, reason: Option<Name>) -> Self {
+        Self {
+            outside_window: reason,
+            ..self
+        }
     }
 
     /// The same run with at most so many commands at once.

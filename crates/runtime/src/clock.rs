@@ -19,6 +19,12 @@ pub trait Clock: Send + Sync {
     /// The time of day. What took how long is shown by it, so it should not jump.
     fn now(&self) -> Timestamp;
 
+    /// The time of day as the system has it now, whoever has set it: whether a deployment window is
+    /// open is asked by it.
+    fn time_of_day(&self) -> Timestamp {
+        self.now()
+    }
+
     /// The time since some moment before the run. It never goes backwards.
     fn elapsed(&self) -> Duration;
 
@@ -63,6 +69,10 @@ impl Clock for SystemClock {
         };
         let since = jiff::SignedDuration::try_from(since).unwrap_or(jiff::SignedDuration::MAX);
         self.begun_at.checked_add(since).unwrap_or(Timestamp::MAX)
+    }
+
+    fn time_of_day(&self) -> Timestamp {
+        Timestamp::now()
     }
 
     fn elapsed(&self) -> Duration {

@@ -111,6 +111,8 @@ pub fn replay(
                 | Effect::ClearTimer { .. }
                 | Effect::Acquire { .. }
                 | Effect::Release { .. }
+                | Effect::AwaitWindow { .. }
+                | Effect::LeaveWindow { .. }
                 | Effect::Ask { .. }
                 | Effect::Unask { .. }
                 | Effect::Tell(_) => false,
@@ -140,6 +142,8 @@ pub(super) fn replayed_events(effects: &mut Vec<Effect>) -> Vec<RunEventKind> {
         | Effect::ClearTimer { .. }
         | Effect::Acquire { .. }
         | Effect::Release { .. }
+        | Effect::AwaitWindow { .. }
+        | Effect::LeaveWindow { .. }
         | Effect::Ask { .. }
         | Effect::Unask { .. } => None,
     };

@@ -61,7 +61,8 @@ impl EventRedactor {
                 node, command: _, ..
             }
             | Effect::Act { node, .. }
-            | Effect::Acquire { node, .. } => self.path(node),
+            | Effect::Acquire { node, .. }
+            | Effect::AwaitWindow { node, .. } => self.path(node),
             Effect::Ask { node, question, .. } => {
                 self.path(node);
                 match question {
@@ -77,6 +78,7 @@ impl EventRedactor {
             | Effect::SetTimer { .. }
             | Effect::ClearTimer { .. }
             | Effect::Release { .. }
+            | Effect::LeaveWindow { .. }
             | Effect::Unask { .. }
             | Effect::Tell(_) => {}
         }

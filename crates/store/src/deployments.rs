@@ -68,6 +68,7 @@ impl Store {
             | RunEventKind::NodeWaiting { .. }
             | RunEventKind::NodeOutput { .. }
             | RunEventKind::NoWayBack { .. }
+            | RunEventKind::WindowOpen { .. }
             | RunEventKind::RunFinished { .. } => Ok(()),
         };
         done.map_err(|error| self.error(&error))

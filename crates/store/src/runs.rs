@@ -112,6 +112,8 @@ pub struct StoredRun {
     pub unstarted: Option<String>,
     /// The newer run of its queue that has put it aside.
     pub put_aside_by: Option<Name>,
+    /// Why it does not ask the windows of what it deploys to, if it does not.
+    pub outside_window: Option<Name>,
     /// The completed work of the run that it retries, sealed.
     pub kept: CompletedWork,
     /// Its status.
@@ -141,12 +143,14 @@ impl StoredRun {
         RunFacts::new(self.id.clone(), self.sealed_user.clone(), self.started_at)
             .with_scratch_in(&self.state)
             .with_max_commands(self.most)
+            .with_outside_window(self.outside_window.clone())
     }
 }
 
 const RUN_COLUMNS: &str = "number, id, pipeline, plan_hash, inputs, file, folder, user, seed, \
     most, parent, kept, status, started_at, finished_at, clock, program, place, made_by, \
-    folders, uid, events, undoes, undo_part, queue, unstarted, put_aside_by";
+    folders, uid, events, undoes, undo_part, queue, unstarted, put_aside_by, \
+    outside_window";
 
 /// The columns of a run; those of its owner come last.
 fn columns() -> String {
@@ -177,10 +181,11 @@ impl Store {
         let program = self.insert_program(&program)?;
         let insert = "INSERT INTO runs (id, pipeline, place, program, facts, plan_hash, inputs, \
             file, folder, user, made_by, seed, most, parent, kept, started_at, folders, uid, \
-            events, undoes, undo_part, status) \
-            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'running')";
+            events, undoes, undo_part, outside_window, status) \
+            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'running')";
         let undoes = new.undoes.map(|(undoes, _)| undoes.0);
         let undo_part = new.undoes.and_then(|(_, part)| part);
+        let outside = new.facts.outside_window.as_ref();
         change
             .execute(
                 insert,
@@ -206,6 +211,7 @@ impl Store {
                     EVENTS_AHEAD,
                     undoes,
                     undo_part.map(|part| new.vault.mask(part)),
+                    outside.map(|reason| new.vault.mask(reason)),
                 ],
             )
             .map_err(|error| self.error(&error))?;
@@ -467,6 +473,7 @@ fn row(row: &Row<'_>) -> rusqlite::Result<Option<StoredRun>> {
         queue: row.get::<_, Option<String>>(24)?.map(Name::from),
         unstarted: row.get(25)?,
         put_aside_by: row.get::<_, Option<String>>(26)?.map(Name::from),
-        owner: owner(row, 27)?,
+        outside_window: row.get::<_, Option<String>>(27)?.map(Name::from),
+        owner: owner(row, 28)?,
     }))
 }

@@ -152,6 +152,7 @@ fn a_journal_is_read_as_it_was_written() {
         vec![RunEventKind::RunStarted {
             run: run.id.clone(),
             pipeline: run.pipeline.clone(),
+            outside_window: None,
         }]
     };
     let mut records = Vec::new();
@@ -210,6 +211,7 @@ fn the_nodes_that_started_are_those_of_the_events() {
     let begun = RunEventKind::RunStarted {
         run: run.id.clone(),
         pipeline: run.pipeline.clone(),
+        outside_window: None,
     };
     let strange = "p/serial[a \"b\"\n\\ é]/run";
     let mut journal = RunJournal::new(store.reopen().unwrap(), run.number);

@@ -84,6 +84,8 @@ pub enum ItemKind {
     Environment(Environment),
     /// `group all = [qa.*, prod.eu]`
     Group { name: Ident, value: Expr },
+    /// `window office { open = ["mon-fri 09:00-16:00"] }`
+    Window { name: Ident, fields: Vec<Field> },
     /// `kind release { … }`
     Kind(Kind),
     /// `workflow rolling(s: service, i: infrastructure) -> string { … }`

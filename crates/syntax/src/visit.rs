@@ -72,6 +72,7 @@ macro_rules! each_node {
                     Service { name, text, kind, using, each, fields },
                     Environment(environment),
                     Group { name, value },
+                    Window { name, fields },
                     Kind(kind),
                     Workflow { name, params, result, requires, body },
                     Action { name, params, result },

@@ -10,7 +10,7 @@ pub const RESERVED: [&str; 11] = [
 ];
 
 /// The words that begin a declaration.
-pub const DECLARATIONS: [&str; 16] = [
+pub const DECLARATIONS: [&str; 17] = [
     "import",
     "from",
     "input",
@@ -24,6 +24,7 @@ pub const DECLARATIONS: [&str; 16] = [
     "action",
     "function",
     "type",
+    "window",
     "pipeline",
     "test",
     "trigger",
@@ -68,7 +69,7 @@ pub const CLAUSES: [&str; 16] = [
 pub const TESTS: [&str; 3] = ["given", "start", "expect"];
 
 /// The words that are followed by a name.
-pub(super) const BEFORE_NAMES: [&str; 26] = [
+pub(super) const BEFORE_NAMES: [&str; 27] = [
     "extends",
     "using",
     "import",
@@ -87,6 +88,7 @@ pub(super) const BEFORE_NAMES: [&str; 26] = [
     "action",
     "function",
     "type",
+    "window",
     "secret",
     "input",
     "let",

@@ -18,7 +18,7 @@ use lockstep_base::world::{EnvironmentVariables, Files};
 use lockstep_lang::ir::Program;
 use lockstep_plan::{BoundInputs, Plan, RunRequest};
 
-use lockstep_outline::infeasible_timeouts;
+use lockstep_outline::{infeasible_timeouts, window_faults};
 
 /// The plan that follows from a program and its facts, proved to end.
 ///
@@ -43,6 +43,10 @@ fn proved_to_end(bound: BoundInputs) -> Result<Plan, Vec<Diagnostic>> {
     let misfits = plan.misfits();
     if !misfits.is_empty() {
         return Err(misfits);
+    }
+    let faults = window_faults(&plan);
+    if !faults.is_empty() {
+        return Err(faults);
     }
     lock_limits::check(&plan)?;
     deadlock::report::prove(&plan)?;

@@ -440,6 +440,13 @@ impl SimulatedWorld<'_> {
                 self.locks.release(id, &names);
                 self.grant();
             }
+            // Windows are open.
+            Effect::AwaitWindow { id, node, .. } => {
+                self.plan_event_of(self.now, id, Event::WindowOpen { id }, Some(&node));
+            }
+            Effect::LeaveWindow { id } => {
+                self.forget(id);
+            }
             Effect::Ask { id, node, question } => {
                 if let Some((after, answer)) = self.script.answer(&node, &question) {
                     let by = self.script.respondent(&node, &question);

@@ -61,6 +61,7 @@ impl CellCounts {
             | RunEventKind::RunResumed { .. }
             | RunEventKind::NodeOutput { .. }
             | RunEventKind::NoWayBack { .. }
+            | RunEventKind::WindowOpen { .. }
             | RunEventKind::RunFinished { .. } => {}
         }
     }

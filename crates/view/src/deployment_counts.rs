@@ -68,6 +68,7 @@ impl DeploymentCounts {
             | RunEventKind::RunResumed { .. }
             | RunEventKind::NodeOutput { .. }
             | RunEventKind::NoWayBack { .. }
+            | RunEventKind::WindowOpen { .. }
             | RunEventKind::RunFinished { .. } => return,
         };
         if kind == NodeKind::Deploy {

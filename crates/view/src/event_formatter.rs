@@ -6,7 +6,7 @@ use std::collections::{HashMap, HashSet};
 
 use lockstep_base::node_path::{self, HandlerPart, NodePath};
 use lockstep_engine::run_event::{
-    DeploymentRecord, Failure, NodeKind, RunEvent, RunEventKind, Status, WaitReason,
+    DeploymentRecord, Failure, NodeKind, RunEvent, RunEventKind, Status, WaitReason, WindowOf,
 };
 use lockstep_lang::ir::FailureClass;
 
@@ -137,8 +137,16 @@ impl EventFormatter {
         self.began = self.began.or(self.now);
         let again = self.looks_again(&event.what);
         match &event.what {
-            RunEventKind::RunStarted { run, pipeline } => {
-                let words = StyledLine::of(Tone::Dim, format!("run {}", text::clean(run)));
+            RunEventKind::RunStarted {
+                run,
+                pipeline,
+                outside_window,
+            } => {
+                let mut words = StyledLine::of(Tone::Dim, format!("run {}", text::clean(run)));
+                if let Some(reason) = outside_window {
+                    let reason = format!("  outside of its windows: {}", text::clean(reason));
+                    words.add(Tone::Warn, reason);
+                }
                 self.push_line(
                     LineWeight::Lasting,
                     LineSymbol::Run,
@@ -207,6 +215,12 @@ impl EventFormatter {
                 let words = StyledLine::of(Tone::Warn, words);
                 let (lasting, mark) = (LineWeight::Lasting, LineSymbol::Warn);
                 self.push_line(lasting, mark, node, Tone::Warn, words);
+            }
+            RunEventKind::WindowOpen { node, windows, .. } => {
+                let words = format!("{} may be used now", text::clean(&WindowOf::list(windows)));
+                let words = StyledLine::of(Tone::Dim, words);
+                let (detail, mark) = (LineWeight::Detail, LineSymbol::Good);
+                self.push_line(detail, mark, node, Tone::Plain, words);
             }
             RunEventKind::RunFinished { .. } => {}
         }
@@ -278,6 +292,7 @@ impl EventFormatter {
             | RunEventKind::RunStarted { .. }
             | RunEventKind::RunResumed { .. }
             | RunEventKind::NoWayBack { .. }
+            | RunEventKind::WindowOpen { .. }
             | RunEventKind::RunFinished { .. } => return false,
         };
         let ends = matches!(what, RunEventKind::NodeFinished { .. });
@@ -398,7 +413,9 @@ impl EventFormatter {
             WaitReason::Approval { .. } => (LineWeight::Lasting, LineSymbol::Ask),
             WaitReason::Retry { .. } => (LineWeight::Detail, LineSymbol::Again),
             // Nothing else is told before it has its place.
-            WaitReason::Queue { .. } => (LineWeight::Lasting, LineSymbol::Wait),
+            WaitReason::Queue { .. } | WaitReason::Window { .. } => {
+                (LineWeight::Lasting, LineSymbol::Wait)
+            }
             WaitReason::Barrier { .. } | WaitReason::Lock { .. } | WaitReason::Time { .. } => {
                 (LineWeight::Detail, LineSymbol::Wait)
             }

@@ -44,6 +44,7 @@ impl EventScript {
         script.push(RunEventKind::RunStarted {
             run: "r-7f3a".into(),
             pipeline: "release".into(),
+            outside_window: None,
         });
         script.start("release", NodeKind::Pipeline);
         script

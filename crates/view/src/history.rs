@@ -85,7 +85,9 @@ impl RunHistory {
             } => {
                 let past = self.node(node, *kind);
                 past.status = match waiting {
-                    WaitReason::Queue { .. } | WaitReason::Lock { .. } => Status::Queued,
+                    WaitReason::Queue { .. }
+                    | WaitReason::Lock { .. }
+                    | WaitReason::Window { .. } => Status::Queued,
                     WaitReason::Barrier { .. }
                     | WaitReason::Retry { .. }
                     | WaitReason::Time { .. }
@@ -113,6 +115,7 @@ impl RunHistory {
             | RunEventKind::RunResumed { .. }
             | RunEventKind::NodeOutput { .. }
             | RunEventKind::NoWayBack { .. }
+            | RunEventKind::WindowOpen { .. }
             | RunEventKind::RunFinished { .. } => {}
         }
     }

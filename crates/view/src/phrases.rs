@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use lockstep_base::node_path::{PathPart, last};
 use lockstep_base::source::Name;
 use lockstep_engine::run_event::{
-    ApprovalProgress, Failure, LockQueuePosition, RunLockHolder, Status, WaitReason,
+    ApprovalProgress, Failure, LockQueuePosition, RunLockHolder, Status, WaitReason, WindowOf,
 };
 
 use super::deployment_counts::StatusCounts;
@@ -127,6 +127,20 @@ pub fn wait_text(waiting: &WaitReason, since: Option<i64>) -> String {
             let many = if names.len() == 1 { "" } else { "s" };
             let held = holder_text(queue, since.unwrap_or(0));
             format!("waits for the lock{many} of {}{held}", list(names))
+        }
+        WaitReason::Window {
+            windows,
+            opens,
+            needs_ms,
+            ..
+        } => {
+            let opens = opens.as_ref().map(|at| format!(": opens {}", clean(at)));
+            let needs = span(i64::try_from(*needs_ms).unwrap_or(i64::MAX));
+            let windows = clean(&WindowOf::list(windows)).into_owned();
+            format!(
+                "waits for {windows}{} (needs {needs})",
+                opens.unwrap_or_default()
+            )
         }
         WaitReason::Retry {
             attempt,

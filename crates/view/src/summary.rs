@@ -306,6 +306,7 @@ impl RunSummary {
                 }
             }
             RunEventKind::NodeOutput { node, text, .. } => self.output(node, text),
+            RunEventKind::WindowOpen { .. } => {}
             RunEventKind::NoWayBack { node, reason } => {
                 self.no_way_back.push((node.clone(), reason.clone()));
             }

@@ -71,7 +71,7 @@
 ; ----- Declarations -----
 
 [ "import" "from" "as" ] @keyword.import
-[ "input" "secret" "let" "group" ] @keyword
+[ "input" "secret" "let" "group" "window" ] @keyword
 [ "service" "environment" "infrastructure" "override" "kind" ] @keyword.type
 [ "workflow" "action" "function" "pipeline" "test" "trigger" ] @keyword.function
 "type" @keyword.type
@@ -92,6 +92,7 @@
 (kind base: (path name: (identifier) @type))
 (override service: (path name: (identifier) @variable))
 (group name: (identifier) @type.definition)
+(window name: (identifier) @type.definition)
 (kind name: (identifier) @type.definition)
 (using workflow: (path name: (identifier) @function))
 (workflow name: (identifier) @function)

@@ -20,6 +20,7 @@
 (service name: (identifier) @local.definition.type)
 (environment name: (identifier) @local.definition.type)
 (group name: (identifier) @local.definition.type)
+(window name: (identifier) @local.definition.type)
 (kind name: (identifier) @local.definition.type)
 (workflow name: (identifier) @local.definition.function)
 (action name: (identifier) @local.definition.function)

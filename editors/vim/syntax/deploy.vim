@@ -34,7 +34,7 @@ syntax match deployHandler "\v\.@<!<%(watch)>\ze\s+every>"
 syntax match deployHandler "\v\.@<!<%(on)\s+%(failure)>"
 syntax match deployFailure "\v\.@<!<%(fail|ignore|rollback|abort|retry|ask)>%(\s*%([:,)\]]|\=\=@!)|\(|\.\K|\s+fast>)@!"
 syntax match deployTestWord "\v\.@<!<%(given|start|expect|before|returns|fails|refused|approved)>%(\s*%([:,)\]]|\=\=@!)|\(|\.\K)@!"
-syntax match deployDeclare "\v\.@<!<%(service|environment|infrastructure|override|group|kind|workflow|action|function|type|pipeline|trigger|input|secret|let)>\ze\s+\K" nextgroup=deployDefined skipwhite
+syntax match deployDeclare "\v\.@<!<%(service|environment|infrastructure|override|group|window|kind|workflow|action|function|type|pipeline|trigger|input|secret|let)>\ze\s+\K" nextgroup=deployDefined skipwhite
 syntax match deployDeclare "\v\.@<!<%(service|infrastructure)>\ze\s*\{"
 syntax match deployDeclare "\v\.@<!<%(test)>\ze\s+\""
 syntax match deployImport "\v\.@<!<%(import|from)>\ze\s+%(\"|\K)"

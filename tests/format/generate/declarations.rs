@@ -123,6 +123,11 @@ impl Generator {
                 self.fields();
             }
             7 => self.environment(),
+            18 => {
+                self.put("window");
+                self.name();
+                self.fields();
+            }
             8 => {
                 self.put("group");
                 self.name();

@@ -128,6 +128,7 @@ impl Driver {
             Effect::Tell(happened) => self.told.push(happened),
             // Nobody answers.
             Effect::Ask { .. } | Effect::Unask { .. } | Effect::Act { .. } => {}
+            Effect::AwaitWindow { .. } | Effect::LeaveWindow { .. } => {}
         }
     }
 

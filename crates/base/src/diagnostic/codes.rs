@@ -310,6 +310,8 @@ codes! {
     EVENT_FIELD = "E0553";
     /// A part of a trigger that is needed before there is a run, and not known then.
     TRIGGER_VALUE = "E0554";
+    /// A window that cannot be read, or is never open.
+    WINDOW = "E0555";
 
     /// A command without words.
     COMMAND_EMPTY = "E0601";
@@ -451,6 +453,10 @@ codes! {
     LIMIT_OF_SEVERAL = "E0813";
     /// A time limit that cannot be met.
     HOPELESS_LIMIT = "E0820";
+    /// Nothing bounds how long what must fit into a window takes.
+    UNBOUNDED_IN_WINDOW = "E0821";
+    /// A stage that takes longer than its windows are ever open.
+    TOO_LONG_FOR_WINDOW = "E0822";
 
     /// Something that is imported and never used.
     UNUSED_IMPORT = "L0101";

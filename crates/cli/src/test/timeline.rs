@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use lockstep_base::diagnostic::render::{Ink, RenderStyle, clean};
 use lockstep_base::node_path::{PathPart, last};
-use lockstep_engine::run_event::{NodeKind, RunEvent, RunEventKind, Status, WaitReason};
+use lockstep_engine::run_event::{NodeKind, RunEvent, RunEventKind, Status, WaitReason, WindowOf};
 use lockstep_verify::testing::{FailingSchedule, TestVerdict};
 use lockstep_view::{Style, path};
 
@@ -150,6 +150,7 @@ fn waits(waiting: &WaitReason) -> String {
         }
         WaitReason::Queue { name, .. } => format!("waits in queue {name}"),
         WaitReason::Lock { names, .. } => format!("waits for the lock of {}", names.join(", ")),
+        WaitReason::Window { windows, .. } => format!("waits for {}", WindowOf::list(windows)),
         WaitReason::Retry { attempt, of, .. } => format!(
             "waits for retry {} of {}",
             attempt.saturating_sub(1),

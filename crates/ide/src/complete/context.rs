@@ -465,7 +465,7 @@ fn beginning(
             CompletionContext::Fields(fields::fields(checked, nodes, offset))
         }
         Some(SyntaxNode::Item(item)) => match &item.kind {
-            ItemKind::Service { .. } => {
+            ItemKind::Service { .. } | ItemKind::Window { .. } => {
                 CompletionContext::Fields(fields::fields(checked, nodes, offset))
             }
             ItemKind::Environment(_) => {
@@ -647,6 +647,9 @@ fn by_words(
         ":" if matches!(line, "service" | "infrastructure") => return CompletionContext::Kind,
         ":" if matches!(words.back(3), "let" | "input") => return CompletionContext::Type,
         "=" if words.back(3) == "type" => return CompletionContext::Type,
+        "=" if words.back(2) == "window" => {
+            return CompletionContext::Declared(vec![DeclKind::Window]);
+        }
         ":" | "->" if matches!(line, "workflow" | "action" | "function") => {
             return CompletionContext::Type;
         }
@@ -656,8 +659,8 @@ fn by_words(
         }
         "given" | "expect" => return test_word(checked, words),
         "stage" | "step" | "barrier" | "service" | "environment" | "workflow" | "pipeline"
-        | "kind" | "group" | "input" | "secret" | "let" | "action" | "infrastructure"
-        | "trigger" => {
+        | "kind" | "group" | "window" | "input" | "secret" | "let" | "action"
+        | "infrastructure" | "trigger" => {
             return CompletionContext::Nothing;
         }
         "as" if line == "fail" => return CompletionContext::Words(classes()),

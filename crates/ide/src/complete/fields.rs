@@ -19,6 +19,7 @@ pub fn fields(checked: &CheckedFile, nodes: &[SyntaxNode<'_>], offset: u32) -> V
         SyntaxNode::Infrastructure(place) => {
             let mut found = of_kind(checked, kind(checked, &place.kind), false);
             found.extend(own_fields());
+            found.push(own_field("window", "window").rank(2));
             Some((found, given(&place.fields, offset)))
         }
         SyntaxNode::Override(entry) => {
@@ -42,7 +43,16 @@ pub fn fields(checked: &CheckedFile, nodes: &[SyntaxNode<'_>], offset: u32) -> V
                     found.extend(more.filter(|it| !known.contains(it)));
                 }
                 found.extend(own_fields().into_iter().filter(|it| it.label != "id"));
+                found.push(own_field("window", "window").rank(2));
                 Some((found, given(&environment.fields, offset)))
+            }
+            ItemKind::Window { fields, .. } => {
+                let all = [("open", "[string]"), ("except", "[string]")];
+                let all = all
+                    .into_iter()
+                    .chain([("zone", "string"), ("outside", "string")]);
+                let found = all.map(|(name, ty)| own_field(name, ty)).collect();
+                Some((found, given(fields, offset)))
             }
             _ => None,
         },

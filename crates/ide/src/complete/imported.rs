@@ -177,6 +177,7 @@ fn of_sort(sort: DeclKind) -> SymbolKind {
         DeclKind::Function => SymbolKind::Function,
         DeclKind::Type => SymbolKind::Type,
         DeclKind::Trigger => SymbolKind::Trigger,
+        DeclKind::Window => SymbolKind::Window,
     }
 }
 

@@ -45,6 +45,11 @@ pub const DECLARATIONS: &[KeywordEntry] = &[
         "group ${1:name} = [$0]",
     ),
     (
+        "window",
+        "When services may be deployed.",
+        "window ${1:name} {\n  open = [\"${2:mon-fri 09:00-16:00}\"]\n  zone = \"${3:UTC}\"\n}",
+    ),
+    (
         "kind",
         "A deployment type: its fields and its workflow.",
         "kind ${1:name} {\n  service {\n    $0\n  }\n  infrastructure {\n  }\n}",

@@ -216,7 +216,8 @@ fn globals(
             | DeclKind::Action
             | DeclKind::Pipeline
             | DeclKind::Type
-            | DeclKind::Trigger => continue,
+            | DeclKind::Trigger
+            | DeclKind::Window => continue,
         };
         let mut item = of_decl(checked, name, decl).rank(2);
         if let Some(ty) = ty.as_ref().filter(|ty| **ty != Type::Any) {
@@ -391,7 +392,7 @@ pub fn types(checked: &CheckedFile) -> Vec<Completion> {
 
 fn shown_as(sort: DeclKind) -> CompletionKind {
     match sort {
-        DeclKind::Input | DeclKind::Let | DeclKind::Group | DeclKind::Secret => {
+        DeclKind::Input | DeclKind::Let | DeclKind::Group | DeclKind::Secret | DeclKind::Window => {
             CompletionKind::Value
         }
         DeclKind::Service => CompletionKind::Service,

@@ -114,6 +114,13 @@ pub const KEYWORDS: &[KeywordMeaning] = &[
         "A named list of infrastructures.",
     ),
     (
+        "window",
+        Role::Any,
+        "window NAME { open = [\"mon-fri 09:00-16:00\"] zone = \"Europe/Berlin\" }",
+        "When may be deployed to what names it: `window = NAME` in an environment or an \
+         infrastructure.",
+    ),
+    (
         "kind",
         Role::Any,
         "kind NAME { service { … } infrastructure { … } deploy using WORKFLOW }",

@@ -13,6 +13,7 @@ mod testing;
 mod trigger;
 mod version;
 pub mod visit;
+pub mod window;
 
 use std::sync::Arc;
 
@@ -32,6 +33,7 @@ pub use testing::{Given, Test, TestKind, TestStmt};
 pub use trigger::{Missed, Trigger, TriggerKind, WebhookSource, time_zone, time_zones};
 pub use version::{Version, VersionRule};
 pub use visit::{asks_ledger, has_paths, outside_calls};
+pub use window::{OutsideWindow, Window, WindowId};
 
 /// The version of this format. A program of another version is refused, not guessed at.
 pub const VERSION: u32 = 1;
@@ -64,6 +66,9 @@ pub struct Program {
     /// What makes infrastructures of data.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub infrastructure_templates: Vec<Template<Infrastructure>>,
+    /// When may be deployed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub windows: Vec<Window>,
     /// Named lists of infrastructures.
     pub groups: Vec<Group>,
     /// Reusable bodies.
@@ -85,6 +90,12 @@ impl Program {
     pub fn is_of_kind(&self, is: u32, wanted: u32) -> bool {
         let kind = self.kinds.get(is as usize);
         is == wanted || kind.is_some_and(|kind| kind.bases.contains(&wanted))
+    }
+
+    /// The window of an infrastructure.
+    pub fn window_of(&self, place: InfrastructureId) -> Option<&Window> {
+        let place = self.infrastructures.get(place.0 as usize)?;
+        self.windows.get(place.window?.0 as usize)
     }
 
     /// Whether infrastructures of an environment are still to be made of data.
@@ -302,6 +313,9 @@ pub struct Infrastructure {
     pub environment: EnvironmentId,
     /// Its kind, by place.
     pub kind: u32,
+    /// Its window, or that of its environment.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub window: Option<WindowId>,
     /// The fields that are given, also `id`, `connect` and `exclusive`.
     pub fields: IndexMap<Name, Expr>,
     /// Overrides for deployments to it alone.

@@ -118,6 +118,7 @@ pub enum DeclKind {
     Function,
     Type,
     Trigger,
+    Window,
 }
 
 impl DeclKind {
@@ -137,6 +138,7 @@ impl DeclKind {
             Self::Function => "a function",
             Self::Type => "a type",
             Self::Trigger => "a trigger",
+            Self::Window => "a window",
         }
     }
 
@@ -156,6 +158,7 @@ impl DeclKind {
             Self::Function => "function",
             Self::Type => "type",
             Self::Trigger => "trigger",
+            Self::Window => "window",
         }
     }
 }
@@ -202,6 +205,8 @@ pub struct DeclTable {
     pub types: Vec<DeclSite>,
     /// Triggers.
     pub triggers: Vec<DeclSite>,
+    /// Deployment windows.
+    pub windows: Vec<DeclSite>,
 }
 
 impl DeclTable {
@@ -219,6 +224,7 @@ impl DeclTable {
             DeclKind::Function => &self.functions,
             DeclKind::Type => &self.types,
             DeclKind::Trigger => &self.triggers,
+            DeclKind::Window => &self.windows,
         }
     }
 
@@ -254,6 +260,7 @@ impl DeclTable {
             DeclKind::Function => &mut self.functions,
             DeclKind::Type => &mut self.types,
             DeclKind::Trigger => &mut self.triggers,
+            DeclKind::Window => &mut self.windows,
         };
         table.push(site);
         Decl {

@@ -40,6 +40,7 @@ fn declared(kind: &ItemKind) -> Option<(DeclKind, &Ident)> {
         ItemKind::Function { name, .. } => (DeclKind::Function, name),
         ItemKind::Type { name, .. } => (DeclKind::Type, name),
         ItemKind::Trigger(trigger) => (DeclKind::Trigger, &trigger.name),
+        ItemKind::Window { name, .. } => (DeclKind::Window, name),
         ItemKind::Import { .. }
         | ItemKind::From { .. }
         | ItemKind::Test { .. }

@@ -300,6 +300,7 @@ fn declared(decl: Decl) -> Option<ResolvedCallee> {
         | DeclKind::Kind
         | DeclKind::Pipeline
         | DeclKind::Type
-        | DeclKind::Trigger => None,
+        | DeclKind::Trigger
+        | DeclKind::Window => None,
     }
 }

@@ -68,7 +68,7 @@ impl<'a> DeclOutliner<'a, '_> {
             let infrastructure = self.fields(
                 site.file,
                 &decl.infrastructure,
-                &["name", "environment", "kind"],
+                &["name", "environment", "kind", "window"],
                 "infrastructure",
             );
             let id = kinds.len();
@@ -209,8 +209,12 @@ impl<'a> DeclOutliner<'a, '_> {
             };
             let environment = tables.environments.len() as u32;
             let mut fields: IndexMap<Name, &ast::Field> = IndexMap::new();
+            let mut window = None;
+            let mut own = None;
             for field in &decl.fields {
-                if let "name" | "id" | "environment" = &*field.name.name {
+                if is_window(field) {
+                    own = own.or(self.window(site.file, field, &mut window));
+                } else if let "name" | "id" | "environment" = &*field.name.name {
                     let why = "an environment cannot give it to its infrastructures";
                     self.diagnostics.push(resolve::reserved(&field.name, why));
                 } else if let Some(first) = fields.get(&field.name.name) {
@@ -227,6 +231,7 @@ impl<'a> DeclOutliner<'a, '_> {
                         environment,
                         name: format!("{}.{}", decl.name.name, infrastructure.name.name).into(),
                         kind: self.kind_of(site.file, &infrastructure.kind),
+                        window: self.own_window(site.file, infrastructure),
                         decl: infrastructure,
                     });
                     continue;
@@ -249,6 +254,7 @@ impl<'a> DeclOutliner<'a, '_> {
                     environment,
                     name: format!("{}.{}", decl.name.name, name.name).into(),
                     kind: self.kind_of(site.file, &infrastructure.kind),
+                    window: self.own_window(site.file, infrastructure),
                     decl: infrastructure,
                 });
             }
@@ -258,8 +264,60 @@ impl<'a> DeclOutliner<'a, '_> {
                 decl,
                 infrastructures,
                 fields,
+                window: own,
             });
         }
+    }
+
+    /// The window that an infrastructure names itself.
+    fn own_window(&mut self, file: FileId, place: &ast::Infrastructure) -> Option<u32> {
+        let (mut first, mut own) = (None, None);
+        for field in place.fields.iter().filter(|it| is_window(it)) {
+            own = own.or(self.window(file, field, &mut first));
+        }
+        own
+    }
+
+    /// The window that `window = NAME` names; the first of several counts.
+    fn window(
+        &mut self,
+        file: FileId,
+        field: &ast::Field,
+        first: &mut Option<Span>,
+    ) -> Option<u32> {
+        if let Some(first) = *first {
+            self.diagnostics
+                .push(errors::field_twice(&field.name, first));
+            return None;
+        }
+        *first = Some(field.name.span);
+        let path = match &field.value.kind {
+            ast::ExprKind::Name(name) => ast::Path {
+                namespace: None,
+                name: name.clone(),
+            },
+            ast::ExprKind::Field(space, name) => match &space.kind {
+                ast::ExprKind::Name(space) => ast::Path {
+                    namespace: Some(space.clone()),
+                    name: name.clone(),
+                },
+                _ => return self.no_window(field),
+            },
+            ast::ExprKind::Error => return None,
+            _ => return self.no_window(field),
+        };
+        match self.modules.path(file, &path, DeclKind::Window) {
+            Ok(window) => Some(window),
+            Err(error) => {
+                self.diagnostics.extend(error.map(|error| *error));
+                None
+            }
+        }
+    }
+
+    fn no_window(&mut self, field: &ast::Field) -> Option<u32> {
+        self.diagnostics.push(errors::no_window(field.value.span));
+        None
     }
 
     fn globals(&mut self) -> Vec<GlobalDecl<'a>> {
@@ -387,6 +445,11 @@ impl<'a> DeclOutliner<'a, '_> {
         }
         found
     }
+}
+
+/// Whether a field of an environment or an infrastructure names its window.
+pub fn is_window(field: &ast::Field) -> bool {
+    &*field.name.name == "window"
 }
 
 /// The fields that every infrastructure may be given.

@@ -289,7 +289,8 @@ impl Checker<'_> {
             | DeclKind::Pipeline
             | DeclKind::Function
             | DeclKind::Type
-            | DeclKind::Trigger => {
+            | DeclKind::Trigger
+            | DeclKind::Window => {
                 let declared = self.modules.decls.site(decl).name.span;
                 let error = errors::not_a_value(name, sort.with_article(), declared);
                 let error = match sort {

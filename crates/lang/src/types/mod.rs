@@ -28,6 +28,7 @@ mod ty_expr;
 pub use arguments::{BoundArguments, Parameter};
 pub use call::{EffectCall, ResolvedCallee};
 pub use checker::{Checker, Typed, is_poison, poison};
+pub use declarations::is_window;
 pub use fields::{GivenFields, declarations};
 pub use from_data::ElementScope;
 pub use http::BUILTIN_ACTIONS;

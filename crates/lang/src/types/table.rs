@@ -103,6 +103,8 @@ pub struct EnvironmentDecl<'a> {
     pub infrastructures: IndexMap<Name, u32>,
     /// Its fields by name.
     pub fields: IndexMap<Name, &'a ast::Field>,
+    /// Its window.
+    pub window: Option<u32>,
 }
 
 /// An infrastructure.
@@ -114,6 +116,8 @@ pub struct InfrastructureDecl<'a> {
     pub name: Name,
     /// Its kind, where that exists.
     pub kind: Option<u32>,
+    /// Its own window.
+    pub window: Option<u32>,
     /// Its declaration.
     pub decl: &'a ast::Infrastructure,
 }

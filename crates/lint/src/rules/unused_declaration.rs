@@ -117,6 +117,7 @@ fn declared(item: &Item) -> Option<(&'static str, &Ident)> {
         ItemKind::Action { name, .. } => ("action", name),
         ItemKind::Function { name, .. } => ("function", name),
         ItemKind::Type { name, .. } => ("type", name),
+        ItemKind::Window { name, .. } => ("window", name),
         _ => return None,
     })
 }

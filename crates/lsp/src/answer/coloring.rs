@@ -62,6 +62,7 @@ fn type_of(color: HighlightKind) -> &'static str {
             SymbolKind::Input
             | SymbolKind::Let
             | SymbolKind::Group
+            | SymbolKind::Window
             | SymbolKind::Secret
             | SymbolKind::Local
             | SymbolKind::Variable => "variable",

@@ -124,6 +124,7 @@ fn kind(kind: SymbolKind) -> lsp::SymbolKind {
         SymbolKind::Namespace => lsp::SymbolKind::Namespace,
         SymbolKind::Input | SymbolKind::Let | SymbolKind::Secret => lsp::SymbolKind::Constant,
         SymbolKind::Group => lsp::SymbolKind::Array,
+        SymbolKind::Window => lsp::SymbolKind::Object,
         SymbolKind::Service => lsp::SymbolKind::Class,
         SymbolKind::Environment => lsp::SymbolKind::Module,
         SymbolKind::Infrastructure => lsp::SymbolKind::Object,

@@ -30,7 +30,7 @@ use lockstep_base::source::FileId;
 use lockstep_base::value::{MadeSecret, Value};
 use lockstep_engine::{
     ActionCall, CommandEnding, CommandRequest, Effect, EffectId, EffectOutcome, Event,
-    LockDependencies, command_value, end_of, transfer_value,
+    LockDependencies, PendingWindow, command_value, end_of, transfer_value,
 };
 use lockstep_lang::ir::FailureClass;
 use lockstep_lang::ir::command::{Invocation, TransferSource};
@@ -102,6 +102,22 @@ impl Driver<'_> {
                 let released = self.locks.release(id, &names);
                 self.note(released);
                 self.handle_granted_locks();
+            }
+            Effect::AwaitWindow {
+                id,
+                node,
+                windows,
+                needs_ms,
+            } => {
+                let wanted = PendingWindow {
+                    node,
+                    windows,
+                    needs_ms,
+                };
+                self.await_window(id, wanted);
+            }
+            Effect::LeaveWindow { id } => {
+                self.windows.remove(&id);
             }
             Effect::Ask { id, node, question } => {
                 self.ask(id, node, question);
@@ -522,6 +538,8 @@ fn about(effect: &Effect) -> (&'static str, Option<u64>) {
         Effect::ClearTimer { id } => ("clear-timer", Some(id.0)),
         Effect::Acquire { id, .. } => ("acquire", Some(id.0)),
         Effect::Release { id, .. } => ("release", Some(id.0)),
+        Effect::AwaitWindow { id, .. } => ("await-window", Some(id.0)),
+        Effect::LeaveWindow { id } => ("leave-window", Some(id.0)),
         Effect::Ask { id, .. } => ("ask", Some(id.0)),
         Effect::Unask { id } => ("unask", Some(id.0)),
         Effect::Tell(_) => ("tell", None),

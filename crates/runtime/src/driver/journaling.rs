@@ -62,6 +62,8 @@ fn about(event: &Event) -> (&'static str, Option<u64>) {
         Event::Queued { id, .. } => ("queued", Some(id.0)),
         Event::LockRefused { id, .. } => ("lock-refused", Some(id.0)),
         Event::Acquired { id } => ("acquired", Some(id.0)),
+        Event::WindowOpen { id } => ("window-open", Some(id.0)),
+        Event::WindowClosed { id, .. } => ("window-closed", Some(id.0)),
         Event::Answered { id, .. } => ("answered", Some(id.0)),
         Event::Cancel => ("cancel", None),
     }
@@ -131,6 +133,7 @@ impl<'h> Driver<'h> {
             questions: HashMap::new(),
             settled: HashSet::new(),
             lock_dependencies: LockDependencies::default(),
+            windows: BTreeMap::new(),
             lease_lost: HashSet::new(),
             cancelled: false,
             broken: None,
@@ -494,6 +497,9 @@ impl<'h> Driver<'h> {
                     self.queue.push_back((id, node, command));
                 }
             }
+        }
+        for (id, wanted) in left.windows {
+            self.await_window(id, wanted);
         }
         let mut again = Vec::new();
         for (id, call) in left.actions {

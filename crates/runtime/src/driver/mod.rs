@@ -8,6 +8,7 @@ mod effects;
 mod error;
 mod journaling;
 mod quiet;
+mod windows;
 
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::path::PathBuf;
@@ -49,6 +50,7 @@ use lockstep_engine::{
 use lockstep_lang::ir::FailureClass;
 use lockstep_plan::{Plan, RunFacts};
 use quiet::QuietOutput;
+use windows::AwaitedWindow;
 
 /// The settings of a run besides its plan.
 pub struct RunSettings {
@@ -479,6 +481,8 @@ struct Driver<'h> {
     settled: HashSet<EffectId>,
     /// What the locks wait for inside the run, as they were last told.
     lock_dependencies: LockDependencies,
+    /// The windows that the machine waits for.
+    windows: BTreeMap<EffectId, AwaitedWindow>,
     /// Locks that were held before the run was resumed, and are held by others now.
     lease_lost: HashSet<EffectId>,
     cancelled: bool,
@@ -610,6 +614,7 @@ impl Driver<'_> {
         self.update_lock_dependencies();
         self.hear_of_other_deployments();
         self.handle_granted_locks();
+        self.look_at_windows();
         self.poll_inbox();
         if let Some(logs) = &mut self.logs {
             let flushed = logs.flush();

@@ -180,11 +180,14 @@ impl ImageName {
             "docker.io" | "index.docker.io" => String::from("registry-1.docker.io"),
             _ => host,
         };
+        // One that is named by its digest never changes.
+        let rest_has_digest = rest.contains('@');
         let (repository, tag) = match rest.rsplit_once(':') {
             Some((repository, tag)) => (repository.to_owned(), tag.to_owned()),
             None => (rest, String::from("latest")),
         };
-        let is_named = !repository.is_empty() && !tag.is_empty() && !repository.contains('@');
+        let is_whole = repository.split('/').all(|part| !part.is_empty());
+        let is_named = is_whole && !image.is_empty() && !tag.is_empty() && !rest_has_digest;
         is_named.then_some(Self {
             host,
             repository,

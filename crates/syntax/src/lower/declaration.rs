@@ -66,6 +66,14 @@ impl<'t> TreeBuilder<'t> {
                 let value = self.value_part(parts, span, &name);
                 ItemKind::Group { name, value }
             }
+            Rule::window => {
+                let trouble = self.report_broken();
+                let name = self.name_of(parts, "the window's name");
+                self.bad_heads(parts, trouble, "a declaration");
+                let body = self.body_of(parts, Rule::fields, "the window", "its fields");
+                let fields = self.fields(body);
+                ItemKind::Window { name, fields }
+            }
             Rule::let_item => {
                 let name = self.name_of(parts, "the name of the value");
                 let (ty, value) = self.typed_value(parts, &name);

@@ -176,7 +176,7 @@ impl<'t> TreeBuilder<'t> {
         }
     }
 
-    fn fields(&mut self, body: Option<Pair<'_>>) -> Vec<Field> {
+    pub(super) fn fields(&mut self, body: Option<Pair<'_>>) -> Vec<Field> {
         let mut fields = Vec::new();
         self.lines(body, BrokenLineContext::Service, |lower, pair| {
             add(&mut fields, lower.field(pair));

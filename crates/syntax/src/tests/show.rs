@@ -89,18 +89,12 @@ fn show_item(item: &Item, out: &mut String) {
             let of = of
                 .as_ref()
                 .map_or(String::new(), |of| format!(": {}", ty(of)));
-            line(
-                out,
-                0,
-                &format!("let {}{of} = {}{after}", name.name, expr(value)),
-            );
+            let value = expr(value);
+            line(out, 0, &format!("let {}{of} = {value}{after}", name.name));
         }
         ItemKind::Group { name, value } => {
-            line(
-                out,
-                0,
-                &format!("group {} = {}{after}", name.name, expr(value)),
-            );
+            let value = expr(value);
+            line(out, 0, &format!("group {} = {value}{after}", name.name));
         }
         ItemKind::Service {
             name,
@@ -139,6 +133,10 @@ fn show_item(item: &Item, out: &mut String) {
                 show_fields(&infrastructure.fields, 2, out);
                 show_overrides(&infrastructure.overrides, 2, out);
             }
+        }
+        ItemKind::Window { name, fields } => {
+            line(out, 0, &format!("window {}{after}", name.name));
+            show_fields(fields, 1, out);
         }
         ItemKind::Kind(kind) => {
             line(out, 0, &format!("kind {}{after}", kind.name.name));

@@ -17,6 +17,7 @@ mod table;
 #[cfg(test)]
 mod tests;
 mod values;
+mod windows;
 
 use std::sync::Arc;
 
@@ -29,6 +30,7 @@ use lockstep_plan::{HeldLocks, Plan};
 use observed_nodes::ObservedNodes;
 use open_barriers::OpenBarriers;
 use table::{NodeId, ObservedPhase};
+use windows::OpenWindows;
 
 /// The order of the cells of larger loops is not checked.
 pub const MAX_ORDERED_CELLS: usize = 10_000;
@@ -99,12 +101,15 @@ pub struct ConformanceCheck {
     rolling: FastSet<NodePath>,
     /// What is being undone.
     undos: LiveUndos,
+    /// Who may deploy to the infrastructures that have windows.
+    windows: OpenWindows,
 }
 
 impl ConformanceCheck {
     /// An audit of a run of this plan, from its beginning.
     pub fn new(plan: Arc<Plan>) -> Self {
         Self {
+            windows: OpenWindows::of(&plan),
             nodes: ObservedNodes::new(plan.clone()),
             meetings: OpenBarriers::new(statement_paths::has_hidden_strands(&plan.tree)),
             plan,
@@ -134,6 +139,7 @@ impl ConformanceCheck {
             locks: FastMap::default(),
             rolling: FastSet::default(),
             undos: LiveUndos::default(),
+            windows: OpenWindows::of(&self.plan),
         }
     }
 
@@ -168,6 +174,7 @@ impl ConformanceCheck {
             | RunEventKind::NodeWaiting { .. }
             | RunEventKind::NodeOutput { .. }
             | RunEventKind::NoWayBack { .. }
+            | RunEventKind::WindowOpen { .. }
             | RunEventKind::NodeFinished { .. }
             | RunEventKind::RunFinished { .. } => before + 1 == event.seq,
         };
@@ -188,7 +195,16 @@ impl ConformanceCheck {
             self.broken(node, Err("did something after the run had ended".into()));
         }
         match happened {
-            RunEventKind::RunStarted { pipeline, .. } => self.run_started(pipeline),
+            RunEventKind::RunStarted {
+                pipeline,
+                outside_window,
+                ..
+            } => {
+                if outside_window.is_some() {
+                    self.windows = OpenWindows::default();
+                }
+                self.run_started(pipeline);
+            }
             RunEventKind::RunFinished { status, .. } => self.run_finished(*status),
             RunEventKind::NodeStarted { node, kind, .. } => self.started(node, *kind),
             RunEventKind::NodeWaiting {
@@ -200,6 +216,7 @@ impl ConformanceCheck {
                 node, kind, status, ..
             } => self.finished(node, *kind, *status),
             // The output of a command may be reported after its end.
+            RunEventKind::WindowOpen { node, targets, .. } => self.windows.open(node, targets),
             RunEventKind::NodeOutput { .. }
             | RunEventKind::NoWayBack { .. }
             | RunEventKind::RunResumed { .. } => {}
@@ -265,7 +282,9 @@ impl ConformanceCheck {
 
     fn waits(&mut self, node: &NodePath, kind: NodeKind, waiting: &WaitReason) {
         let phase = match waiting {
-            WaitReason::Queue { .. } | WaitReason::Lock { .. } => ObservedPhase::Queued,
+            WaitReason::Queue { .. } | WaitReason::Lock { .. } | WaitReason::Window { .. } => {
+                ObservedPhase::Queued
+            }
             WaitReason::Barrier { .. }
             | WaitReason::Retry { .. }
             | WaitReason::Time { .. }
@@ -287,6 +306,7 @@ impl ConformanceCheck {
             WaitReason::Retry { .. } => self.gives_back(id, kind),
             WaitReason::Queue { .. }
             | WaitReason::Lock { .. }
+            | WaitReason::Window { .. }
             | WaitReason::Time { .. }
             | WaitReason::Approval { .. } => {}
         }
@@ -354,6 +374,11 @@ impl ConformanceCheck {
             return;
         };
         self.nodes.note_hold(id, true);
+        let node = self.nodes.path(id);
+        if !self.windows.are_open(&target, &node) {
+            let what = format!("began before a window of `{target}` was open");
+            self.broken(&node, Err(what));
+        }
         let entry = self.places.entry(target.clone());
         let (of, count) = entry.or_insert_with(|| (holder.clone(), 0));
         let wrong = *of != holder;
@@ -474,6 +499,7 @@ fn of(happened: &RunEventKind) -> Option<&NodePath> {
         RunEventKind::NodeStarted { node, .. }
         | RunEventKind::NodeWaiting { node, .. }
         | RunEventKind::NoWayBack { node, .. }
+        | RunEventKind::WindowOpen { node, .. }
         | RunEventKind::NodeFinished { node, .. } => Some(node),
         RunEventKind::RunStarted { .. }
         | RunEventKind::RunResumed { .. }

@@ -72,6 +72,7 @@ fn words(happened: &RunEventKind) -> String {
         RunEventKind::RunResumed { .. } => "run is resumed".into(),
         RunEventKind::RunFinished { status, .. } => format!("run {status}"),
         RunEventKind::NodeOutput { node, .. } => format!("{node} says"),
+        RunEventKind::WindowOpen { node, .. } => format!("{node} has its windows"),
         RunEventKind::NoWayBack { node, .. } => format!("{node} has no way back"),
     }
 }

@@ -68,6 +68,7 @@ impl Trace {
             | RunEventKind::NodeWaiting { .. }
             | RunEventKind::NodeOutput { .. }
             | RunEventKind::NoWayBack { .. }
+            | RunEventKind::WindowOpen { .. }
             | RunEventKind::NodeFinished { .. }
             | RunEventKind::RunFinished { .. } => None,
         })
@@ -93,6 +94,7 @@ impl Trace {
             | RunEventKind::NodeWaiting { .. }
             | RunEventKind::NodeOutput { .. }
             | RunEventKind::NoWayBack { .. }
+            | RunEventKind::WindowOpen { .. }
             | RunEventKind::NodeFinished { .. }
             | RunEventKind::RunFinished { .. } => false,
         };
@@ -142,6 +144,7 @@ impl Trace {
                 | RunEventKind::NodeWaiting { .. }
                 | RunEventKind::NodeOutput { .. }
                 | RunEventKind::NoWayBack { .. }
+                | RunEventKind::WindowOpen { .. }
                 | RunEventKind::NodeFinished { .. }
                 | RunEventKind::RunFinished { .. } => continue,
             };
@@ -160,6 +163,7 @@ fn node_of(happened: &RunEventKind) -> Option<&NodePath> {
         | RunEventKind::NodeWaiting { node, .. }
         | RunEventKind::NodeOutput { node, .. }
         | RunEventKind::NoWayBack { node, .. }
+        | RunEventKind::WindowOpen { node, .. }
         | RunEventKind::NodeFinished { node, .. } => Some(node),
         RunEventKind::RunStarted { .. }
         | RunEventKind::RunResumed { .. }

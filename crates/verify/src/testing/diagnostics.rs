@@ -304,6 +304,7 @@ fn why(node: &NodePath, status: Status, events: &[(i64, RunEventKind)]) -> Strin
             | RunEventKind::NodeWaiting { .. }
             | RunEventKind::NodeOutput { .. }
             | RunEventKind::NoWayBack { .. }
+            | RunEventKind::WindowOpen { .. }
             | RunEventKind::NodeFinished { .. }
             | RunEventKind::RunFinished { .. } => None,
         });

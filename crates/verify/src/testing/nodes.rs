@@ -136,7 +136,9 @@ impl TestNodes {
         match happened {
             RunEventKind::NodeStarted { .. } => starts(Status::Running),
             RunEventKind::NodeWaiting { waiting, .. } => match waiting {
-                WaitReason::Queue { .. } | WaitReason::Lock { .. } => starts(Status::Queued),
+                WaitReason::Queue { .. } | WaitReason::Lock { .. } | WaitReason::Window { .. } => {
+                    starts(Status::Queued)
+                }
                 WaitReason::Barrier { .. }
                 | WaitReason::Retry { .. }
                 | WaitReason::Time { .. }
@@ -153,6 +155,7 @@ impl TestNodes {
             | RunEventKind::RunResumed { .. }
             | RunEventKind::NodeOutput { .. }
             | RunEventKind::NoWayBack { .. }
+            | RunEventKind::WindowOpen { .. }
             | RunEventKind::RunFinished { .. } => {}
         }
     }
@@ -191,6 +194,7 @@ pub(super) fn node_of(happened: &RunEventKind) -> Option<&NodePath> {
         | RunEventKind::NodeWaiting { node, .. }
         | RunEventKind::NodeOutput { node, .. }
         | RunEventKind::NoWayBack { node, .. }
+        | RunEventKind::WindowOpen { node, .. }
         | RunEventKind::NodeFinished { node, .. } => Some(node),
         RunEventKind::RunStarted { .. }
         | RunEventKind::RunResumed { .. }

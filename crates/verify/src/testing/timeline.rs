@@ -84,7 +84,10 @@ fn weight(happened: &RunEventKind) -> u8 {
         },
         RunEventKind::NodeWaiting { waiting, .. } => match waiting {
             WaitReason::Approval { .. } | WaitReason::Retry { .. } => 3,
-            WaitReason::Queue { .. } | WaitReason::Barrier { .. } | WaitReason::Lock { .. } => 2,
+            WaitReason::Queue { .. }
+            | WaitReason::Barrier { .. }
+            | WaitReason::Lock { .. }
+            | WaitReason::Window { .. } => 2,
             WaitReason::Time { .. } => 1,
         },
         RunEventKind::NodeStarted { kind, .. } => match kind {
@@ -97,6 +100,7 @@ fn weight(happened: &RunEventKind) -> u8 {
         | RunEventKind::RunResumed { .. }
         | RunEventKind::NodeOutput { .. }
         | RunEventKind::NoWayBack { .. }
+        | RunEventKind::WindowOpen { .. }
         | RunEventKind::RunFinished { .. } => 0,
     }
 }

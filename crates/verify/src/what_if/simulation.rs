@@ -351,6 +351,7 @@ impl SimulationScript for SimulatedStage<'_> {
             RunEventKind::RunFinished { failure, .. } => self.played.failure.clone_from(failure),
             RunEventKind::RunStarted { .. }
             | RunEventKind::RunResumed { .. }
+            | RunEventKind::WindowOpen { .. }
             | RunEventKind::NodeOutput { .. } => {}
         }
         false

@@ -8,7 +8,9 @@ use indexmap::IndexMap;
 use crate::{Style, moment, phrases, text};
 use lockstep_base::node_path::{self, NodePath};
 use lockstep_base::source::Name;
-use lockstep_engine::run_event::{Failure, NodeKind, RunEvent, RunEventKind, Status, WaitReason};
+use lockstep_engine::run_event::{
+    Failure, NodeKind, RunEvent, RunEventKind, Status, WaitReason, WindowOf,
+};
 use lockstep_outline::PlannedWork;
 
 /// At most so many failures of a stage are stored for display.
@@ -105,6 +107,7 @@ pub(super) enum SharedWait {
     Approval(String),
     Lock(Vec<Name>),
     Queue(Name),
+    Window(Vec<Name>),
     Barrier(String),
     Retry,
     Time,
@@ -116,6 +119,7 @@ impl SharedWait {
             WaitReason::Approval { question, .. } => Self::Approval(question.clone()),
             WaitReason::Lock { names, .. } => Self::Lock(names.clone()),
             WaitReason::Queue { name, .. } => Self::Queue(name.clone()),
+            WaitReason::Window { windows, .. } => Self::Window(WindowOf::names(windows)),
             WaitReason::Barrier { name, .. } => Self::Barrier(name.clone()),
             WaitReason::Retry { .. } => Self::Retry,
             WaitReason::Time { .. } => Self::Time,
@@ -165,11 +169,13 @@ impl RunBoard {
         self.now = Some(moment(event));
         self.began = self.began.or(self.now);
         match &event.what {
-            RunEventKind::RunStarted { run, pipeline } => {
+            RunEventKind::RunStarted { run, pipeline, .. } => {
                 self.run = text::clean(run).into_owned();
                 self.stage(&pipeline.clone().into());
             }
-            RunEventKind::RunResumed { .. } | RunEventKind::NoWayBack { .. } => {}
+            RunEventKind::RunResumed { .. }
+            | RunEventKind::NoWayBack { .. }
+            | RunEventKind::WindowOpen { .. } => {}
             RunEventKind::NodeStarted {
                 node,
                 kind,

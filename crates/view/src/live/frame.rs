@@ -424,6 +424,7 @@ impl FrameView<'_> {
                     WaitReason::Queue { .. }
                     | WaitReason::Barrier { .. }
                     | WaitReason::Lock { .. }
+                    | WaitReason::Window { .. }
                     | WaitReason::Time { .. } => LineSymbol::Wait,
                 };
                 since = part.since;
@@ -432,6 +433,7 @@ impl FrameView<'_> {
                     WaitReason::Queue { .. }
                     | WaitReason::Barrier { .. }
                     | WaitReason::Lock { .. }
+                    | WaitReason::Window { .. }
                     | WaitReason::Retry { .. }
                     | WaitReason::Time { .. } => Tone::Plain,
                 };
@@ -466,6 +468,7 @@ impl FrameView<'_> {
                 waiting @ (WaitReason::Queue { .. }
                 | WaitReason::Barrier { .. }
                 | WaitReason::Lock { .. }
+                | WaitReason::Window { .. }
                 | WaitReason::Approval { .. }),
                 since,
             )) => self.waiting(waiting, since).replacen("waits", "wait", 1),
@@ -476,6 +479,7 @@ impl FrameView<'_> {
                 WaitReason::Queue { .. }
                 | WaitReason::Barrier { .. }
                 | WaitReason::Lock { .. }
+                | WaitReason::Window { .. }
                 | WaitReason::Retry { .. }
                 | WaitReason::Time { .. },
                 _,
@@ -514,6 +518,7 @@ impl FrameView<'_> {
             }
             waiting @ (WaitReason::Queue { .. }
             | WaitReason::Lock { .. }
+            | WaitReason::Window { .. }
             | WaitReason::Retry { .. }
             | WaitReason::Time { .. }
             | WaitReason::Approval { .. }) => phrases::wait_text(waiting, since),

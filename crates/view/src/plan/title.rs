@@ -1,6 +1,6 @@
 //! Titles of the parts of a plan, and the remarks about them.
 
-use lockstep_outline::{ItemKind, Outline};
+use lockstep_outline::{ItemKind, ItemWindow, Outline};
 
 use super::view::ViewNode;
 use crate::style::{Style, StyledLine, Tone};
@@ -89,6 +89,20 @@ pub(super) fn times(shortest: u64, longest: Option<u64>) -> Option<String> {
         (shortest, Some(longest)) if shortest >= longest => Some(text(longest)),
         (shortest, Some(longest)) => Some(format!("{} to {}", text(shortest), text(longest))),
     }
+}
+
+/// `window office of prod (needs 21m)`
+pub(super) fn window_notes(windows: &[ItemWindow]) -> Vec<String> {
+    let note = |it: &ItemWindow| {
+        let needs = it.needs_ms.map(|ms| {
+            let needs = phrases::span(i64::try_from(ms).unwrap_or(i64::MAX));
+            format!(" (needs {needs})")
+        });
+        let needs = needs.unwrap_or_default();
+        let (window, of) = (text::clean(&it.window), text::clean(&it.of));
+        format!("window {window} of {of}{needs}")
+    };
+    windows.iter().map(note).collect()
 }
 
 /// Remarks about a part.

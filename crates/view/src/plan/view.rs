@@ -8,7 +8,7 @@ use lockstep_outline::Outline;
 use lockstep_outline::{DeployTarget, Item, ItemKind};
 
 use super::fold::fold;
-use super::title::times;
+use super::title::{times, window_notes};
 use crate::style::Style;
 use crate::text::{clean, first_line};
 
@@ -136,6 +136,7 @@ fn node(item: &Item, detail: Detail) -> ViewNode<'_> {
     {
         node.notes.extend(times(item.shortest_ms, item.longest_ms));
     }
+    node.notes.extend(window_notes(&item.windows));
     if !detail.full && is_folded(item) {
         node.fold = clean(&fold(&item.items, order, detail.style)).into_owned();
         meetings(&item.items, &mut node.meetings);

@@ -27,6 +27,7 @@ mod test_blocks;
 mod trigger_errors;
 mod triggers;
 mod units;
+mod windows;
 mod with;
 mod written_options;
 
@@ -131,6 +132,7 @@ impl ProgramLowering<'_> {
             infrastructures: Vec::new(),
             service_templates: self.service_templates(),
             infrastructure_templates: Vec::new(),
+            windows: self.windows(),
             groups: self.groups(),
             workflows: self.workflows(),
             actions: self.actions(),

@@ -1,14 +1,15 @@
 //! Lowers environments, their infrastructures and their overrides.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use indexmap::IndexMap;
 
 use crate::eval::Expr;
-use crate::ir::{Environment, Infrastructure, Override, Program};
+use crate::ir::{Environment, Infrastructure, Override, Program, WindowId};
 use crate::resolve::{DeclKind, duplicate};
 use crate::types::{
-    DeclaredFields, FieldType, InfrastructureDecl, LocalScope, declarations, is_poison,
+    DeclaredFields, FieldType, InfrastructureDecl, LocalScope, declarations, is_poison, is_window,
 };
 use lockstep_base::source::{Name, Span};
 use lockstep_base::value::{EnvironmentId, InfrastructureId, ServiceId, Value};
@@ -74,6 +75,7 @@ impl ProgramLowering<'_> {
         let (name, decl, kind) = (table.name.clone(), table.decl, table.kind);
         let of = table.environment;
         let environment = &self.check.tables.environments[of as usize];
+        let window = table.window.or(environment.window).map(WindowId);
         let inherited: Vec<(Name, Span)> = environment
             .fields
             .iter()
@@ -84,9 +86,14 @@ impl ProgramLowering<'_> {
             kind.infrastructure.clone()
         });
         let known = declared.map(|declared| self.with_inherited(declared, of, &inherited));
+        // The window is no value.
+        let given: Cow<'_, [ast::Field]> = match decl.fields.iter().any(is_window) {
+            true => (decl.fields.iter().filter(|it| !is_window(it)).cloned()).collect(),
+            false => Cow::Borrowed(&decl.fields),
+        };
         let fields = self.check.given(
             locals,
-            &decl.fields,
+            &given,
             known.as_ref().map(declarations).as_deref(),
             ("an infrastructure", kind),
         );
@@ -103,6 +110,7 @@ impl ProgramLowering<'_> {
             span: decl.name.span,
             environment: EnvironmentId(of),
             kind: kind.unwrap_or(0),
+            window,
             fields,
             overrides: self.overrides(locals, &decl.overrides, kind.map(|kind| (kind, decl))),
         }

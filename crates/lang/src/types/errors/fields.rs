@@ -18,6 +18,13 @@ pub fn field_twice(name: &Ident, first: Span) -> Diagnostic {
     .help("remove one of them")
 }
 
+/// `window = …` that names nothing.
+pub fn no_window(at: Span) -> Diagnostic {
+    Diagnostic::error(codes::WINDOW, at, "this names no window")
+        .here("not the name of a window")
+        .help("declare a window, `window NAME { open = [\"mon-fri 09:00-16:00\"] }`, and name it")
+}
+
 /// A key that a record or map has twice.
 pub fn key_twice(name: &Name, at: Span, first: Span) -> Diagnostic {
     Diagnostic::error(codes::DUPLICATE, at, format!("key `{name}` is given twice"))

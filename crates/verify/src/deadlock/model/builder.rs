@@ -706,7 +706,7 @@ impl ModelBuilder<'_> {
             self.bind_arguments(using, &found.locals, locals, 2);
         }
         if exclusive {
-            part.ops.push(ModelOp::Enter(hold, id));
+            self.enter(hold, id, part);
         }
         self.workflow(strand, &found.body, &mut found.locals, part)?;
         if exclusive {
@@ -752,7 +752,7 @@ impl ModelBuilder<'_> {
         }
         let hold = self.holder();
         if self.holds_beyond_stages(hold) {
-            part.ops.push(ModelOp::Enter(hold, id));
+            self.enter(hold, id, part);
         }
         self.one_of(strand, id, ways, part)?;
         part.ops.push(ModelOp::Pause(ModelPause::risky(id)));

@@ -4,9 +4,18 @@
 use super::arrivals_ahead::set_arrivals_ahead;
 use super::builder::{BarrierPasses, ModelBuilder, ModelPart};
 use super::rescue::Rescue;
-use super::{ModelFork, StrandId};
+use super::{ModelFork, ModelOp, ModelPause, StrandId};
+use lockstep_plan::TreeId;
 
 impl ModelBuilder<'_> {
+    /// A deployment begins: its stage's locks are needed, and requested once its windows are open.
+    pub(super) fn enter(&self, hold: usize, id: TreeId, part: &mut ModelPart) {
+        if !self.plan.bound.program.windows.is_empty() {
+            part.ops.push(ModelOp::Pause(ModelPause::risky(id)));
+        }
+        part.ops.push(ModelOp::Enter(hold, id));
+    }
+
     /// Follows a strand that splits off: it has its own failures, locks and returns.
     pub(super) fn apart<T>(&mut self, made: impl FnOnce(&mut Self) -> T) -> T {
         let rescue = std::mem::replace(&mut self.rescue, Rescue::Never);

@@ -2,7 +2,7 @@
 
 use lockstep_outline::{Count, Input, Outline};
 
-use super::super::title::{names, times};
+use super::super::title::{names, times, window_notes};
 use super::PlanTextOptions;
 use crate::style::{StyledLine, Tone};
 use crate::{phrases, text};
@@ -96,6 +96,7 @@ fn amounts(outline: &Outline) -> Vec<String> {
         parts.extend(at_once(width.commands, "command"));
     }
     parts.extend(times(outline.shortest_ms, outline.longest_ms));
+    parts.extend(window_notes(&outline.windows));
     parts
 }
 
