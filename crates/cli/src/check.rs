@@ -114,5 +114,11 @@ fn counts(program: &Program) -> String {
             (_, 0) => format!("{count} {word}{end}"),
         }
     });
-    counted.join(", ")
+    let mut said = counted.join(", ");
+    match program.triggers.len() {
+        0 => {}
+        1 => said.push_str(", 1 trigger"),
+        count => said.push_str(&format!(", {count} triggers")),
+    }
+    said
 }

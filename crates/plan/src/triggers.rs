@@ -1,5 +1,5 @@
-//! What a trigger does about an event: nothing, a run with inputs, or a refusal. The event is handed
-//! in; of it, nothing stays but what the inputs are given.
+//! What a trigger does about an event: nothing, a run with inputs, or a refusal. The event is
+//! handed in; of it, nothing stays but what the inputs are given.
 
 use std::fmt;
 
@@ -231,7 +231,25 @@ impl Condition<'_> {
                 all
             }
             ExprKind::Unary(UnaryOp::Not, of) => self.holds(of).map(|value| !value),
-            ExprKind::Binary(op, left, right) if *op != BinaryOp::Else => {
+            ExprKind::Const(_)
+            | ExprKind::Local(_)
+            | ExprKind::Global(_)
+            | ExprKind::Run(_)
+            | ExprKind::Interpolate(_)
+            | ExprKind::List(_)
+            | ExprKind::Record(_)
+            | ExprKind::Field(..)
+            | ExprKind::Star(_)
+            | ExprKind::Index(..)
+            | ExprKind::Unary(UnaryOp::Neg, _)
+            | ExprKind::Binary(BinaryOp::Else, ..)
+            | ExprKind::If(..)
+            | ExprKind::Comprehension { .. }
+            | ExprKind::IfSome { .. }
+            | ExprKind::Bind { .. }
+            | ExprKind::Convert(..)
+            | ExprKind::Call(..) => self.value(expr),
+            ExprKind::Binary(_, left, right) => {
                 let is_none = |expr: &Expr| matches!(expr.as_const(), Some(Value::None));
                 if !is_none(left) && !is_none(right) {
                     self.present(left)?;
@@ -239,7 +257,6 @@ impl Condition<'_> {
                 }
                 self.value(expr)
             }
-            _ => self.value(expr),
         }
     }
 

@@ -59,17 +59,6 @@ pub fn needed_inputs(program: &Program, pipeline: u32) -> HashSet<Name> {
     reached.inputs
 }
 
-/// The inputs that the values of expressions can depend on, by their names.
-pub fn inputs_read<'p>(
-    program: &'p Program,
-    exprs: impl IntoIterator<Item = &'p Expr>,
-) -> HashSet<Name> {
-    let mut reached = Reached::of(program);
-    reached.open.extend(exprs);
-    reached.settle(&mut Vec::new());
-    reached.inputs
-}
-
 /// The fields that `--set` can fix for a run, by their paths, with their types.
 pub fn settable_fields(program: &Program) -> Vec<(String, Type)> {
     let mut fields = Vec::new();
@@ -141,18 +130,13 @@ impl<'p> Reached<'p> {
     fn stmt(&mut self, stmt: &'p Stmt) {
         let mut blocks: Vec<&'p Block> = Vec::new();
         self.one(stmt, &mut blocks);
-        self.settle(&mut blocks);
-    }
-
-    /// Goes through all that is left.
-    fn settle(&mut self, blocks: &mut Vec<&'p Block>) {
         loop {
             if let Some(block) = blocks.pop() {
                 for stmt in &block.stmts {
-                    self.one(stmt, blocks);
+                    self.one(stmt, &mut blocks);
                 }
             } else if let Some(expr) = self.open.pop() {
-                self.expr(expr, blocks);
+                self.expr(expr, &mut blocks);
             } else {
                 return;
             }

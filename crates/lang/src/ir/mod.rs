@@ -22,7 +22,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::eval::{Expr, Slot};
 pub use command::CommandTemplate;
-pub use input_uses::{InputUses, input_uses, inputs_read, needed_inputs, settable_fields};
+pub use input_uses::{InputUses, input_uses, needed_inputs, settable_fields};
 use lockstep_base::source::{Name, Sources, Span};
 use lockstep_base::value::{EnvironmentId, InfrastructureId, ServiceId, Type};
 pub use lockstep_syntax::ast::{AcrossScope, Order, RollbackScope};

@@ -1,5 +1,6 @@
 use lockstep_base::world::{FileError, VariableError};
 use lockstep_lang::compile::compile;
+use serde::Deserialize;
 use serde_json::json;
 
 use super::*;
@@ -55,7 +56,9 @@ fn decided(trigger: &str, event: &TriggerEvent) -> TriggerDecision {
     };
     // A program is stored, and read again.
     let stored = serde_json::to_string(&program).expect("JSON");
-    let again: Program = serde_json::from_str(&stored).expect("a program");
+    let mut reader = serde_json::Deserializer::from_str(&stored);
+    reader.disable_recursion_limit();
+    let again = Program::deserialize(&mut reader).expect("a program");
     assert_eq!(again.triggers, program.triggers);
     decide(&program, trigger, event, &world, &world)
 }

@@ -9,7 +9,7 @@ use lockstep_base::diagnostic::{Diagnostics, codes};
 use lockstep_base::value::{Type, Value, ValueKey, text};
 
 use super::constant_scope::ConstantScope;
-use super::errors;
+use super::{errors, trigger_errors};
 
 /// A value that must be in a range.
 #[derive(Debug)]
@@ -106,7 +106,9 @@ pub(super) fn check(program: &Program, bounded: &BoundValues, diagnostics: &mut 
     for trigger in &program.triggers {
         constants.facts.forget_locals();
         constants.all(trigger.filter.iter());
-        constants.all(trigger.inputs.iter().map(|(_, value)| value));
+        for (input, value) in &trigger.inputs {
+            constants.given(program, *input, value);
+        }
     }
     constants.facts.forget_locals();
     constants.ranges(&bounded.ranges);
@@ -165,6 +167,28 @@ impl Constants<'_, '_> {
                     self.facts.suppose(None);
                 }
             }
+        }
+    }
+
+    /// What a trigger gives an input. Names of services and infrastructures are read when it fires.
+    fn given(&mut self, program: &Program, input: GlobalId, given: &Expr) {
+        let Some(value) = self.value(given) else {
+            return;
+        };
+        let Some(global) = program.globals.get(input.0 as usize) else {
+            return;
+        };
+        if let GlobalSource::Input {
+            rule: Some(rule), ..
+        } = &global.source
+            && global.ty.is_data()
+        {
+            self.facts.suppose(Some((input, value)));
+            if self.value(rule) == Some(Value::Bool(false)) {
+                let error = trigger_errors::breaks_rule(given.span, rule.span, &global.name);
+                self.diagnostics.push(error);
+            }
+            self.facts.suppose(None);
         }
     }
 

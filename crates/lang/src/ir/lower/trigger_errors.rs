@@ -95,6 +95,14 @@ pub fn reads_input(at: Span, what: &str, input: &Name, declared: Span) -> Diagno
     .help("use `event` and what is declared, or give the input a default")
 }
 
+/// A value that the rule of its input forbids.
+pub fn breaks_rule(at: Span, rule: Span, input: &Name) -> Diagnostic {
+    let message = format!("the trigger gives `{input}` a value that breaks its rule");
+    Diagnostic::error(codes::RULE, at, message)
+        .here("not allowed by the rule")
+        .label(rule, "the rule")
+}
+
 /// A field of `event` that only others have.
 pub fn event_field(at: Span, field: &str, on: &str, of: &str) -> Diagnostic {
     Diagnostic::error(

@@ -1,11 +1,12 @@
 //! Lowers `trigger`: what it fires on is known without a run, what it starts is given the event.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
-use crate::eval::{Expr, GlobalId, Halt, Slot, eval};
+use crate::eval::visit::each_part;
+use crate::eval::{Expr, ExprKind, GlobalId, Halt, Slot, eval};
 use crate::ir::cron::Cron;
 use crate::ir::{
-    GlobalSource, Missed, Program, Trigger, TriggerKind, WebhookSource, inputs_read, needed_inputs,
+    Global, GlobalSource, Missed, Program, Trigger, TriggerKind, WebhookSource, needed_inputs,
     time_zone, time_zones,
 };
 use crate::resolve::DeclKind;
@@ -452,11 +453,7 @@ impl TriggerLowering<'_, '_, '_> {
     /// Reports what depends on an input that has no value before the run.
     fn known_early<'e>(&mut self, exprs: impl IntoIterator<Item = &'e Expr>, what: &str) {
         for expr in exprs {
-            let read = inputs_read(self.program, [expr]);
-            let open = self.program.globals.iter().find(|global| {
-                matches!(&global.source, GlobalSource::Input { default: None, .. })
-                    && read.contains(&global.name)
-            });
+            let open = input_without_value(self.program, expr);
             if let Some(input) = open {
                 self.report(errors::reads_input(
                     expr.span,
@@ -467,6 +464,36 @@ impl TriggerLowering<'_, '_, '_> {
             }
         }
     }
+}
+
+/// An input without a default that an expression reads, by itself or through a `let`. What is
+/// named alone, such as a service or `prod.*`, may have fields that depend on anything.
+fn input_without_value<'p>(program: &'p Program, expr: &Expr) -> Option<&'p Global> {
+    let read = |expr: &Expr, open: &mut Vec<GlobalId>| {
+        each_part(expr, &mut |part| {
+            if let ExprKind::Global(id) = part.kind {
+                open.push(id);
+            }
+        });
+    };
+    let mut open = Vec::new();
+    let mut seen = HashSet::new();
+    read(expr, &mut open);
+    while let Some(id) = open.pop() {
+        let Some(global) = program.globals.get(id.0 as usize) else {
+            continue;
+        };
+        match &global.source {
+            GlobalSource::Input { default: None, .. } => return Some(global),
+            GlobalSource::Let(value)
+            | GlobalSource::Input {
+                default: Some(value),
+                ..
+            } if seen.insert(id) => read(value, &mut open),
+            GlobalSource::Let(_) | GlobalSource::Input { .. } => {}
+        }
+    }
+    None
 }
 
 /// An argument with the name of its parameter, if it is given.
