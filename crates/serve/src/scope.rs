@@ -4,8 +4,9 @@
 use std::path::Path;
 
 use lockstep_base::value::Value;
-use lockstep_lang::ir::Program;
-use lockstep_plan::{Locals, Plan, body};
+use lockstep_lang::ir::{Program, StmtKind};
+use lockstep_lang::eval::Scope as _;
+use lockstep_plan::{EvalScope, Locals, NodeKind, Plan, body};
 use lockstep_store::{Store, StoredRun};
 
 use crate::database::RunScope;
@@ -29,9 +30,65 @@ pub(crate) fn targets(plan: &Plan) -> Vec<String> {
     for target in named.chain(&sum.named_targets) {
         found.push(walk.display(&Value::Infrastructure(*target)));
     }
+    match commanded(plan) {
+        Some(places) => found.extend(places),
+        None => return all(program, |_| true),
+    }
     found.sort();
     found.dedup();
     found
+}
+
+/// The infrastructures on which commands run outside of deployments; nothing where only the run
+/// knows on which.
+fn commanded(plan: &Plan) -> Option<Vec<String>> {
+    let locals = Locals::default();
+    let scope = EvalScope {
+        program: &plan.bound.program,
+        facts: &plan.bound.facts,
+        locals: &locals,
+        run: None,
+    };
+    let mut found = Vec::new();
+    for (id, node) in plan.tree.iter() {
+        let place = match &node.stmt.kind {
+            StmtKind::On { target, .. } => target.as_ref(),
+            StmtKind::Run(command) => command.on.as_ref(),
+            _ => None,
+        };
+        let mut around = plan.tree.outwards(id);
+        let is_deployed = around.any(|id| plan.tree.get(id).kind == NodeKind::Deploy);
+        let Some(place) = place.filter(|_| !is_deployed) else {
+            continue;
+        };
+        match scope.eval(place) {
+            Ok(value) => found.push(value),
+            // It goes by a loop: all that the loops around it go over.
+            Err(_) => {
+                let before = found.len();
+                for id in plan.tree.outwards(id) {
+                    let StmtKind::Matrix(matrix) = &plan.tree.get(id).stmt.kind else {
+                        continue;
+                    };
+                    for axis in &matrix.axes {
+                        let list = scope.eval(&axis.list).ok()?;
+                        let elements = list.as_list().unwrap_or_default().iter();
+                        let places = elements.filter(|it| matches!(it, Value::Infrastructure(_)));
+                        found.extend(places.cloned());
+                    }
+                    for added in matrix.include.iter().flatten() {
+                        let value = scope.eval(added).ok()?;
+                        found.extend(Some(value).filter(|it| matches!(it, Value::Infrastructure(_))));
+                    }
+                }
+                if found.len() == before {
+                    return None;
+                }
+            }
+        }
+    }
+    let walk = plan.walk();
+    Some(found.iter().map(|value| walk.display(value)).collect())
 }
 
 fn all(program: &Program, is_of: impl Fn(u32) -> bool) -> Vec<String> {

@@ -13,8 +13,13 @@ struct Asset {
     text: &'static str,
 }
 
+const PAGE: &str = "text/html; charset=utf-8";
+const SCRIPT: &str = "text/javascript; charset=utf-8";
+const STYLE: &str = "text/css; charset=utf-8";
+const IMAGE: &str = "image/svg+xml";
+
 macro_rules! assets {
-    ($($path:literal: $kind:literal,)*) => {
+    ($($path:literal: $kind:ident,)*) => {
         &[$(Asset {
             path: $path,
             kind: $kind,
@@ -25,9 +30,49 @@ macro_rules! assets {
 
 /// All files of the pages; every other address is one of a page, which `app.js` draws.
 const ASSETS: &[Asset] = assets! {
-    "/index.html": "text/html; charset=utf-8",
-    "/app.js": "text/javascript; charset=utf-8",
-    "/style.css": "text/css; charset=utf-8",
+    "/index.html": PAGE,
+    "/access.js": SCRIPT,
+    "/account.js": SCRIPT,
+    "/ansi.js": SCRIPT,
+    "/api.js": SCRIPT,
+    "/app.js": SCRIPT,
+    "/approvals.js": SCRIPT,
+    "/audit.js": SCRIPT,
+    "/cells.js": SCRIPT,
+    "/choices.js": SCRIPT,
+    "/console.js": SCRIPT,
+    "/dom.js": SCRIPT,
+    "/drawing.css": STYLE,
+    "/drawing.js": SCRIPT,
+    "/environments.js": SCRIPT,
+    "/icon.svg": IMAGE,
+    "/inspector.js": SCRIPT,
+    "/invitation.js": SCRIPT,
+    "/ledger.js": SCRIPT,
+    "/locks.js": SCRIPT,
+    "/log-view.js": SCRIPT,
+    "/node-path.js": SCRIPT,
+    "/outcome.js": SCRIPT,
+    "/outline.js": SCRIPT,
+    "/parts.js": SCRIPT,
+    "/pipelines.js": SCRIPT,
+    "/questions.js": SCRIPT,
+    "/run-actions.js": SCRIPT,
+    "/run-feed.js": SCRIPT,
+    "/run-overview.js": SCRIPT,
+    "/run-states.js": SCRIPT,
+    "/run.js": SCRIPT,
+    "/runs.js": SCRIPT,
+    "/sign-in.js": SCRIPT,
+    "/start-form.js": SCRIPT,
+    "/start.js": SCRIPT,
+    "/style.css": STYLE,
+    "/time-line.js": SCRIPT,
+    "/tokens.js": SCRIPT,
+    "/triggers.js": SCRIPT,
+    "/virtual-list.js": SCRIPT,
+    "/what-if.js": SCRIPT,
+    "/words.js": SCRIPT,
 };
 
 /// The addresses of pages begin with one of these, so that a mistyped one is not found.
@@ -69,4 +114,22 @@ pub(crate) async fn page(request: Request) -> Response {
     // A new version of the program has new pages.
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
     response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_file_of_the_pages_is_served() {
+        let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src/pages");
+        let files = std::fs::read_dir(folder).unwrap();
+        let mut files: Vec<String> = files
+            .map(|it| format!("/{}", it.unwrap().file_name().to_string_lossy()))
+            .collect();
+        files.sort();
+        let mut served: Vec<&str> = ASSETS.iter().map(|it| it.path).collect();
+        served.sort_unstable();
+        assert_eq!(served, files);
+    }
 }

@@ -1,0 +1,365 @@
+// The drawing of a plan or a run: serial parts to the right, parallel ones downwards, deployments
+// by infrastructure. It needs an outline and states, and draws a plan where there are no states.
+
+import { h } from "./dom.js";
+import { countStates, countsLine, leaves, openParts, sumUp } from "./outline.js";
+import { Cells } from "./cells.js";
+import { symbol, tone, versions, waitText, word } from "./words.js";
+
+/** A loop or matrix with more leaves is shown by counts, and opens what failed. */
+const MOST_LEAVES = 40;
+/** So many of those that failed or wait are opened. */
+const MOST_OPENED = 8;
+/** Blocks are drawn so deep in each other; deeper ones are shown when they are selected. */
+const MOST_DEPTH = 5;
+
+const COMMANDS = ["run", "send", "fetch"];
+
+export class Drawing {
+  /** `onSelect` is called with an item's path when somebody wants to know more of it. */
+  constructor(outline, states, { label, onSelect } = {}) {
+    this.outline = outline;
+    this.states = states;
+    this.onSelect = onSelect;
+    this.chips = new Map();
+    this.groups = [];
+    this.groupsOf = new Map();
+    this.items = new Map();
+    this.open = states ? openParts(outline) : [];
+    this.selected = null;
+    /** How many leaves the blocks have around the one that is being drawn. */
+    this.around = [];
+    const whole = this.list(outline.items || [], "serial", 0);
+    this.element = h("div.drawing", {
+      role: "region", "aria-label": label || "Drawing", tabindex: "0",
+    }, whole);
+    for (const group of this.groups) group.draw();
+  }
+
+  list(items, order, depth, mode) {
+    const isParallel = order === "parallel";
+    const drawn = items.map((item) => this.item(item, depth, mode)).filter(Boolean);
+    return h(isParallel ? "ul.parallel" : "ol.serial", { role: "list" },
+      drawn.map((it) => h("li", it)));
+  }
+
+  item(item, depth, mode) {
+    if (item.path) this.items.set(item.path, item);
+    if (item.kind === "deploy") return this.chip(item, mode);
+    const inner = item.items || [];
+    if (item.kind === "cell" && inner.length === 1) {
+      const [only] = inner;
+      if (only.kind === "deploy") {
+        return this.item(only, depth, mode === "both" ? "both" : mode);
+      }
+      if (!only.items) return this.chip(item);
+    }
+    if (!inner.length && !(item.handlers || []).some(isShown)) {
+      return item.path || item.label ? this.chip(item) : null;
+    }
+    if (depth >= MOST_DEPTH && item.path) return this.chip(item);
+    return this.group(item, depth);
+  }
+
+  /** One thing that has a state: a deployment, a command, a question. */
+  chip(item, mode) {
+    const mark = h("span.mark", { "aria-hidden": "true" });
+    const more = h("span.more");
+    const state = h("span.word");
+    const element = h(this.onSelect ? "button.chip" : "div.chip", {
+      type: this.onSelect ? "button" : null,
+      "data-key": item.path,
+      onclick: this.onSelect && (() => this.onSelect(item.path)),
+    }, mark, h("span.name", name(item, mode)), more, state);
+    const chip = {
+      element,
+      draw: () => this.drawChip(item, { element, mark, more, state }),
+    };
+    if (item.path) {
+      if (!this.chips.has(item.path)) this.chips.set(item.path, []);
+      this.chips.get(item.path).push(chip);
+    }
+    chip.draw();
+    return element;
+  }
+
+  drawChip(item, { element, mark, more, state }) {
+    const { states } = this;
+    const node = states && states.nodes.get(item.path);
+    let status = states ? states.status_of(item.path) : "pending";
+    const waits = node && (node.waiting ? node : node.inner);
+    if (waits && waits.waiting) status = waits.waiting.for === "approval" ? "asks" : "waiting";
+    const tones = `chip ${tone(status)}${item.kind === "deploy" ? " deploys" : ""}`;
+    const isSelected = this.selected === item.path;
+    write(mark, states ? symbol(status) : sign(item));
+    write(more, moreOf(item, node, states));
+    let text = states ? word(status, item.kind) : "";
+    if (waits && waits.waiting) text = waitText(waits.waiting, waits.since);
+    else if (node && status === "running" && node.part) text = node.part;
+    write(state, text);
+    element.title = [item.path, text].filter(Boolean).join("\n");
+    const all = isSelected ? `${tones} selected` : tones;
+    if (element.className !== all) element.className = all;
+    if (this.onSelect) element.setAttribute("aria-pressed", String(isSelected));
+  }
+
+  /** A block with what is in it. */
+  group(item, depth) {
+    const all = leaves(item);
+    const size = all.length + (item.unlisted || 0);
+    const isLoop = ["matrix", "parallel", "serial", "axis", "wave"].includes(item.kind);
+    const isStage = item.kind === "stage";
+    const mark = h("span.mark", { "aria-hidden": "true" });
+    const counts = h("span.counted");
+    const body = h("div.body");
+    const head = this.head(item, mark, depth);
+    const about = notes(item);
+    const element = h(isStage ? "section.group.stage" : "div.group", {
+      class: isLoop ? `loop ${item.kind}` : item.kind,
+    }, h("div.head", head, counts), about, body);
+    const group = { item, all, element, mark, counts, unlisted: item.unlisted || 0 };
+    // What the block around it counts already is not counted again.
+    group.isSaid = isLoop && this.around.at(-1) === all.length && size <= MOST_LEAVES;
+    this.around.push(all.length);
+    this.remember(group);
+    if (isLoop && size > MOST_LEAVES) {
+      group.cells = this.big(group, body, depth);
+    } else {
+      body.append(this.inside(item, depth));
+    }
+    const handlers = (item.handlers || []).filter(isShown);
+    for (const handler of handlers) {
+      body.append(h("div.handler", h("span.dim", handlerWord(handler)),
+        this.list(handler.items || [], handler.order, depth + 1)));
+    }
+    this.around.pop();
+    group.draw = () => this.drawGroup(group);
+    return element;
+  }
+
+  head(item, mark, depth) {
+    const text = h("span.label", title(item));
+    const level = Math.min(3 + depth, 6);
+    if (!item.path || !this.onSelect) {
+      return item.kind === "stage" ? h(`h${level}`, mark, text) : h("span.title", mark, text);
+    }
+    const select = h("button.title", {
+      type: "button", "data-key": item.path, onclick: () => this.onSelect(item.path),
+    }, mark, text);
+    return item.kind === "stage" ? h(`h${level}`, select) : select;
+  }
+
+  /** What is in a block: by infrastructure where all of it is parallel anyway. */
+  inside(item, depth) {
+    const targets = byTarget(item);
+    if (targets) {
+      return h("ul.parallel", { role: "list" }, [...targets].map(([target, deploys]) => {
+        const own = { kind: "axis", label: target, order: "parallel", items: deploys };
+        return h("li", this.group(own, depth + 1));
+      }));
+    }
+    return this.list(item.items || [], item.order, depth + 1, modeOf(item));
+  }
+
+  /** A loop with many cells: counts, a bar, what failed, and a list of all. */
+  big(group, body, depth) {
+    const cells = new Cells(group, this.states, {
+      onSelect: this.onSelect,
+      nameOf: (path) => {
+        const item = this.items.get(path);
+        return item ? name(item, "both") : null;
+      },
+      most: MOST_OPENED,
+    });
+    for (const item of walkItems(group.item.items, depth)) {
+      if (item.path) this.items.set(item.path, item);
+    }
+    body.append(cells.element);
+    return cells;
+  }
+
+  remember(group) {
+    this.groups.push(group);
+    for (const path of group.all) {
+      if (!this.groupsOf.has(path)) this.groupsOf.set(path, []);
+      this.groupsOf.get(path).push(group);
+    }
+    if (group.item.path) {
+      if (!this.groupsOf.has(group.item.path)) this.groupsOf.set(group.item.path, []);
+      this.groupsOf.get(group.item.path).push(group);
+    }
+  }
+
+  drawGroup(group) {
+    const { item, states } = { item: group.item, states: this.states };
+    const counts = countStates(group.all, states);
+    if (group.unlisted > 0) {
+      const rest = states && states.ended ? "skipped" : "pending";
+      counts.set(rest, (counts.get(rest) || 0) + group.unlisted);
+    }
+    const own = states && item.path && states.nodes.get(item.path);
+    const status = own ? own.status : sumUp(counts);
+    const size = group.all.length + group.unlisted;
+    const isCounted = size > 1;
+    write(group.mark, states ? `${symbol(status)} ` : "");
+    group.mark.className = `mark ${tone(status)}`;
+    const isDeploy = item.deployments ? item.deployments.most !== 0 : item.kind === "axis";
+    const line = !isCounted || group.isSaid || item.kind === "axis" ? null
+      : states ? countsLine(counts, isDeploy ? "deploy" : null)
+        : h("span.counts.dim", `${size.toLocaleString("en")} ` +
+          `${isDeploy ? "deployments" : item.cells ? "cells" : "parts"}`);
+    group.counts.replaceChildren(...(line ? [line] : []));
+    const tones = group.element.className.replace(/ (is-\S+)/g, "");
+    group.element.className = `${tones} is-${tone(status)}`;
+    if (group.cells) group.cells.draw(counts);
+  }
+
+  /** Draws what has changed. */
+  update(changed) {
+    const dirty = new Set();
+    for (const path of changed) {
+      const chips = this.chips.get(path);
+      if (chips) chips.forEach((chip) => chip.draw());
+      let groups = this.groupsOf.get(path);
+      if (!groups && this.open.length) groups = this.join(path);
+      if (groups) groups.forEach((group) => dirty.add(group));
+    }
+    for (const group of dirty) group.draw();
+  }
+
+  /** Draws all of it: the run has ended, and what has not begun never will. */
+  updateAll() {
+    for (const chips of this.chips.values()) chips.forEach((chip) => chip.draw());
+    for (const group of this.groups) group.draw();
+  }
+
+  /** A cell that is not in the outline is counted with those that are. */
+  join(path) {
+    const node = this.states.nodes.get(path);
+    if (!node || !["cell", "deploy"].includes(node.kind)) return null;
+    const found = this.open.find((part) => part.fits(node));
+    if (!found) return null;
+    const groups = this.groups.filter((it) => it.item === found.item ||
+      (found.first && it.all.includes(found.first)));
+    for (const group of groups) {
+      group.all.push(path);
+      if (group.unlisted > 0) group.unlisted -= 1;
+    }
+    this.groupsOf.set(path, groups);
+    return groups;
+  }
+
+  /** Marks what is shown beside the drawing. */
+  select(path) {
+    const before = this.selected;
+    this.selected = path;
+    for (const it of [before, path]) {
+      (this.chips.get(it) || []).forEach((chip) => chip.draw());
+    }
+  }
+
+  /** The item with a path. */
+  find(path) {
+    return this.items.get(path);
+  }
+}
+
+function write(element, text) {
+  if (element.textContent !== text) element.textContent = text;
+}
+
+function* walkItems(items, depth) {
+  for (const item of items || []) {
+    yield item;
+    if (item.kind !== "deploy") yield* walkItems(item.items, depth + 1);
+  }
+}
+
+const isShown = (handler) => handler.kind !== "undo";
+
+const handlerWord = (handler) =>
+  `${handler.kind.replaceAll("-", " ")}${handler.label ? ` ${handler.label}` : ""}`;
+
+const unquoted = (text) => text.replace(/^"(.*)"$/s, "$1");
+
+/** What a chip is called; in a group of an infrastructure that is not said again. */
+function name(item, mode = "both") {
+  const line = unquoted(item.label).trim().split("\n")[0];
+  if (item.kind === "deploy") {
+    if (mode === "service") return item.service;
+    if (mode === "target") return item.target;
+    return `${item.service} → ${item.target}`;
+  }
+  if (COMMANDS.includes(item.kind)) return item.kind === "run" ? `$ ${line}` : line;
+  if (["cell", "workflow", "step", "action", "stage"].includes(item.kind)) return line;
+  if (item.kind === "approve") return line;
+  return `${item.kind.replaceAll("-", " ")} ${line}`.trim();
+}
+
+function title(item) {
+  const text = unquoted(item.label);
+  if (["stage", "axis", "cell", "workflow", "step", "action"].includes(item.kind)) return text;
+  if (["matrix", "parallel", "serial"].includes(item.kind)) {
+    return item.kind === "matrix" ? text : `${item.kind} ${text}`.trim();
+  }
+  return `${item.kind.replaceAll("-", " ")} ${text}`.trim();
+}
+
+/** In a plan nothing has a state: the sign says what it is. */
+function sign(item) {
+  if (item.kind === "approve") return "?";
+  return item.kind === "deploy" ? "∥" : "·";
+}
+
+function moreOf(item, node, states) {
+  if (item.kind !== "deploy") return item.place ? `on ${item.place}` : "";
+  if (!states) return item.using ? `using ${item.using}` : "";
+  return node && node.deployment ? versions(node.deployment.before, node.deployment.after) : "";
+}
+
+function notes(item) {
+  const said = (item.notes || []).filter((it) => it !== "on failure" && it !== "undo");
+  if ((item.locks || []).length) said.push(`locks ${item.locks.join(", ")}`);
+  return said.length ? h("p.notes", said.join(" · ")) : null;
+}
+
+/** Which half of `service → target` differs in a block. */
+function modeOf(item) {
+  const services = new Set();
+  const targets = new Set();
+  for (const it of deploysOf(item)) {
+    services.add(it.service);
+    targets.add(it.target);
+  }
+  if (targets.size === 1) return "service";
+  return services.size === 1 ? "target" : "both";
+}
+
+function* deploysOf(item) {
+  for (const child of item.items || []) {
+    if (child.kind === "deploy") yield child;
+    else yield* deploysOf(child);
+  }
+}
+
+/**
+ * The deployments of a block by their infrastructures, if all of it is parallel and there is
+ * nothing else in it; nothing where its outer axis does so anyway.
+ */
+function byTarget(item) {
+  const found = new Map();
+  const isFlat = (it) => {
+    if (it.kind === "deploy") {
+      if (!found.has(it.target)) found.set(it.target, []);
+      found.get(it.target).push(it);
+      return true;
+    }
+    const inner = it.items || [];
+    const isRight = it.kind === "cell" ? inner.length === 1
+      : ["matrix", "axis", "parallel", "wave"].includes(it.kind) && it.order === "parallel";
+    return isRight && !it.unlisted && !(it.handlers || []).length && inner.every(isFlat);
+  };
+  if (item.order !== "parallel" || item.kind === "axis" || !isFlat(item)) return null;
+  const all = [...found.values()];
+  return all.length > 1 && all.some((it) => it.length > 1) ? found : null;
+}
