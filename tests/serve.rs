@@ -34,7 +34,7 @@ service cart: app {}
 
 pipeline ship {
   stage out {
-    matrix serial target in targets, service in [web, cart] {
+    matrix serial target in targets service in [web, cart] {
       deploy service to target
     }
   }

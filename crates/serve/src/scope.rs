@@ -5,7 +5,6 @@ use std::path::Path;
 
 use lockstep_base::value::Value;
 use lockstep_lang::ir::{Program, StmtKind};
-use lockstep_lang::eval::Scope as _;
 use lockstep_plan::{EvalScope, Locals, NodeKind, Plan, body};
 use lockstep_store::{Store, StoredRun};
 
