@@ -44,6 +44,10 @@ pub(super) struct Serve {
     #[arg(long, value_name = "URL", value_parser = url)]
     url: Option<String>,
 
+    /// Print a link with which this user chooses a new password, and end.
+    #[arg(long, value_name = "NAME")]
+    password_link: Option<String>,
+
     #[command(flatten)]
     state: StateArgument,
 }
@@ -82,6 +86,15 @@ pub(super) fn run(arguments: &Serve, output: &mut Output) -> Exit {
         public_url: arguments.url.clone(),
         program,
     };
+    if let Some(name) = &arguments.password_link {
+        return match Server::password_link(&options, name) {
+            Ok(link) => {
+                output.print(&format!("{link}\n"));
+                Exit::Succeeded
+            }
+            Err(error) => refuse(&error, output),
+        };
+    }
     let server = match Server::open(options) {
         Ok(server) => server,
         Err(error) => return refuse(&error, output),

@@ -77,7 +77,9 @@ fn commanded(plan: &Plan) -> Option<Vec<String>> {
                     }
                     for added in matrix.include.iter().flatten() {
                         let value = scope.eval(added).ok()?;
-                        found.extend(Some(value).filter(|it| matches!(it, Value::Infrastructure(_))));
+                        found.extend(
+                            Some(value).filter(|it| matches!(it, Value::Infrastructure(_))),
+                        );
                     }
                 }
                 if found.len() == before {

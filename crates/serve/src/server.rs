@@ -1,15 +1,18 @@
 //! A server from its start to its end.
 
 use jiff::Timestamp;
+use lockstep_access::UserName;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
 use crate::app::App;
 use crate::error::ServeError;
+use crate::http::caller::AuditDraft;
 use crate::http::router::router;
 use crate::listen;
 use crate::options::ServeOptions;
 use crate::starts;
+use crate::stores::StorePool;
 use crate::triggers::poll;
 
 /// A server that is ready.
@@ -71,6 +74,26 @@ impl Server {
             link: link.map(|token| format!("{origin}/invitation#{token}")),
             stop: watch::Sender::new(false),
         })
+    }
+
+    /// A link with which a user chooses a new password, for whoever can start the server: the last
+    /// administrator may have forgotten theirs.
+    ///
+    /// # Errors
+    ///
+    /// If there is no such user, or it cannot be written.
+    pub fn password_link(options: &ServeOptions, name: &str) -> Result<String, ServeError> {
+        let stores = StorePool::open(options.state.clone())?;
+        let token = stores.with(|stores| {
+            let user = UserName::new(name)?;
+            let made = stores
+                .access
+                .password_reset_link(&user, &user, Timestamp::now())?;
+            let audit = AuditDraft::new("system", "command line", "", "user.password-link");
+            audit.object(&format!("user {user}")).write(stores)?;
+            Ok::<_, ServeError>(made.token.reveal().to_owned())
+        })??;
+        Ok(format!("{}/invitation#{token}", options.origin()))
     }
 
     /// The address by which people reach it.

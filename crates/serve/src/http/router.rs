@@ -7,6 +7,7 @@ use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{delete, get, patch, post, put};
 use axum::{Json, Router};
+use serde_json::Value;
 use utoipa::OpenApi;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 
@@ -59,8 +60,43 @@ impl utoipa::Modify for Tokens {
 }
 
 /// The description of the API.
-pub(crate) fn description() -> utoipa::openapi::OpenApi {
-    Api::openapi()
+pub(crate) fn description() -> Value {
+    // Texts and numbers can always be serialized.
+    let mut all = serde_json::to_value(Api::openapi()).unwrap_or_default();
+    let paths = all.get_mut("paths").and_then(Value::as_object_mut);
+    let operations = paths.into_iter().flat_map(|paths| paths.values_mut());
+    let operations = operations
+        .filter_map(Value::as_object_mut)
+        .flat_map(|it| it.values_mut());
+    for operation in operations {
+        let responses = operation
+            .get_mut("responses")
+            .and_then(Value::as_object_mut);
+        for (status, response) in responses.into_iter().flatten() {
+            complete(status, response);
+        }
+    }
+    all
+}
+
+/// What the standard wants of each response, and what holds for all problems.
+fn complete(status: &str, response: &mut Value) {
+    let is_problem = status.starts_with('4');
+    let Some(response) = response.as_object_mut() else {
+        return;
+    };
+    response.entry("description").or_insert_with(|| {
+        Value::from(match is_problem {
+            true => "It is not done, for this reason",
+            false => "It is as asked",
+        })
+    });
+    let content = response.get_mut("content").and_then(Value::as_object_mut);
+    if let (Some(content), true) = (content, is_problem)
+        && let Some(schema) = content.remove("application/json")
+    {
+        content.insert(String::from("application/problem+json"), schema);
+    }
 }
 
 /// All routes.
@@ -150,7 +186,7 @@ mod tests {
     #[test]
     fn each_route_of_the_api_is_described() {
         let text = include_str!("router.rs");
-        let description = serde_json::to_value(description()).unwrap();
+        let description = description();
         let paths = description["paths"].as_object().unwrap();
         let described: usize = paths.values().map(|it| it.as_object().unwrap().len()).sum();
         let routed = ["get(", "post(", "put(", "patch(", "delete("]
