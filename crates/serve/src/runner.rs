@@ -28,6 +28,9 @@ pub(crate) enum RunnerCommand {
         /// Overridden fields by their paths.
         #[serde(default, skip_serializing_if = "IndexMap::is_empty")]
         set: IndexMap<String, String>,
+        /// Why it does not ask deployment windows.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        outside_window: Option<String>,
     },
     /// A run that was stopped goes on.
     Resume { run: String },
@@ -79,12 +82,16 @@ impl Runners {
                 pipeline,
                 inputs,
                 set,
+                outside_window,
             } => {
                 let path = own.join(format!("{id}.json"));
                 serde_json::to_writer(private(&path)?, inputs)?;
                 process.arg("run").arg("--inputs").arg(path);
                 for (path, value) in set {
-                    process.arg("--set").arg(format!("{path}={value}"));
+                    process.arg(format!("--set={path}={value}"));
+                }
+                if let Some(reason) = outside_window {
+                    process.arg(format!("--outside-window={reason}"));
                 }
                 self.common(&mut process, id, user);
                 process.arg("--").arg(format!("./{file}")).arg(pipeline);

@@ -121,6 +121,9 @@ pub(crate) struct StartJson {
     #[serde(default)]
     #[schema(value_type = Object)]
     pub(crate) set: IndexMap<String, String>,
+    /// Why it does not ask deployment windows; that needs the right `outside-window`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) outside_window: Option<String>,
 }
 
 /// A reason for what is asked.
@@ -369,12 +372,19 @@ pub(crate) async fn start(
     let planned = shared.stores.run(move |stores| {
         let scope = planned_scope(&app, stores, &caller, &asked)?;
         caller.require(Right::Run, &scope)?;
+        if let Some(reason) = &asked.outside_window {
+            caller.require(Right::FreezeException, &scope)?;
+            if reason.trim().is_empty() {
+                return Err(Problem::refused("say why it does not ask deployment windows"));
+            }
+        }
         let (file, pipeline) = split(&asked.pipeline)?;
         let command = RunnerCommand::Run {
             file: file.to_owned(),
             pipeline: pipeline.to_owned(),
             inputs: asked.inputs,
             set: asked.set,
+            outside_window: asked.outside_window,
         };
         Ok::<_, Problem>((caller, scope, command))
     });

@@ -69,6 +69,7 @@ pub(crate) fn look(
         pipeline,
         inputs: inputs.collect(),
         set: request.fields,
+        outside_window: None,
     };
     let scope = runs::planned_scope(app, stores, &caller, &asked);
     let scope = scope.and_then(|scope| caller.require(Right::Run, &scope).map(|()| scope));
@@ -150,6 +151,7 @@ fn write_start(
         pipeline: pipeline.map_or_else(String::new, |it| it.name.to_string()),
         inputs: asked.inputs,
         set: asked.set,
+        outside_window: None,
     };
     let new = NewRunRequest {
         command,
