@@ -45,7 +45,7 @@ fn a_run_is_started_watched_and_taken_back() {
 
     let logs = ada.get(&format!("/api/v1/runs/{run}/logs")).expect(200);
     assert_eq!(logs.as_array().unwrap().len(), 6);
-    let node = "ship/out/matrix[prod.eu, web]/deploy[web, prod.eu]/release/run";
+    let node = "ship/out/matrix[prod.eu, web]/deploy[web, prod.eu]/run";
     let node = node
         .replace('[', "%5B")
         .replace(']', "%5D")

@@ -252,12 +252,24 @@ fn form(file: &CompiledFile, program: &Program, at: usize, caller: &Caller) -> P
         groups: BTreeMap::new(),
         fields: plan::settable_fields(program)
             .into_iter()
+            .filter(|(path, _)| is_visible(path, program, caller))
             .map(|(path, ty)| FieldJson {
                 path: path.to_string(),
                 ty: ty.to_string(),
             })
             .collect(),
     }
+}
+
+/// Whether a field is not one of an infrastructure that the caller may not see.
+fn is_visible(path: &str, program: &Program, caller: &Caller) -> bool {
+    let is_of = |name: &str| {
+        path.strip_prefix(name)
+            .is_some_and(|rest| rest.starts_with('.'))
+    };
+    let mut all = program.infrastructures.iter();
+    let owner = all.find(|it| is_of(&it.name));
+    owner.is_none_or(|it| caller.on_target(Right::View, &it.name))
 }
 
 impl InputJson {
@@ -268,7 +280,13 @@ impl InputJson {
         };
         let text = |expr: &Expr| program.sources.text(expr.span).to_string();
         let (form, choices) = form_of(&input.ty, program, caller);
-        let value = default.and_then(|default| {
+        let hides = {
+            let mut all = program.infrastructures.iter();
+            all.any(|it| !caller.on_target(Right::View, &it.name))
+        };
+        // It could name what the caller may not see.
+        let shown = default.filter(|_| !(hides && form.starts_with("infrastructure")));
+        let value = shown.and_then(|default| {
             let facts = plan::Facts::default();
             let locals = plan::Locals::default();
             let scope = plan::EvalScope {
@@ -278,8 +296,8 @@ impl InputJson {
                 run: None,
             };
             let value = scope.eval(default).ok()?;
-            let shown = |value: &_| plan::display(program, value);
-            Some(lockstep_base::value::to_json(&value, &shown))
+            let name = |value: &_| plan::display(program, value);
+            Some(lockstep_base::value::to_json(&value, &name))
         });
         Self {
             name: input.name.to_string(),
@@ -287,7 +305,7 @@ impl InputJson {
             form,
             choices,
             required: default.is_none() && !matches!(input.ty, Type::Optional(_)),
-            default: default.map(text),
+            default: shown.map(text),
             value,
             rule: rule.map(text),
             doc: input.doc.as_ref().map(ToString::to_string),

@@ -375,7 +375,9 @@ pub(crate) async fn start(
         if let Some(reason) = &asked.outside_window {
             caller.require(Right::FreezeException, &scope)?;
             if reason.trim().is_empty() {
-                return Err(Problem::refused("say why it does not ask deployment windows"));
+                return Err(Problem::refused(
+                    "say why it does not ask deployment windows",
+                ));
             }
         }
         let (file, pipeline) = split(&asked.pipeline)?;
