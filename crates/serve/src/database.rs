@@ -7,6 +7,8 @@ use rusqlite::{Connection, OptionalExtension, Row, Transaction, TransactionBehav
 
 use crate::runner::RunnerCommand;
 
+/// The most memory of a connection for pages of the database.
+const MAX_CACHE_KIB: i64 = 256;
 /// The version of the tables.
 const VERSION: i64 = 1;
 
@@ -77,6 +79,8 @@ pub(crate) fn path(state: &Path) -> PathBuf {
 impl<'c> Database<'c> {
     /// The tables behind a connection; they are made where they are missing.
     pub(crate) fn prepare(db: &'c Connection) -> rusqlite::Result<()> {
+        // There may be one for each thread.
+        db.pragma_update(None, "cache_size", -MAX_CACHE_KIB)?;
         db.execute_batch("CREATE TABLE IF NOT EXISTS serve_schema (version INTEGER NOT NULL)")?;
         let change = Transaction::new_unchecked(db, TransactionBehavior::Immediate)?;
         let version: Option<i64> = change

@@ -7,7 +7,7 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
-use lockstep_store::{PublishedRecord, RunNumber, Store, StoreError, time};
+use lockstep_store::{PublishedRecord, RunNumber, RunStatus, Store, StoreError, time};
 use tokio::sync::watch;
 
 use crate::error::ServeError;
@@ -33,8 +33,18 @@ pub(crate) struct Feeds {
 pub(crate) struct RunFeed {
     run: RunNumber,
     recent: Mutex<Recent>,
+    state: watch::Sender<FeedState>,
+}
+
+/// How far a run is, as far as it has been read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct FeedState {
+    /// Whether it has been read at all.
+    is_read: bool,
     /// The number of the last record that is known.
-    last: watch::Sender<u64>,
+    last: u64,
+    /// How the run has ended, if it has: then there are no records behind the last.
+    pub(crate) ended: Option<&'static str>,
 }
 
 /// The last records: all that say something behind `after`.
@@ -88,8 +98,9 @@ impl Feeds {
             feeds.values().filter_map(Weak::upgrade).collect()
         };
         for feed in watched {
-            if is_new || *feed.last.borrow() == 0 {
-                feed.read_on(store)?;
+            if is_new || !feed.state.borrow().is_read {
+                // Whoever watches a run that was forgotten hears so when their rights are looked at.
+                let _ = feed.read_on(store);
             }
         }
         Ok(())
@@ -109,7 +120,7 @@ impl Feeds {
         let feed = Arc::new(RunFeed {
             run,
             recent: Mutex::default(),
-            last: watch::Sender::new(0),
+            state: watch::Sender::new(FeedState::default()),
         });
         feeds.insert(run, Arc::downgrade(&feed));
         feed
@@ -119,15 +130,26 @@ impl Feeds {
 impl RunFeed {
     /// Reads what has been written since the last time.
     fn read_on(&self, store: &Store) -> Result<(), StoreError> {
+        let known = *self.state.borrow();
+        // How it has ended is written with its last record, so what comes meanwhile is read next
+        // time.
+        let ended = match store.run(self.run)?.status {
+            RunStatus::Ended(status) => Some(status.as_str()),
+            RunStatus::Running | RunStatus::Stopped => None,
+        };
         let last = store.last_sequence(self.run)?;
-        let known = *self.last.borrow();
-        if last == known {
+        let now = FeedState {
+            is_read: true,
+            last,
+            ended,
+        };
+        if now == known {
             return Ok(());
         }
         {
             let mut recent = self.recent.lock().unwrap_or_else(PoisonError::into_inner);
             // Of a run that is watched for the first time the end is enough.
-            if known == 0 {
+            if !known.is_read {
                 recent.after = last.saturating_sub(MAX_RECENT_RECORDS as u64);
             }
         }
@@ -146,13 +168,13 @@ impl RunFeed {
                 break;
             }
         }
-        self.last.send_replace(last);
+        self.state.send_replace(now);
         Ok(())
     }
 
-    /// Changes whenever there is something new; the number of the last record.
-    pub(crate) fn last(&self) -> watch::Receiver<u64> {
-        self.last.subscribe()
+    /// Changes whenever there is something new.
+    pub(crate) fn state(&self) -> watch::Receiver<FeedState> {
+        self.state.subscribe()
     }
 
     /// What comes behind a record.
@@ -161,7 +183,7 @@ impl RunFeed {
         after: u64,
         stores: &StorePool,
     ) -> Result<FeedPage, ServeError> {
-        let last = *self.last.borrow();
+        let last = self.state.borrow().last;
         if let Some(messages) = self.recent(after) {
             return Ok(FeedPage {
                 reached: messages.last().map_or(last, |(at, _)| *at).max(after),
@@ -180,7 +202,7 @@ impl RunFeed {
 
     fn recent(&self, after: u64) -> Option<Vec<(u64, Arc<str>)>> {
         let recent = self.recent.lock().unwrap_or_else(PoisonError::into_inner);
-        let is_known = *self.last.borrow() > 0 && after >= recent.after;
+        let is_known = self.state.borrow().is_read && after >= recent.after;
         is_known.then(|| {
             let from = recent.records.partition_point(|(at, _)| *at <= after);
             recent.records.iter().skip(from).cloned().collect()

@@ -11,7 +11,7 @@ use crate::database::{self, Database};
 use crate::error::ServeError;
 
 /// So many connections wait for the next request.
-const MAX_IDLE: usize = 8;
+const MAX_IDLE: usize = 32;
 
 /// All that a request may read and write.
 pub(crate) struct Stores {

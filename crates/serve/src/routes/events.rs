@@ -11,7 +11,6 @@ use axum::extract::{Path, State};
 use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use futures_core::Stream;
-use lockstep_store::RunStatus;
 use serde::Deserialize;
 use tokio::sync::mpsc;
 use utoipa::IntoParams;
@@ -115,12 +114,11 @@ struct Follower {
 
 impl Follower {
     async fn follow(mut self) {
-        let mut last = self.feed.last();
+        let mut state = self.feed.state();
         let mut checked = tokio::time::Instant::now();
         loop {
-            last.borrow_and_update();
-            // How the run is, before what has happened is read: what comes between is read, too.
-            let ended = self.ended().await;
+            // What comes after this is heard of by another change.
+            let ended = state.borrow_and_update().ended;
             if !self.send_all().await {
                 return;
             }
@@ -129,7 +127,7 @@ impl Follower {
                 let _ = self.to.send(text.into()).await;
                 return;
             }
-            let is_new = tokio::time::timeout(KEEP_ALIVE_INTERVAL, last.changed());
+            let is_new = tokio::time::timeout(KEEP_ALIVE_INTERVAL, state.changed());
             if let Err(_) | Ok(Err(_)) = is_new.await
                 && self.to.send(Bytes::from_static(b":\n\n")).await.is_err()
             {
@@ -162,22 +160,6 @@ impl Follower {
             if self.to.send(text.into()).await.is_err() {
                 return false;
             }
-        }
-    }
-
-    async fn ended(&self) -> Option<&'static str> {
-        let id = self.id.clone();
-        let found = self
-            .app
-            .stores
-            .run(move |stores| stores.runs.run_by_id(&id));
-        match found.await {
-            Ok(Ok(Some(run))) => match run.status {
-                RunStatus::Ended(status) => Some(status.as_str()),
-                RunStatus::Running | RunStatus::Stopped => None,
-            },
-            Ok(Ok(None)) => Some("gone"),
-            Ok(Err(_)) | Err(_) => None,
         }
     }
 
