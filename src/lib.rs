@@ -28,7 +28,7 @@ pub use lockstep_api::{
     FileId, Fix, JournalLinesError, Label, LockQueuePosition, MemoryFiles, Name, NodeKind,
     NodePath, Plan, PlanBuilder, Program, Question, Run, RunEnd, RunError, RunEvent, RunEventKind,
     RunLockHolder, Severity, SimulatedClock, Source, Sources, Span, StartError, Status, Stream,
-    SystemClock, Variables, WaitReason, guard, host,
+    SystemClock, Variables, WaitReason, WindowOf, guard, host,
 };
 #[cfg(feature = "store")]
 #[doc(inline)]

@@ -137,6 +137,8 @@ pub(crate) struct OutlineBuilder<'a> {
     pub(super) held_in_windows: Vec<HeldInWindows>,
     /// Whether what takes something back does not count.
     pub(super) forward_only: bool,
+    /// What is asked about, where that holds locks.
+    pub(super) own_holder: Option<TreeId>,
     /// What may take any time, where it is noted.
     pub(super) unbounded: Vec<UnboundedTime>,
     /// How many of them there were before the statement that is looked at.
@@ -178,6 +180,7 @@ impl<'a> OutlineBuilder<'a> {
             windowed: IndexSet::new(),
             held_in_windows: Vec::new(),
             forward_only: false,
+            own_holder: None,
             unbounded: Vec::new(),
             mark: 0,
         }

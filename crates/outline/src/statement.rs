@@ -372,6 +372,9 @@ impl<'a> OutlineBuilder<'a> {
         }
         let places = std::mem::replace(&mut self.loose, loose);
         let windowed = std::mem::replace(&mut self.windowed, windowed);
+        if !places.is_empty() || !windowed.is_empty() {
+            self.add_wait_for_locks(id, &mut seen);
+        }
         let held = self.holds_in_windows(id, locals, windowed.into_iter().collect());
         if let Some(item) = seen.items.first_mut() {
             item.windows = self.item_windows(held.as_ref());

@@ -57,6 +57,7 @@ impl WindowTime {
             ..builder.walk
         };
         builder.forward_only = true;
+        builder.own_holder = Some(holder.id);
         builder.grace_ms = holder.grace_ms;
         let longest = builder.time_of_holder(holder);
         Self {
@@ -243,6 +244,16 @@ impl OutlineBuilder<'_> {
             self.may_take_any_time(at, Some("people may take any time to answer"));
         }
         (Some(0), timeout)
+    }
+
+    /// What takes locks of its own inside of what holds others: it may have to wait for them, and
+    /// for its windows.
+    pub(super) fn add_wait_for_locks(&mut self, id: TreeId, seen: &mut OutlinePart) {
+        if self.forward_only && self.own_holder != Some(id) {
+            seen.measure.longest.run = None;
+            let span = self.plan.tree.get(id).stmt.span;
+            self.may_take_any_time(span, Some("it may wait for its locks for any time"));
+        }
     }
 
     /// Notes that a holder of locks has infrastructures with windows.
