@@ -13,8 +13,7 @@ export async function show({ main, signal, title, user }) {
     fill(place, tokenTable(all.filter((it) => it.user === user.name), load));
   };
   main.append(h("h1", user.name),
-    h("dl.facts", h("div", h("dt", "Is"), h("dd", user.is_admin ? "an administrator"
-      : "a user")),
+    h("dl.facts", h("div", h("dt", "Role"), h("dd", user.is_admin ? "administrator" : "user")),
     h("div", h("dt", "Groups"), h("dd", user.groups.length ? list(user.groups, 20) : "none")),
     h("div", h("dt", "Server"), h("dd", `Lockstep ${user.version}, `,
         h("a", { href: "/api/v1/openapi.json", target: "_blank", rel: "noreferrer" },

@@ -7,7 +7,8 @@ const MOST = 2000;
 const TONES = { 31: "bad", 32: "good", 33: "warn", 34: "note", 35: "note", 36: "note", 91: "bad",
   92: "good", 93: "warn", 94: "note", 95: "note", 96: "note", 90: "dim" };
 // eslint-disable-next-line no-control-regex
-const SEQUENCE = /\u001b\[([0-9;?]*)([A-Za-z])|\u001b\][^\u0007]*\u0007|[\u0000-\u0008\u000b-\u001f]/g;
+const SEQUENCE =
+  /\u001b\[([0-9;?]*)([A-Za-z])|\u001b\][^\u0007]*\u0007|[\u0000-\u0008\u000b-\u001f]/g;
 
 /** The pieces of a line as elements and texts. */
 export function pieces(line) {

@@ -6,7 +6,7 @@ import { last } from "./node-path.js";
 import { COUNTED, failureText, symbol, tone, waitText, word } from "./words.js";
 import { VirtualList } from "./virtual-list.js";
 
-const OPENED = ["failed", "rollback-failed", "rolling-back", "rolled-back", "waiting"];
+const OPENED = ["failed", "rollback-failed", "rolling-back", "rolled-back", "ignored", "waiting"];
 const ROW = 32;
 
 export class Cells {

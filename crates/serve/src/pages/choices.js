@@ -64,7 +64,8 @@ export function serviceBoxes(input, start, touch, isTouched) {
   const boxes = input.choices.map((it) => h("input", {
     type: "checkbox", value: it, checked: chosen.has(it), onchange: touch,
   }));
-  const element = h("ul.plain", boxes.map((box) => h("li", h("label.check", box, ` ${box.value}`))));
+  const element = h("ul.plain", boxes.map((box) => (
+    h("li", h("label.check", box, ` ${box.value}`)))));
   const read = () => (isTouched() ? boxes.filter((it) => it.checked).map((it) => it.value)
     : undefined);
   return { isGroup: true, element, read };

@@ -54,11 +54,11 @@ class Console {
     }, "Copy");
     this.empty = h("div");
     this.element = h("div.console",
-      h("section.commands", { "aria-label": "Commands" },
+      h("div.commands",
         h("div.filters", h("label", { for: "filter" }, "Filter"), this.filter,
           h("label.check", this.onlyFailed, " only failed")),
         this.tree.element, this.empty),
-      h("section.of-log", { "aria-label": "Log of the command" },
+      h("div.of-log",
         h("div.title-row", this.title, h("label.check", this.follows, " Follow"),
           h("span.dim", "Link to this place "), this.copy),
         this.about, this.log.element));

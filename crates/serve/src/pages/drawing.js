@@ -29,6 +29,7 @@ export class Drawing {
     this.selected = null;
     /** How many leaves the blocks have around the one that is being drawn. */
     this.around = [];
+    this.joined = [];
     const whole = this.list(outline.items || [], "serial", 0);
     this.element = h("div.drawing", {
       role: "region", "aria-label": label || "Drawing", tabindex: "0",
@@ -94,7 +95,8 @@ export class Drawing {
     write(mark, states ? symbol(status) : sign(item));
     write(more, moreOf(item, node, states));
     let text = states ? word(status, item.kind) : "";
-    if (waits && waits.waiting) text = waitText(waits.waiting, waits.since);
+    if (status === "asks" && item.kind === "approve") text = "waits for approval";
+    else if (waits && waits.waiting) text = waitText(waits.waiting, waits.since);
     else if (node && status === "running" && node.part) text = node.part;
     write(state, text);
     element.title = [item.path, text].filter(Boolean).join("\n");
@@ -115,7 +117,7 @@ export class Drawing {
     const head = this.head(item, mark, depth);
     const about = notes(item);
     const element = h(isStage ? "section.group.stage" : "div.group", {
-      class: isLoop ? `loop ${item.kind}` : item.kind,
+      class: isLoop ? `loop of-${item.kind}` : `of-${item.kind}`,
     }, h("div.head", head, counts), about, body);
     const group = { item, all, element, mark, counts, unlisted: item.unlisted || 0 };
     // What the block around it counts already is not counted again.
@@ -123,7 +125,7 @@ export class Drawing {
     this.around.push(all.length);
     this.remember(group);
     if (isLoop && size > MOST_LEAVES) {
-      group.cells = this.big(group, body, depth);
+      group.cells = this.big(group, body);
     } else {
       body.append(this.inside(item, depth));
     }
@@ -162,7 +164,7 @@ export class Drawing {
   }
 
   /** A loop with many cells: counts, a bar, what failed, and a list of all. */
-  big(group, body, depth) {
+  big(group, body) {
     const cells = new Cells(group, this.states, {
       onSelect: this.onSelect,
       nameOf: (path) => {
@@ -171,7 +173,7 @@ export class Drawing {
       },
       most: MOST_OPENED,
     });
-    for (const item of walkItems(group.item.items, depth)) {
+    for (const item of walkItems(group.item.items)) {
       if (item.path) this.items.set(item.path, item);
     }
     body.append(cells.element);
@@ -239,6 +241,7 @@ export class Drawing {
     if (!node || !["cell", "deploy"].includes(node.kind)) return null;
     const found = this.open.find((part) => part.fits(node));
     if (!found) return null;
+    this.joined.push(path);
     const groups = this.groups.filter((it) => it.item === found.item ||
       (found.first && it.all.includes(found.first)));
     for (const group of groups) {
@@ -247,6 +250,23 @@ export class Drawing {
     }
     this.groupsOf.set(path, groups);
     return groups;
+  }
+
+  /** How many deployments have which state, or how many parts where nothing is deployed. */
+  counts() {
+    const { items, deployments } = this.outline;
+    const isDeploying = Boolean(deployments && deployments.most !== 0);
+    const paths = isDeploying ? [...deploysOf(this.outline)].map((it) => it.path)
+      : (items || []).flatMap(leaves);
+    const all = new Set([...paths, ...this.joined]);
+    const counts = countStates(all, this.states);
+    let unlisted = -this.joined.length;
+    for (const item of walkItems(items)) unlisted += item.unlisted || 0;
+    if (unlisted > 0) {
+      const rest = this.states && this.states.ended ? "skipped" : "pending";
+      counts.set(rest, (counts.get(rest) || 0) + unlisted);
+    }
+    return { counts, kind: isDeploying ? "deploy" : null };
   }
 
   /** Marks what is shown beside the drawing. */
@@ -268,10 +288,10 @@ function write(element, text) {
   if (element.textContent !== text) element.textContent = text;
 }
 
-function* walkItems(items, depth) {
+function* walkItems(items) {
   for (const item of items || []) {
     yield item;
-    if (item.kind !== "deploy") yield* walkItems(item.items, depth + 1);
+    if (item.kind !== "deploy") yield* walkItems(item.items);
   }
 }
 
@@ -308,7 +328,7 @@ function title(item) {
 /** In a plan nothing has a state: the sign says what it is. */
 function sign(item) {
   if (item.kind === "approve") return "?";
-  return item.kind === "deploy" ? "∥" : "·";
+  return "·";
 }
 
 function moreOf(item, node, states) {

@@ -26,7 +26,8 @@ export async function show({ main, signal, title, go }) {
 function environment(it, go) {
   const differing = it.services.filter((service) => service.differs).length;
   const heading = h("h2", it.environment, " ", differing > 0 && h("span.state.warn",
-    h("span.mark", { "aria-hidden": "true" }, "! "), `${differing} of ${it.services.length} differ`));
+    h("span.mark", { "aria-hidden": "true" }, "! "),
+    `${differing} of ${it.services.length} differ`));
   if (!it.services.length) {
     return h("section", heading, nothing(`Nothing has been deployed to ` +
       `${it.infrastructures.join(", ")}.`));
@@ -37,7 +38,7 @@ function environment(it, go) {
       h("div.state.warn", h("span.mark", { "aria-hidden": "true" }, "! "), "differs")),
     ...it.infrastructures.map((name) => cell(service, places.get(name), go))];
   });
-  return h("section", heading, table(`What is in ${it.environment}`,
+  return h("section.compact", heading, table(`What is in ${it.environment}`,
     ["Service", ...it.infrastructures], rows));
 }
 
@@ -45,7 +46,8 @@ function cell(service, at, go) {
   if (!at) return h("td.dim", "—");
   const name = `${service.service} of ${at.infrastructure}`;
   return h("td", h("div.place",
-    h("div", h("span.mark", { class: tone(at.state), "aria-hidden": "true" }, symbol(at.state)), " ",
+    h("div", h("span.mark", { class: tone(at.state), "aria-hidden": "true" }, symbol(at.state)),
+      " ",
       h("strong.version", { class: service.differs ? "warn" : null }, at.version || "—"),
       at.state === "deployed" ? h("span.unseen", " deployed")
         : [" ", h("span", { class: tone(at.state) }, word(at.state))]),

@@ -113,7 +113,9 @@ export class Inspector {
     const isTakeable = ["deploy", "stage"].includes(kind) && status === "succeeded";
     const isOver = !isOpen(state.run.status);
     const all = [];
-    if (kind === "run" && node) all.push(h("a.button", { href: logAddress(state.id, path) }, "Log"));
+    if (kind === "run" && node) {
+      all.push(h("a.button", { href: logAddress(state.id, path) }, "Log"));
+    }
     if (isTakeable && isOver) {
       all.push(h("button", {
         type: "button", "data-key": "take-back",
@@ -166,7 +168,7 @@ export class Inspector {
     for (const node of states.nodes.values()) {
       if (rows.length > MOST_STEPS) break;
       if (!node.path.startsWith(prefix) || seen.has(node.path) || node.kind === "cell") continue;
-      rows.push(this.step(node.path, node.kind, node.text || people(node.path), 0));
+      rows.push(this.step(node.path, node.kind, node.text || node.path.slice(prefix.length), 0));
     }
     if (!rows.length) return null;
     return [h("h3", "What is in it"), h("ol.steps", { role: "list" }, rows.slice(0, MOST_STEPS)),
@@ -187,7 +189,8 @@ export class Inspector {
     return h("li", { class: `depth-${Math.min(depth, 6)}` },
       h("span.mark", { class: tone(status), "aria-hidden": "true" }, symbol(status)),
       h("span.name", { title: label }, isLogged
-        ? h("a", { href: logAddress(this.state.id, path), "data-key": `log ${path}` }, text) : text),
+        ? h("a", { href: logAddress(this.state.id, path), "data-key": `log ${path}` }, text)
+        : text),
       h("span.dim", took || (status === "succeeded" ? "" : word(status))),
       h("span.unseen", word(status, kind)));
   }

@@ -22,8 +22,9 @@ export async function part(state, body) {
     label: "Plan and outcome", rowHeight: ROW, className: "outcome",
     row: (at) => row(state, rows[at]),
   });
-  const planned = [...walk(state.outline.items)];
-  const known = new Set(planned.map(({ item }) => item.path));
+  const planned = [...shownParts(state.outline.items)];
+  const all = [...walk(state.outline.items)];
+  const known = new Set(all.map(({ item }) => item.path));
   const open = openParts(state.outline);
   body.append(summary, h("label.check", only, " Only what went otherwise than planned"),
     h("div.outcome-row.heading", { "aria-hidden": "true" }, h("span", "Planned"),
@@ -32,9 +33,7 @@ export async function part(state, body) {
     list.element);
 
   const draw = () => {
-    rows = planned.filter(({ item }) => item.kind !== "cell" ||
-      (item.items || []).length !== 1 || item.items[0].kind !== "deploy")
-      .map(({ item, depth }) => ({ item, depth, status: statusOf(item, states) }));
+    rows = planned.map(({ item, depth }) => ({ item, depth, status: statusOf(item, states) }));
     for (const node of states.nodes.values()) {
       // Handlers are no part of what was planned to happen, and cells show their deployments.
       const isPart = ["deploy", "stage", "undo"].includes(node.kind) ||
@@ -44,9 +43,9 @@ export async function part(state, body) {
         depth: 0, status: node.status, isMore: true });
     }
     if (only.checked) rows = rows.filter(({ status, isMore }) => isMore || status !== "succeeded");
-    const all = state.outline.items.flatMap(leaves);
-    summary.replaceChildren(`${all.length.toLocaleString("en")} planned: `,
-      countsLine(countStates(all, states), state.outline.deployments.most ? "deploy" : null));
+    const paths = state.outline.items.flatMap(leaves);
+    summary.replaceChildren(`${paths.length.toLocaleString("en")} planned: `,
+      countsLine(countStates(paths, states), state.outline.deployments.most ? "deploy" : null));
     list.setCount(rows.length);
   };
   let timer = null;
@@ -67,6 +66,16 @@ export async function part(state, body) {
   };
 }
 
+/** The parts of a plan; a cell that has only a deployment is shown as that. */
+function* shownParts(items, depth = 0) {
+  for (const item of items || []) {
+    const inner = item.items || [];
+    const isOnlyDeploy = item.kind === "cell" && inner.length === 1 && inner[0].kind === "deploy";
+    if (!isOnlyDeploy) yield { item, depth };
+    if (item.kind !== "deploy") yield* shownParts(inner, isOnlyDeploy ? depth : depth + 1);
+  }
+}
+
 function statusOf(item, states) {
   if (item.path && (states.nodes.has(item.path) || !(item.items || []).length)) {
     return states.status_of(item.path);
@@ -81,15 +90,16 @@ function row(state, { item, depth, status, isMore }) {
   const label = item.label.replace(/^"(.*)"$/s, "$1").trim().split("\n")[0];
   const text = item.kind === "deploy" ? `deploy ${label}` : `${item.kind.replaceAll("-", " ")} ` +
     `${label}`;
+  const isReached = node && status !== "skipped";
   const href = item.path && `${runAddress(state.id)}?node=${encodeURIComponent(item.path)}`;
   return h("div.outcome-row",
     h("span.name", { class: `depth-${Math.min(depth, 6)}`, title: item.path || label },
       href ? h("a", { href, "data-key": item.path }, text.trim()) : text.trim()),
     h("span.dim", isMore ? "not in the plan" : item.items ? item.order || "" : ""),
     badge(status, item.kind),
-    h("span.right", node ? `+${duration(Date.parse(node.began) - from)}` : ""),
-    h("span.right", node && node.ended
+    h("span.right", isReached ? `+${duration(Date.parse(node.began) - from)}` : ""),
+    h("span.right", isReached && node.ended
       ? duration(Date.parse(node.ended) - Date.parse(node.began)) : ""),
-    h("span.why", node && node.failure ? failureText(node.failure)
-      : status === "skipped" ? "not reached" : ""));
+    h("span", { class: isReached ? "why" : "dim" }, isReached && node.failure
+      ? failureText(node.failure) : status === "skipped" ? "not reached" : ""));
 }

@@ -124,15 +124,25 @@ export function field(label, input, { help, error } = {}) {
 export const commentField = () =>
   field("Reason (kept with it)", h("input", { name: "comment", maxlength: "500" }));
 
-/** A table: names of columns, rows of cells. It scrolls by itself where there is no room. */
+/**
+ * A table: names of columns, rows of cells. It scrolls by itself where there is no room. The roles
+ * are said, since a row that the style sheet draws as a block would lose its own.
+ */
 export function table(label, columns, rows) {
   const head = columns.map((name) => (name
-    ? h("th", { scope: "col" }, name)
-    : h("td")));
+    ? h("th", { scope: "col", role: "columnheader" }, name)
+    : h("td", { role: "cell" })));
+  const cellOf = (cell) => {
+    const isCell = cell instanceof Node && /^T[HD]$/.test(cell.tagName);
+    const element = isCell ? cell : h("td", cell);
+    element.setAttribute("role", element.tagName === "TH" ? "rowheader" : "cell");
+    return element;
+  };
   return h("div.scroll", { role: "region", "aria-label": label, tabindex: "0" },
-    h("table", h("thead", h("tr", head)), h("tbody", rows.map((cells) => (
-      cells instanceof Node ? cells : h("tr", cells.map((cell) => (
-        cell instanceof Node && /^T[HD]$/.test(cell.tagName) ? cell : h("td", cell)))))))));
+    h("table", { role: "table", "aria-label": label },
+      h("thead", { role: "rowgroup" }, h("tr", { role: "row" }, head)),
+      h("tbody", { role: "rowgroup" }, rows.map((cells) => (
+        h("tr", { role: "row" }, cells.map(cellOf)))))));
 }
 
 /** A dialog with something that is shown once. */

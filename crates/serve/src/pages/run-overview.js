@@ -6,7 +6,7 @@ import { Drawing } from "./drawing.js";
 import { Inspector } from "./inspector.js";
 import { pieces } from "./ansi.js";
 import { deployment, last, people } from "./node-path.js";
-import { countStates, countsLine, leaves } from "./outline.js";
+import { countsLine } from "./outline.js";
 import { badge, link, logAddress, nothing, runAddress } from "./parts.js";
 import { questionCard } from "./questions.js";
 import { tail } from "./run-actions.js";
@@ -23,12 +23,17 @@ export async function part(state, body) {
   const sections = {
     questions: h("div"), failures: h("div"), waits: h("div"), progress: h("p.progress"),
   };
+  const heading = h("h2");
+  const drawHeading = () => {
+    heading.textContent = isOpen(state.run.status) ? "What happens" : "What happened";
+  };
+  drawHeading();
   const inspector = new Inspector(state, (path) => select(path));
   const drawing = state.outline && new Drawing(state.outline, states, {
     label: "Drawing of the run", onSelect: (path) => select(path),
   });
   body.append(sections.questions, sections.failures, sections.waits,
-    h("section.of-drawing", h("h2", isOpen(state.run.status) ? "What happens" : "What happened"), sections.progress,
+    h("section.of-drawing", heading, sections.progress,
       h("div.with-inspector", drawing ? drawing.element : nothing(state.run.number
         ? "The plan of this run cannot be shown." : "There is nothing to draw yet."),
       inspector.element)));
@@ -41,10 +46,10 @@ export async function part(state, body) {
   };
 
   const drawProgress = () => {
-    const all = (state.outline ? state.outline.items : []).flatMap(leaves);
-    const counts = countStates(all, states);
-    fill(sections.progress, all.length > 1 &&
-      countsLine(counts, state.outline.deployments.most ? "deploy" : null));
+    if (!drawing) return;
+    const { counts, kind } = drawing.counts();
+    const sum = [...counts.values()].reduce((a, b) => a + b, 0);
+    fill(sections.progress, sum > 1 && countsLine(counts, kind));
   };
 
   const foreseen = new Map();
@@ -76,13 +81,14 @@ export async function part(state, body) {
   return {
     update(changed) {
       if (drawing) {
+        drawing.update(changed);
         if (states.ended && state.feed.isOver) drawing.updateAll();
-        else drawing.update(changed);
       }
       inspector.update(changed);
       later();
     },
     changed() {
+      drawHeading();
       loadQuestions().catch(() => {});
       if (drawing) drawing.updateAll();
       later();

@@ -99,7 +99,7 @@ function headOf(state, draw, reload) {
     h("dl.facts",
       fact("Pipeline", link(`/pipelines/${part(run.pipeline)}`, run.pipeline)),
       fact("Started", timeText(run.started_at), ` by ${run.user}`),
-      fact(run.finished_at ? "Took" : "Since", took),
+      fact(run.finished_at ? "Took" : "For", took),
       run.targets.length > 0 && fact("On", h("span", { title: run.targets.join("\n") },
         list(run.targets, 6))),
       inputs.length > 0 && fact("Inputs", inputs.map(([name, value]) => inputText(name, value))),
@@ -118,10 +118,12 @@ function headOf(state, draw, reload) {
   ];
 }
 
-const MOST = 100;
+const MOST = 60;
 
 function inputText(name, value) {
-  const whole = typeof value === "string" ? value : JSON.stringify(value);
+  const isList = Array.isArray(value) && value.every((it) => typeof it === "string");
+  const whole = typeof value === "string" ? value
+    : isList ? value.join(", ") : JSON.stringify(value);
   const text = whole.length > MOST ? `${whole.slice(0, MOST)}…` : whole;
   return h("span.input-value", { title: whole.slice(0, 2000) }, h("span.dim", `${name} = `),
     h("code", text));

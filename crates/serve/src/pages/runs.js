@@ -28,9 +28,9 @@ export async function show({ main, query, signal, title, go }) {
     }, h("option", { value: "" }, "all"), options.map((it) => h("option", {
       value: it, selected: it === value,
     }, name === "status" ? it.replaceAll("-", " ") : it)));
-    return [h("label", { for: `by-${name}` }, label), select];
+    return h("span.pair", h("label", { for: `by-${name}` }, label), select);
   };
-  const place = h("div");
+  const place = h("div.run-list");
   main.append(h("div.title-row", h("h1", "Runs"),
     h("a.button.main", { href: "/pipelines" }, "Start a pipeline…")),
   h("div.filters", choice("pipeline", "Pipeline", pipelines.pipelines.map((it) => it.id)),

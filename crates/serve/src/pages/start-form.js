@@ -101,7 +101,9 @@ export class StartForm {
         return whole(box, () => box.checked, h("span.check", box, " yes"));
       }
       case "choice":
-        if (input.choices.length <= MOST_RADIOS) return radios(input, start, touch, () => isTouched);
+        if (input.choices.length <= MOST_RADIOS) {
+          return radios(input, start, touch, () => isTouched);
+        }
         return this.select(input, input.choices, start, touch, whole);
       case "environment":
       case "service":

@@ -1,7 +1,7 @@
 // Starting a pipeline: a form for its inputs, the plan of it, and the start.
 
 import { get, newKey, part, send } from "./api.js";
-import { fill, h, say } from "./dom.js";
+import { add, fill, h, say } from "./dom.js";
 import { Drawing } from "./drawing.js";
 import { command, link, problemBox, runAddress } from "./parts.js";
 import { StartForm } from "./start-form.js";
@@ -65,7 +65,7 @@ export async function show(context) {
       }, start);
     },
   }, form.element, h("div.buttons.sticky", start, plan));
-  main.append(
+  add(main, [
     h("div.title-row", h("h1", `Start ${pipeline.name}`),
       link(`/runs?pipeline=${encodeURIComponent(id)}`, "its runs")),
     h("p.dim", pipeline.file),
@@ -73,7 +73,7 @@ export async function show(context) {
     !pipeline.may_run && h("p.callout", h("span.mark.warn", { "aria-hidden": "true" }, "! "),
       `You may plan it, but not start it: ask an administrator for the right run on pipelines ` +
       `${id}.`),
-    h("div.with-result", element, result));
+    h("div.with-result", element, result)]);
 }
 
 function drawPlan(place, found, id, asked) {

@@ -40,7 +40,7 @@ export async function part(state, body) {
   };
 
   const draw = () => {
-    const all = [...states.nodes.values()];
+    const all = [...states.nodes.values()].filter((it) => it.status !== "skipped");
     rows = all.filter((it) => KINDS.includes(it.kind));
     if (rows.length < 2) {
       rows = all.filter((it) => it.kind !== "pipeline" &&

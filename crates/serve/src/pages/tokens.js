@@ -76,6 +76,7 @@ export function tokenForm(user, load) {
       h("div.help", "Patterns such as shop.deploy/*; all if it is empty.")),
     h("div.field", h("label", { for: "token-targets" }, "Only these infrastructures"), targets,
       h("div.help", "Patterns such as prod.*; all if it is empty.")),
-    h("div.field", h("label", { for: "token-days" }, "Ends after so many days (366 at most)"), days),
+    h("div.field", h("label", { for: "token-days" }, "Ends after so many days (366 at most)"),
+      days),
     trouble, h("div.buttons", h("button.main", { type: "submit" }, "Make the token")));
 }

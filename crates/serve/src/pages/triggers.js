@@ -2,7 +2,8 @@
 
 import { get, part, send, whenChanged } from "./api.js";
 import { fill, h } from "./dom.js";
-import { STAY, command, confirm, field, link, nothing, runAddress, table, timeText } from "./parts.js";
+import { STAY, command, confirm, field, link, nothing, runAddress, table,
+  timeText } from "./parts.js";
 import { when } from "./words.js";
 
 const KINDS = {
@@ -51,8 +52,8 @@ function trigger(it) {
       it.next_at && fact("Next", when(it.next_at)),
       it.webhook_url && fact("Address", command(it.webhook_url)),
       fact("Its right", it.may_run ? [h("span.mark.good", { "aria-hidden": "true" },
-        "✓ "), "it may run the pipeline"] : [h("span.mark.bad", { "aria-hidden": "true" }, "✗ "),
-        "it may not run the pipeline: grant it the right ", h("code", "run")])),
+        "✓ "), "it may run the pipeline"] : [h("span.mark.bad", { "aria-hidden": "true" },
+        "✗ "), "it may not run the pipeline: grant it the right ", h("code", "run")])),
     (it.deliveries || []).length ? table(`Deliveries of ${it.id}`,
       ["When", "Decision", "Reason", "Run"], it.deliveries.map((one) => [
         timeText(one.at), decision(one.decision), one.reason || "",

@@ -63,9 +63,11 @@ const two = (number) => String(number).padStart(2, "0");
 export function elapsed(ms) {
   const left = Math.max(0, ms);
   if (left < MINUTE) return `${Math.floor(left / SECOND)}s`;
-  if (left < HOUR) return `${Math.floor(left / MINUTE)}m ${two(Math.floor((left % MINUTE) / SECOND))}s`;
-  if (left < DAY) return `${Math.floor(left / HOUR)}h ${two(Math.floor((left % HOUR) / MINUTE))}m`;
-  return `${Math.floor(left / DAY)}d ${two(Math.floor((left % DAY) / HOUR))}h`;
+  const both = (large, [one, other], small) =>
+    `${Math.floor(left / large)}${one} ${two(Math.floor((left % large) / small))}${other}`;
+  if (left < HOUR) return both(MINUTE, "ms", SECOND);
+  if (left < DAY) return both(HOUR, "hm", MINUTE);
+  return both(DAY, "dh", HOUR);
 }
 
 /** How long something took: `0.8s`, `12s`, `1m 02s`. */
