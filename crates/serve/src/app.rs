@@ -8,6 +8,8 @@ use crate::database::RunScope;
 use crate::error::ServeError;
 use crate::feed::Feeds;
 use crate::log_lines::LogIndexes;
+use crate::notify::Targets;
+use crate::oidc::Provider;
 use crate::options::ServeOptions;
 use crate::project::Project;
 use crate::runner::Runners;
@@ -25,6 +27,10 @@ pub(crate) struct AppParts {
     pub(crate) feeds: Arc<Feeds>,
     pub(crate) runners: Runners,
     pub(crate) log_indexes: LogIndexes,
+    /// The OpenID Connect provider, if there is one.
+    pub(crate) provider: Option<Provider>,
+    /// Who is notified of runs.
+    pub(crate) notify: Targets,
 }
 
 impl std::ops::Deref for App {
@@ -42,7 +48,10 @@ impl App {
         let stores = StorePool::open(options.state.clone())?;
         let state = std::fs::canonicalize(&options.state).map_err(at)?;
         let feeds = Feeds::start(Store::open(&state)?)?;
+        let secrets = &options.settings_folder;
         Ok(Self(Arc::new(AppParts {
+            provider: Provider::of(&options)?,
+            notify: Targets::new(&options.settings.notify, secrets)?,
             runners: Runners {
                 program: options.program.clone(),
                 folder: folder.clone(),

@@ -8,6 +8,7 @@ use crate::app::App;
 use crate::error::ServeError;
 use crate::http::router::router;
 use crate::listen;
+use crate::notify;
 use crate::options::ServeOptions;
 use crate::starts;
 
@@ -53,6 +54,7 @@ impl Server {
             ..options
         };
         let app = App::new(options)?;
+        notify::prepare(&app)?;
         let link = app.stores.with(|stores| {
             let is_new = stores.access.has_no_users();
             let is_new = is_new.map_err(ServeError::database)?;
@@ -107,6 +109,7 @@ impl Server {
         for line in starts::recover(&self.app).await? {
             log(&line);
         }
+        notify::start(&self.app);
         let router = router(self.app.clone());
         listen::serve(listener, tls, router, self.stop.subscribe()).await;
         Ok(())
