@@ -1,16 +1,18 @@
 //! `lockstep serve`: a server for a team: pages, an API, triggers.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::Args;
 
 use super::exit::Exit;
 use super::output::Output;
+use super::prepare;
+use super::settings::{self, ProjectSettings};
 use super::state::{self, StateArgument};
 use lockstep_base::diagnostic::{Diagnostic, codes};
-use lockstep_serve::{ServeError, ServeOptions, Server, ServerStop, TlsFiles};
+use lockstep_serve::{ServeError, ServeOptions, ServeUrl, Server, ServerStop, TlsFiles};
 use tokio::signal::unix::{SignalKind, signal};
 
 /// What is done between two waits is short.
@@ -42,7 +44,7 @@ pub(super) struct Serve {
 
     /// The address by which people reach it, such as https://deploy.example.com.
     #[arg(long, value_name = "URL", value_parser = url)]
-    url: Option<String>,
+    url: Option<ServeUrl>,
 
     /// Print a link with which this user chooses a new password, and end.
     #[arg(long, value_name = "NAME")]
@@ -53,17 +55,22 @@ pub(super) struct Serve {
 }
 
 /// The origin of an address: scheme, host and port.
-fn url(text: &str) -> Result<String, String> {
-    let rest = ["https://", "http://"]
-        .iter()
-        .find_map(|it| text.strip_prefix(it));
-    let host = rest
-        .map(|rest| rest.trim_end_matches('/'))
-        .unwrap_or_default();
-    let is_host = |char: char| char.is_ascii_alphanumeric() || ".-:[]".contains(char);
-    match !host.is_empty() && host.chars().all(is_host) {
-        true => Ok(text.trim_end_matches('/').to_owned()),
-        false => Err(String::from("write it as https://HOST, without a path")),
+fn url(text: &str) -> Result<ServeUrl, String> {
+    ServeUrl::new(text)
+}
+
+/// The settings of the served folder, and the folder that their paths begin in. Unlike elsewhere,
+/// settings with errors are refused: a server without its logins is another one.
+fn settings_of(folder: &Path, output: &mut Output) -> Result<(PathBuf, ProjectSettings), Exit> {
+    let Some(path) = settings::find(&folder.join("x.deploy").to_string_lossy()) else {
+        return Ok((folder.to_path_buf(), ProjectSettings::default()));
+    };
+    match settings::read(&path) {
+        Ok(settings) => {
+            let folder = path.parent().unwrap_or(Path::new("")).to_path_buf();
+            Ok((folder, settings))
+        }
+        Err(errors) => Err(prepare::show(&errors.diagnostics, &errors.sources, output)),
     }
 }
 
@@ -71,6 +78,10 @@ pub(super) fn run(arguments: &Serve, output: &mut Output) -> Exit {
     let program = match std::env::current_exe() {
         Ok(program) => program,
         Err(error) => return refuse(&ServeError::System(error), output),
+    };
+    let (settings_folder, settings) = match settings_of(&arguments.folder, output) {
+        Ok(found) => found,
+        Err(exit) => return exit,
     };
     let named = arguments.folder.join("x.deploy");
     let options = ServeOptions {
@@ -83,7 +94,9 @@ pub(super) fn run(arguments: &Serve, output: &mut Output) -> Exit {
             .zip(arguments.tls_key.clone())
             .map(|(certificate, key)| TlsFiles { certificate, key }),
         behind_proxy: arguments.behind_proxy,
-        public_url: arguments.url.clone(),
+        public_url: arguments.url.as_ref().map(|it| it.as_str().to_owned()),
+        settings: settings.serve,
+        settings_folder,
         program,
     };
     if let Some(name) = &arguments.password_link {

@@ -18,7 +18,7 @@ use lockstep_lsp::{SettingsKey, SettingsLanguage};
 /// The name of the file.
 pub(super) const SETTINGS_FILE_NAME: &str = "lockstep.toml";
 /// What may be set in it, and what it is for.
-const KNOWN_SETTINGS: [(&str, &str); 5] = [
+const KNOWN_SETTINGS: [(&str, &str); 6] = [
     (
         "file",
         "The file that commands work on where none is named, relative to this one.",
@@ -35,6 +35,11 @@ const KNOWN_SETTINGS: [(&str, &str); 5] = [
     (
         "lint",
         "The levels of the rules of `lockstep lint`, by name or code: `off`, `warn` or `error`.",
+    ),
+    (
+        "serve",
+        "What `lockstep serve` does beyond its options: its address, logins through an OpenID \
+         Connect provider, notifications of runs.",
     ),
     (
         "state",
@@ -56,6 +61,9 @@ pub struct ProjectSettings {
     pub state: Option<String>,
     /// Who is in which group.
     pub groups: BTreeMap<String, Vec<String>>,
+    /// What `lockstep serve` does beyond its options.
+    #[cfg(feature = "serve")]
+    pub serve: lockstep_serve::ServeSettings,
 }
 
 /// The errors in a settings file, with its text.
@@ -158,9 +166,13 @@ pub(super) fn language() -> SettingsLanguage {
             _ => Vec::new(),
         };
         SettingsKey {
-            is_table: matches!(*name, "groups" | "lint"),
+            is_table: matches!(*name, "groups" | "lint" | "serve"),
             inside: match *name {
                 "lint" => rules.clone(),
+                #[cfg(feature = "serve")]
+                "serve" => (lockstep_serve::SERVE_KEYS.iter())
+                    .map(|(name, doc)| key(name, doc, Vec::new()))
+                    .collect(),
                 _ => Vec::new(),
             },
             ..key(name, doc, values)
@@ -270,6 +282,22 @@ fn parse(text: &str, file: FileId) -> Result<ProjectSettings, Vec<Diagnostic>> {
                     }
                 }
             }
+            #[cfg(feature = "serve")]
+            ("serve", DeValue::Table(_)) => match serve(text) {
+                Ok(read) => settings.serve = read,
+                Err(error) => {
+                    let span = error.span().unwrap_or_else(|| key.span());
+                    mistakes.push(mistake(at(span), error.message()));
+                }
+            },
+            // A program without the server leaves its settings alone.
+            #[cfg(not(feature = "serve"))]
+            ("serve", DeValue::Table(_)) => {}
+            ("serve", _) => {
+                let message = "`serve` is a table of what the server does";
+                let help = "write `[serve]`, and below it `url = \"https://deploy.example.com\"`";
+                mistakes.push(mistake(at(Spanned::span(value)), message).help(help));
+            }
             ("groups", _) => {
                 let message = "`groups` is a table of groups and their members";
                 let help = "write `[groups]`, and below it `release-managers = [\"ada\"]`";
@@ -282,7 +310,8 @@ fn parse(text: &str, file: FileId) -> Result<ProjectSettings, Vec<Diagnostic>> {
             }
             _ => {
                 let help = did_you_mean(name, KNOWN_SETTINGS.iter().map(|(known, _)| *known));
-                let known = "the settings are `file`, `groups`, `language`, `lint` and `state`";
+                let known =
+                    "the settings are `file`, `groups`, `language`, `lint`, `serve` and `state`";
                 let help = help.unwrap_or_else(|| String::from(known));
                 let message = format!("there is no setting `{}`", name.escape_debug());
                 mistakes.push(mistake(at(key.span()), message).help(help));
@@ -295,6 +324,16 @@ fn parse(text: &str, file: FileId) -> Result<ProjectSettings, Vec<Diagnostic>> {
         true => Ok(settings),
         false => Err(mistakes),
     }
+}
+
+/// What is in `[serve]`, whatever else is in a text. The errors have their places in the text.
+#[cfg(feature = "serve")]
+fn serve(text: &str) -> Result<lockstep_serve::ServeSettings, toml::de::Error> {
+    #[derive(serde::Deserialize)]
+    struct Whole {
+        serve: lockstep_serve::ServeSettings,
+    }
+    toml::from_str::<Whole>(text).map(|whole| whole.serve)
 }
 
 /// A list of texts.
@@ -419,5 +458,110 @@ mod tests {
             ["`l0104` has a level already", "there is no rule `E0201`"]
         );
         assert!(wrong("[lint")[0].starts_with("this is not valid TOML: "));
+    }
+
+    /// The mistakes, each with the text at its place.
+    #[cfg(feature = "serve")]
+    fn wrong_at(text: &str) -> Vec<(String, &str)> {
+        let mistakes = parse(text, FileId(0)).expect_err("it is wrong");
+        let places = mistakes.into_iter().map(|it| {
+            let span = it.span().expect("a place");
+            (it.message, &text[span.start as usize..span.end as usize])
+        });
+        places.collect()
+    }
+
+    #[cfg(feature = "serve")]
+    #[test]
+    fn the_settings_of_the_server_are_read() {
+        use lockstep_serve::{NotifyEvent, NotifyTarget, SecretSource, SettingText};
+        let text = r#"
+            [serve]
+            url = "https://deploy.example.com/"
+            [serve.oidc]
+            issuer = "https://login.example.com/realms/main"
+            client-id = "lockstep"
+            client-secret = { env = "OIDC_SECRET" }
+            groups-claim = "groups"
+            admin-group = "operators"
+            label = "Company login"
+            [[serve.notify]]
+            to = "slack"
+            url = { env = "SLACK_URL" }
+            on = ["started", "rollback-failed"]
+            pipelines = ["shop.deploy/*"]
+            [[serve.notify]]
+            to = "webhook"
+            url = "https://hooks.example.com/lockstep"
+            secret = { file = "hook.secret" }
+            [[serve.notify]]
+            to = "mail"
+            smtp = "smtps://mail.example.com"
+            from = "Lockstep <lockstep@example.com>"
+            addresses = ["ada@example.com", "grace@example.com"]
+        "#;
+        let settings = parse(text, FileId(0)).expect("it is fine").serve;
+        let url = settings.url.expect("an address");
+        assert_eq!(url.as_str(), "https://deploy.example.com");
+        let oidc = settings.oidc.expect("a provider");
+        assert_eq!(oidc.label, "Company login");
+        assert_eq!(
+            oidc.client_secret,
+            Some(SecretSource::Env("OIDC_SECRET".into()))
+        );
+        let [slack, webhook, mail] = &settings.notify[..] else {
+            panic!("three are notified");
+        };
+        assert_eq!(
+            slack.on,
+            [NotifyEvent::Started, NotifyEvent::RollbackFailed]
+        );
+        assert!(slack.pipelines[0].matches("shop.deploy/ship"));
+        assert_eq!(
+            webhook.to,
+            NotifyTarget::Webhook {
+                url: SettingText::Plain("https://hooks.example.com/lockstep".into()),
+                secret: Some(SecretSource::File("hook.secret".into())),
+            }
+        );
+        let usual = [
+            NotifyEvent::Waiting,
+            NotifyEvent::Failed,
+            NotifyEvent::RollbackFailed,
+        ];
+        assert_eq!(webhook.on, usual);
+        assert!(matches!(mail.to, NotifyTarget::Mail(_)));
+    }
+
+    #[cfg(feature = "serve")]
+    #[test]
+    fn mistakes_in_the_settings_of_the_server_have_their_places() {
+        let one = |text: &str| {
+            let all = wrong_at(text);
+            assert_eq!(all.len(), 1, "{all:?}");
+            all.into_iter()
+                .next()
+                .map(|(message, at)| format!("{at} | {message}"))
+        };
+        let shown = [
+            "[serve]\nurll = 1",
+            "[serve]\nurl = \"deploy.example.com\"",
+            "serve = 1",
+            "[serve.oidc]\nissuer = \"https://a.example\"",
+            "[serve]\noidc = { issuer = \"http://a.example\", client-id = \"c\" }",
+            "[serve.oidc]\nissuer = \"https://a.example\"\nclient-id = \"c\"\n\
+             client-secret = \"hunter2\"",
+            "[serve.oidc]\nissuer = \"https://a.example\"\nclient-id = \"c\"\n\
+             client-secret = { env = \"A\", file = \"b\" }",
+            "[[serve.notify]]\nto = \"pager\"",
+            "[[serve.notify]]\nto = \"webhook\"\nurl = \"https://a.example\"\non = [\"faild\"]",
+            "[[serve.notify]]\nto = \"slack\"\nurl = \"https://hooks.slack.com/services/T/B/x\"",
+            "[[serve.notify]]\nto = \"slack\"\ntoken = { env = \"A\" }",
+            "[[serve.notify]]\nto = \"teams\"\nurl = { env = \"A\" }\nchannel = \"b\"",
+            "[[serve.notify]]\nto = \"mail\"\nsmtp = \"imap://a\"\nfrom = \"a@b.example\"\n\
+             addresses = [\"c@d.example\"]",
+        ];
+        let shown: Vec<String> = shown.iter().filter_map(|text| one(text)).collect();
+        insta::assert_snapshot!(shown.join("\n\n"));
     }
 }

@@ -11,6 +11,8 @@ use crate::database::RunScope;
 use crate::error::ServeError;
 use crate::feed::Feeds;
 use crate::log_lines::LogIndexes;
+use crate::notify::Targets;
+use crate::oidc::Provider;
 use crate::options::ServeOptions;
 use crate::project::Project;
 use crate::runner::Runners;
@@ -32,6 +34,10 @@ pub(crate) struct AppParts {
     pub(crate) log_indexes: LogIndexes,
     looks: Mutex<Looks>,
     secrets: Mutex<HashMap<String, (Instant, String)>>,
+    /// The OpenID Connect provider, if there is one.
+    pub(crate) provider: Option<Provider>,
+    /// Who is notified of runs.
+    pub(crate) notify: Targets,
 }
 
 /// A secret of a webhook is read again after this time.
@@ -52,7 +58,10 @@ impl App {
         let stores = StorePool::open(options.state.clone())?;
         let state = std::fs::canonicalize(&options.state).map_err(at)?;
         let feeds = Feeds::start(Store::open(&state)?)?;
+        let secrets = &options.settings_folder;
         Ok(Self(Arc::new(AppParts {
+            provider: Provider::of(&options)?,
+            notify: Targets::new(&options.settings.notify, secrets)?,
             runners: Runners {
                 program: options.program.clone(),
                 folder: folder.clone(),

@@ -18,6 +18,8 @@ pub enum ServeError {
     Unprotected(SocketAddr),
     /// The certificate or its key cannot be used.
     Certificate(PathBuf, String),
+    /// The settings name something that is not there, or cannot be used.
+    Settings(String),
     /// The state directory cannot be used.
     Store(StoreError),
     /// The database of the server cannot be used.
@@ -52,6 +54,7 @@ impl fmt::Display for ServeError {
                     path.display()
                 )
             }
+            Self::Settings(why) => write!(f, "the settings of the server cannot be used: {why}"),
             Self::Store(error) => error.fmt(f),
             Self::Database(why) => write!(f, "the server's database cannot be used: {why}"),
             Self::System(error) => write!(f, "the server cannot be started: {error}"),

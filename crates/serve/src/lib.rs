@@ -11,20 +11,29 @@ mod feed;
 mod http;
 mod listen;
 mod log_lines;
+mod notify;
+mod oidc;
 mod options;
 mod project;
 mod routes;
 mod runner;
 mod scope;
 mod server;
+mod settings;
 mod starts;
 mod stores;
+#[cfg(test)]
+mod tests;
 mod triggers;
 
 pub use backup::back_up;
 pub use error::ServeError;
 pub use options::{ServeOptions, TlsFiles};
 pub use server::{Server, ServerStop};
+pub use settings::{
+    MailSettings, NotifyEvent, NotifySettings, NotifyTarget, OidcSettings, SERVE_KEYS,
+    SecretSource, ServeSettings, ServeUrl, SettingText,
+};
 
 /// The description of the API (OpenAPI 3.1), as JSON.
 pub fn openapi() -> String {

@@ -3,6 +3,8 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use crate::settings::ServeSettings;
+
 /// What a server is started with.
 #[derive(Debug, Clone)]
 pub struct ServeOptions {
@@ -19,6 +21,10 @@ pub struct ServeOptions {
     /// The address by which people reach it, such as `https://deploy.example.com`; by default that
     /// of `listen`.
     pub public_url: Option<String>,
+    /// The settings of the served folder.
+    pub settings: ServeSettings,
+    /// The folder that paths in the settings begin in.
+    pub settings_folder: PathBuf,
     /// The program that is started for each run.
     pub program: PathBuf,
 }
@@ -37,6 +43,9 @@ impl ServeOptions {
     pub fn origin(&self) -> String {
         if let Some(url) = &self.public_url {
             return url.trim_end_matches('/').to_owned();
+        }
+        if let Some(url) = &self.settings.url {
+            return url.as_str().to_owned();
         }
         let scheme = match self.tls {
             Some(_) => "https",

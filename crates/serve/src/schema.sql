@@ -49,3 +49,49 @@ CREATE TABLE trigger_states (
   trigger  TEXT PRIMARY KEY,
   seen     TEXT NOT NULL
 ) STRICT;
+
+-- Who is notified of runs, and of which: those behind this number of the state directory.
+CREATE TABLE notify_targets (
+  target  TEXT PRIMARY KEY,
+  after   INTEGER NOT NULL
+) STRICT;
+
+-- How far the runs were looked at: the last record, so many answers, and what is remembered.
+CREATE TABLE notify_runs (
+  run      INTEGER PRIMARY KEY,
+  record   INTEGER NOT NULL,
+  answers  INTEGER NOT NULL,
+  memory   TEXT NOT NULL,
+  is_done  INTEGER NOT NULL
+) STRICT;
+
+-- The outbox. The id says what a message is about, so nothing is written twice; a receiver gets it
+-- with each try.
+CREATE TABLE notifications (
+  number      INTEGER PRIMARY KEY AUTOINCREMENT,
+  id          TEXT NOT NULL UNIQUE,
+  run         TEXT NOT NULL,
+  target      TEXT NOT NULL,
+  event       TEXT NOT NULL,
+  message     TEXT NOT NULL,
+  -- Whether it is the first of its run for the target.
+  is_first    INTEGER NOT NULL,
+  -- `waiting`, `sending`, `sent` or `given-up`.
+  state       TEXT NOT NULL,
+  attempts    INTEGER NOT NULL,
+  created_at  INTEGER NOT NULL,
+  next_at     INTEGER NOT NULL,
+  settled_at  INTEGER,
+  error       TEXT
+) STRICT;
+CREATE INDEX notifications_open ON notifications (target, state, run) WHERE settled_at IS NULL;
+CREATE INDEX notifications_settled ON notifications (settled_at) WHERE settled_at IS NOT NULL;
+
+-- The conversation of a run with a target, where the target has such.
+CREATE TABLE notify_threads (
+  run     TEXT NOT NULL,
+  target  TEXT NOT NULL,
+  thread  TEXT,
+  at      INTEGER NOT NULL,
+  PRIMARY KEY (run, target)
+) STRICT;

@@ -10,6 +10,7 @@ use crate::error::ServeError;
 use crate::http::caller::AuditDraft;
 use crate::http::router::router;
 use crate::listen;
+use crate::notify;
 use crate::options::ServeOptions;
 use crate::starts;
 use crate::stores::StorePool;
@@ -57,6 +58,7 @@ impl Server {
             ..options
         };
         let app = App::new(options)?;
+        notify::prepare(&app)?;
         let link = app.stores.with(|stores| {
             let is_new = stores.access.has_no_users();
             let is_new = is_new.map_err(ServeError::database)?;
@@ -133,6 +135,7 @@ impl Server {
             log(&line);
         }
         let polls = tokio::spawn(poll::run(self.app.clone()));
+        notify::start(&self.app);
         let router = router(self.app.clone());
         listen::serve(listener, tls, router, self.stop.subscribe()).await;
         polls.abort();

@@ -15,8 +15,8 @@ use super::problem::Problem;
 use super::security;
 use crate::app::App;
 use crate::routes::{
-    audit, environments, events, pages, people, pipelines, questions, run_details, runs, session,
-    triggers,
+    audit, environments, events, notifications, oidc, pages, people, pipelines, questions,
+    run_details, runs, session, triggers,
 };
 
 /// No body of a request is longer.
@@ -32,6 +32,7 @@ const REQUEST_TIMEOUT: Duration = Duration::from_secs(60);
     security(("token" = [])),
     paths(
         session::show, session::sign_in, session::sign_out, session::invitation, session::accept,
+        oidc::providers, oidc::begin, oidc::callback,
         pipelines::list, pipelines::show, pipelines::plan,
         runs::list, runs::start, runs::show, runs::cancel, runs::resume, runs::retry, runs::undo,
         run_details::plan, run_details::foresee, run_details::logs, run_details::log,
@@ -42,7 +43,7 @@ const REQUEST_TIMEOUT: Duration = Duration::from_secs(60);
         people::groups, people::new_group, people::remove_group, people::add_member,
         people::remove_member, people::grants, people::new_grant, people::remove_grant,
         people::tokens, people::new_token, people::remove_token,
-        audit::list, audit::check, audit::export,
+        audit::list, audit::check, audit::export, notifications::list,
         triggers::list, triggers::test,
     )
 )]
@@ -142,6 +143,10 @@ pub(crate) fn router(app: App) -> Router {
                 .post(session::sign_in)
                 .delete(session::sign_out),
         )
+        .route("/session/providers", get(oidc::providers))
+        .route("/session/oidc", get(oidc::begin))
+        .route("/session/oidc/callback", get(oidc::callback))
+        .route("/notifications", get(notifications::list))
         .route(
             "/invitations/{token}",
             get(session::invitation).post(session::accept),

@@ -3,6 +3,8 @@
 pub(crate) mod audit;
 pub(crate) mod environments;
 pub(crate) mod events;
+pub(crate) mod notifications;
+pub(crate) mod oidc;
 pub(crate) mod pages;
 pub(crate) mod people;
 pub(crate) mod pipelines;

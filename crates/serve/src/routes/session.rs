@@ -124,7 +124,7 @@ pub(crate) async fn sign_in(
     Ok(signed_in_response(&app, &signed_in.await??))
 }
 
-fn new_session(
+pub(crate) fn new_session(
     stores: &Stores,
     user: &User,
     client: &str,
@@ -136,7 +136,7 @@ fn new_session(
 }
 
 /// The browser, as it calls itself.
-fn agent(headers: &HeaderMap) -> String {
+pub(crate) fn agent(headers: &HeaderMap) -> String {
     let agent = headers
         .get(header::USER_AGENT)
         .and_then(|it| it.to_str().ok());
