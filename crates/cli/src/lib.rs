@@ -38,6 +38,7 @@ mod plan_file;
 mod prepare;
 mod prompt;
 mod prune;
+mod remote;
 mod replace;
 mod resume;
 mod retry;

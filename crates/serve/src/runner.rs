@@ -25,6 +25,9 @@ pub(crate) enum RunnerCommand {
         file: String,
         pipeline: String,
         inputs: serde_json::Map<String, serde_json::Value>,
+        /// Inputs as they would be typed.
+        #[serde(default, skip_serializing_if = "IndexMap::is_empty")]
+        texts: IndexMap<String, String>,
         /// Overridden fields by their paths.
         #[serde(default, skip_serializing_if = "IndexMap::is_empty")]
         set: IndexMap<String, String>,
@@ -78,11 +81,15 @@ impl Runners {
                 file,
                 pipeline,
                 inputs,
+                texts,
                 set,
             } => {
                 let path = own.join(format!("{id}.json"));
                 serde_json::to_writer(private(&path)?, inputs)?;
                 process.arg("run").arg("--inputs").arg(path);
+                for (name, text) in texts {
+                    process.arg("-i").arg(format!("{name}={text}"));
+                }
                 for (path, value) in set {
                     process.arg("--set").arg(format!("{path}={value}"));
                 }
