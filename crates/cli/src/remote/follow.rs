@@ -335,7 +335,7 @@ impl<'a> Screen<'a> {
                 node,
                 waiting: WaitReason::Approval { choices, .. },
                 ..
-            } => self.say_how_to_answer(node, choices),
+            } if !is_old => self.say_how_to_answer(node, choices),
             RunEventKind::NodeFinished { node, .. } => drop(self.asked.remove(node)),
             RunEventKind::RunStarted { .. }
             | RunEventKind::RunResumed { .. }
