@@ -4,6 +4,7 @@ mod attacks;
 mod backups;
 mod crashes;
 mod events;
+mod remote;
 mod rights;
 mod starts;
 mod triggers;

@@ -11,14 +11,16 @@ use super::cancel::wait;
 use super::exit::Exit;
 use super::groups::GroupMembers;
 use super::output::Output;
+use super::remote::{self, ApproveRequest, RemoteServer};
 use super::run::execute;
 use super::state::{self, ListFormat, StateArgument};
 use super::table::{TableCell, cell, table};
 use lockstep_base::diagnostic::{Diagnostic, codes};
+use lockstep_base::source::Name;
 use lockstep_engine::path_pattern::PathPattern;
 use lockstep_engine::{Answer, ApprovalAnswer, FailureChoice, Question, Respondent};
 use lockstep_store::{
-    AnswerStatus, RequestStatus, RunStatus, Store, StoreError, StoredQuestion, StoredRun,
+    AnswerStatus, Approval, RequestStatus, RunStatus, Store, StoreError, StoredQuestion, StoredRun,
     ms_between, now, time,
 };
 use lockstep_view::phrases::elapsed_text;
@@ -131,7 +133,34 @@ impl Approve {
     }
 }
 
+/// A question that waits, wherever its run is stored.
+pub(super) struct OpenQuestion {
+    pub(super) run: Name,
+    /// Whether its run is stopped.
+    pub(super) is_stopped: bool,
+    pub(super) asked: StoredQuestion,
+}
+
+impl OpenQuestion {
+    fn of((run, asked): (StoredRun, StoredQuestion)) -> Self {
+        Self {
+            is_stopped: run.status != RunStatus::Running,
+            run: run.id,
+            asked,
+        }
+    }
+}
+
 pub(super) fn run(arguments: &Approve, output: &mut Output) -> Exit {
+    match arguments.state.server(output) {
+        Ok(Some(server)) => {
+            return match of_server(arguments, &server, output) {
+                Ok(exit) | Err(exit) => exit,
+            };
+        }
+        Ok(None) => {}
+        Err(exit) => return exit,
+    }
     let done = match arguments.answer() {
         None => list(arguments, output),
         Some(answer) => give(arguments, &answer, output),
@@ -160,29 +189,42 @@ fn list(arguments: &Approve, output: &mut Output) -> Result<Exit, StoreError> {
         )?,
         None => Vec::new(),
     };
+    let all: Vec<OpenQuestion> = all.into_iter().map(OpenQuestion::of).collect();
+    let folder = arguments.state.folder();
+    let groups = GroupMembers::read(arguments.groups.as_deref(), &folder).unwrap_or_default();
+    draw(
+        arguments,
+        &all,
+        &groups,
+        &arguments.state.arguments(),
+        output,
+    );
+    Ok(Exit::Succeeded)
+}
+
+/// Lists questions; `state` are the words that name the state directory or the server.
+fn draw(
+    arguments: &Approve,
+    all: &[OpenQuestion],
+    groups: &GroupMembers,
+    state: &str,
+    output: &mut Output,
+) {
     if arguments.format == ListFormat::Json {
-        let all: Vec<OpenQuestionJson<'_>> = all
-            .iter()
-            .map(|(run, asked)| described(run, asked))
-            .collect();
+        let all: Vec<OpenQuestionJson<'_>> = all.iter().map(described).collect();
         state::print_json(&all, output);
     } else if all.is_empty() {
         output.print("no run is waiting for an approval or an answer\n");
     } else {
-        let folder = arguments.state.folder();
-        let groups = GroupMembers::read(arguments.groups.as_deref(), &folder).unwrap_or_default();
-        let rows: Vec<Vec<TableCell>> = (all.iter())
-            .map(|(run, asked)| row(run, asked, &groups))
-            .collect();
+        let rows: Vec<Vec<TableCell>> = all.iter().map(|open| row(open, groups)).collect();
         let mut text = table(&rows, state::look(output));
-        let state = arguments.state.arguments();
         let mut ways: Vec<String> = Vec::new();
-        for (run, asked) in &all {
+        for open in all {
             let which = match all.len() {
-                1 => run.id.to_string(),
+                1 => open.run.to_string(),
                 _ => String::from("RUN [PATH]"),
             };
-            let answers = answers_to(&asked.question);
+            let answers = answers_to(&open.asked.question);
             let way = format!("lockstep approve {which} {answers}{state}");
             if !ways.contains(&way) {
                 ways.push(way);
@@ -194,10 +236,67 @@ fn list(arguments: &Approve, output: &mut Output) -> Result<Exit, StoreError> {
         ));
         output.print(&text);
     }
+}
+
+/// Lists the questions of the runs of a server, or answers one.
+fn of_server(
+    arguments: &Approve,
+    server: &RemoteServer,
+    output: &mut Output,
+) -> Result<Exit, Exit> {
+    remote::refuse_name(arguments.who.as_deref(), output)?;
+    remote::refuse_groups(arguments.groups.is_some(), output)?;
+    let Some(answer) = arguments.answer() else {
+        let prefix = arguments.run.as_deref().unwrap_or_default();
+        let all = remote::open_questions(server, prefix, output)?;
+        // The server knows its groups, and says which of them are asked.
+        let groups = GroupMembers::default();
+        draw(arguments, &all, &groups, &server.words(), output);
+        return Ok(Exit::Succeeded);
+    };
+    let (named, path) = state::run_and_path(&arguments.run, &arguments.path);
+    let request = ApproveRequest {
+        named,
+        path,
+        answer: &answer,
+        comment: arguments.comment.as_deref(),
+    };
+    let done = remote::approve(server, &request, output)?;
+    let answer = said(&answer);
+    match arguments.format {
+        ListFormat::Json => state::print_json(
+            &GivenAnswerJson {
+                run: &done.run,
+                node: &done.node,
+                answer,
+                by: &done.by,
+                comment: arguments.comment.as_deref(),
+                heeded: done.is_heeded,
+            },
+            output,
+        ),
+        ListFormat::Text if done.is_stopped => {
+            recorded(&done.run, &server.words(), output);
+        }
+        ListFormat::Text => {
+            let more = (done.open.as_ref()).and_then(|it| missing(it, &GroupMembers::default()));
+            let more = more.map_or(String::new(), |missing| format!("; {missing}"));
+            output.print(&format!("{}: {answer}, by {}{more}\n", done.node, done.by));
+        }
+    }
     Ok(Exit::Succeeded)
 }
 
-fn described<'a>(run: &'a StoredRun, asked: &'a StoredQuestion) -> OpenQuestionJson<'a> {
+/// Says that a stopped run hears an answer later.
+fn recorded(id: &str, words: &str, output: &mut Output) {
+    output.print(&format!(
+        "recorded: run {id} is stopped, and continues with this answer when it is resumed: \
+         lockstep resume {id}{words}\n"
+    ));
+}
+
+fn described(open: &OpenQuestion) -> OpenQuestionJson<'_> {
+    let asked = &open.asked;
     let answers: &'static [&'static str] = match &asked.question {
         Question::Approve(_) => &["yes", "no"],
         Question::Failed { .. } => &["retry", "ignore", "rollback", "abort"],
@@ -207,7 +306,7 @@ fn described<'a>(run: &'a StoredRun, asked: &'a StoredQuestion) -> OpenQuestionJ
         Question::Failed { .. } => None,
     };
     OpenQuestionJson {
-        run: &run.id,
+        run: &open.run,
         node: &asked.node,
         question: asked.question.text(),
         by: request.map_or(&[], |it| &it.by),
@@ -231,12 +330,13 @@ pub(super) fn addressees(question: &Question, groups: &GroupMembers) -> String {
     notes.join("; ")
 }
 
-fn row(run: &StoredRun, asked: &StoredQuestion, groups: &GroupMembers) -> Vec<TableCell> {
-    let open = described(run, asked);
+fn row(question: &OpenQuestion, groups: &GroupMembers) -> Vec<TableCell> {
+    let open = described(question);
+    let asked = &question.asked;
     let by = addressees(&asked.question, groups);
-    let stopped = match run.status {
-        RunStatus::Running => "",
-        _ => "the run is stopped",
+    let stopped = match question.is_stopped {
+        false => "",
+        true => "the run is stopped",
     };
     let first = open.question.lines().next().unwrap_or_default();
     vec![
@@ -305,12 +405,7 @@ fn give(arguments: &Approve, answer: &Answer, output: &mut Output) -> Result<Exi
             Ok(Exit::Succeeded)
         }
         AnswerStatus::Given(_) if run.status != RunStatus::Running => {
-            let words = state::words(store.folder());
-            output.print(&format!(
-                "recorded: run {id} is stopped, and continues with this answer when it is resumed: \
-                 lockstep resume {id}{words}\n",
-                id = run.id
-            ));
+            recorded(&run.id, &state::words(store.folder()), output);
             Ok(Exit::Succeeded)
         }
         AnswerStatus::Given(request) => match wait(&store, &run, request, output)? {
@@ -375,15 +470,27 @@ fn choose(
     path: Option<&str>,
 ) -> Result<Result<StoredQuestion, Diagnostic>, StoreError> {
     let all = open(store, std::slice::from_ref(run))?;
-    let mut all: Vec<StoredQuestion> = all.into_iter().map(|(_, asked)| asked).collect();
+    let all: Vec<StoredQuestion> = all.into_iter().map(|(_, asked)| asked).collect();
+    let last = match all.is_empty() {
+        true => store.approvals(run.number)?.pop(),
+        false => None,
+    };
+    Ok(select(&run.id, all, last, path))
+}
+
+/// The one question of these that a path selects; `last` is the last answer of a run that has none.
+pub(super) fn select(
+    run: &str,
+    mut all: Vec<StoredQuestion>,
+    last: Option<Approval>,
+    path: Option<&str>,
+) -> Result<StoredQuestion, Diagnostic> {
     let nodes = |all: &[StoredQuestion]| -> String {
         let nodes: Vec<String> = all.iter().map(|it| format!("`{}`", it.node)).collect();
         nodes.join(", ")
     };
     let refuse = |message: String, help: Option<String>| {
-        Ok(Err(
-            Diagnostic::without_place(codes::NOT_ANSWERED, message).help_opt(help)
-        ))
+        Err(Diagnostic::without_place(codes::NOT_ANSWERED, message).help_opt(help))
     };
     let before = nodes(&all);
     if let Some(path) = path {
@@ -391,17 +498,17 @@ fn choose(
         all.retain(|asked| pattern.matches(&asked.node));
     }
     match (all.len(), path) {
-        (1, _) => Ok(Ok(all.remove(0))),
+        (1, _) => Ok(all.remove(0)),
         (0, Some(path)) if !before.is_empty() => refuse(
             format!("`{path}` has no open question"),
-            Some(format!("run {} has open questions at {before}", run.id)),
+            Some(format!("run {run} has open questions at {before}")),
         ),
-        (0, _) => match store.approvals(run.number)?.pop() {
-            Some(last) => Ok(Err(answered(&last.node, &last.who, &last.answer))),
-            None => refuse(format!("run {} has no open question", run.id), None),
+        (0, _) => match last {
+            Some(last) => Err(answered(&last.node, &last.who, &last.answer)),
+            None => refuse(format!("run {run} has no open question"), None),
         },
         _ => refuse(
-            format!("run {} has several open questions", run.id),
+            format!("run {run} has several open questions"),
             Some(format!("name one of {}", nodes(&all))),
         ),
     }
@@ -451,7 +558,7 @@ fn fits(
 }
 
 /// The answer is to another kind of question.
-fn unfit(asked: &StoredQuestion) -> Diagnostic {
+pub(super) fn unfit(asked: &StoredQuestion) -> Diagnostic {
     let (message, help) = match &asked.question {
         Question::Approve { .. } => (
             format!("`{}` asks for yes or no", asked.node),
@@ -465,7 +572,7 @@ fn unfit(asked: &StoredQuestion) -> Diagnostic {
     Diagnostic::without_place(codes::NOT_ANSWERED, message).help(help)
 }
 
-fn too_late(asked: &StoredQuestion, first: Option<(String, Answer)>) -> Diagnostic {
+pub(super) fn too_late(asked: &StoredQuestion, first: Option<(String, Answer)>) -> Diagnostic {
     match first {
         Some((who, answer)) => answered(&asked.node, &who, &answer),
         None => Diagnostic::without_place(

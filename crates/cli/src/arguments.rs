@@ -228,6 +228,8 @@ fn is_name(word: &str) -> bool {
 }
 
 #[derive(Debug, Args)]
+#[command(mut_arg("server", |it| it.hide(true)))]
+#[command(mut_arg("token_file", |it| it.hide(true)))]
 pub(super) struct Plan {
     #[command(flatten)]
     pub(super) target: PipelineTarget,
@@ -504,6 +506,8 @@ pub(super) struct Test {
 
 /// A stored run that is to be checked.
 #[derive(Debug, Args)]
+#[command(mut_arg("server", |it| it.hide(true)))]
+#[command(mut_arg("token_file", |it| it.hide(true)))]
 pub(super) struct Verify {
     /// The run: its id or a prefix of it. Without it, the last one.
     #[arg(value_name = "RUN")]

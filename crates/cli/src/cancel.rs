@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use super::exit::Exit;
 use super::output::Output;
+use super::remote::{self, RemoteServer};
 use super::run::execute;
 use super::state::{self, ListFormat, StateArgument};
 use lockstep_base::diagnostic::{Diagnostic, codes};
@@ -51,12 +52,19 @@ pub(super) struct Cancel {
 struct CancelRequestJson<'a> {
     run: &'a str,
     status: &'static str,
-    by: &'a str,
+    /// None where a server knows who it is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    by: Option<&'a str>,
     comment: Option<&'a str>,
 }
 
 pub(super) fn run(arguments: &Cancel, output: &mut Output) -> Exit {
     let named = arguments.run.as_deref();
+    match arguments.state.server(output) {
+        Ok(Some(server)) => return of_server(arguments, &server, output),
+        Ok(None) => {}
+        Err(exit) => return exit,
+    }
     let runs = |_: &Store, run: &StoredRun| run.status == RunStatus::Running;
     let (store, run) = match arguments
         .state
@@ -76,24 +84,7 @@ pub(super) fn run(arguments: &Cancel, output: &mut Output) -> Exit {
         output.took_effect();
     }
     match heard {
-        Ok(RequestStatus::Heeded) if arguments.format == ListFormat::Json => {
-            let cancelling = CancelRequestJson {
-                run: &run.id,
-                status: "cancelling",
-                by: &who,
-                comment,
-            };
-            state::print_json(&cancelling, output);
-            Exit::Succeeded
-        }
-        Ok(RequestStatus::Heeded) => {
-            output.print(&format!(
-                "run {} is being cancelled: running commands are stopped, and deployments in \
-                 progress are rolled back\n",
-                run.id
-            ));
-            Exit::Succeeded
-        }
+        Ok(RequestStatus::Heeded) => say(arguments, &run.id, Some(&who), output),
         Ok(RequestStatus::Refused(why)) => output.refuse(&Diagnostic::without_place(
             codes::NOT_DRIVEN,
             format!("run {}: {why}", run.id),
@@ -105,6 +96,38 @@ pub(super) fn run(arguments: &Cancel, output: &mut Output) -> Exit {
         }
         Err(error) => state::refuse(&error, output),
     }
+}
+
+/// Asks a server, which knows by the token who asks.
+fn of_server(arguments: &Cancel, server: &RemoteServer, output: &mut Output) -> Exit {
+    if let Err(exit) = remote::refuse_name(arguments.who.as_deref(), output) {
+        return exit;
+    }
+    let (named, comment) = (arguments.run.as_deref(), arguments.comment.as_deref());
+    match remote::cancel(server, named, comment, output) {
+        Ok(run) => say(arguments, &run, None, output),
+        Err(exit) => exit,
+    }
+}
+
+/// Says that a run is being cancelled.
+fn say(arguments: &Cancel, run: &str, by: Option<&str>, output: &mut Output) -> Exit {
+    match arguments.format {
+        ListFormat::Json => {
+            let cancelling = CancelRequestJson {
+                run,
+                status: "cancelling",
+                by,
+                comment: arguments.comment.as_deref(),
+            };
+            state::print_json(&cancelling, output);
+        }
+        ListFormat::Text => output.print(&format!(
+            "run {run} is being cancelled: running commands are stopped, and deployments in \
+             progress are rolled back\n"
+        )),
+    }
+    Exit::Succeeded
 }
 
 /// Waits until the run has handled a request. If no process drives it any more, the request is

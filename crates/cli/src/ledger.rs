@@ -5,6 +5,7 @@ use serde::Serialize;
 
 use super::exit::Exit;
 use super::output::Output;
+use super::remote;
 use super::state::{self, ListFormat, StateArgument};
 use super::table::{TableCell, cell, table};
 use lockstep_store::{LedgerLine, PlaceState, Store, ms_between, now, time};
@@ -46,15 +47,28 @@ struct LedgerLineJson<'a> {
 }
 
 pub(super) fn run(arguments: &Ledger, output: &mut Output) -> Exit {
+    match arguments.state.server(output) {
+        Ok(Some(server)) => {
+            return match remote::ledger(&server, output) {
+                Ok(lines) => draw(arguments, lines, output),
+                Err(exit) => exit,
+            };
+        }
+        Ok(None) => {}
+        Err(exit) => return exit,
+    }
     let lines = match Store::open_existing(&arguments.state.folder()) {
         Ok(Some(store)) => store.ledger(),
         Ok(None) => Ok(Vec::new()),
         Err(error) => Err(error),
     };
-    let mut lines = match lines {
-        Ok(lines) => lines,
-        Err(error) => return state::refuse(&error, output),
-    };
+    match lines {
+        Ok(lines) => draw(arguments, lines, output),
+        Err(error) => state::refuse(&error, output),
+    }
+}
+
+fn draw(arguments: &Ledger, mut lines: Vec<LedgerLine>, output: &mut Output) -> Exit {
     let is_named = |line: &LedgerLine| {
         let mut names = arguments.names.iter();
         names.any(|name| **name == *line.service || **name == *line.target)

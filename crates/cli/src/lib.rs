@@ -39,6 +39,7 @@ mod plan_file;
 mod prepare;
 mod prompt;
 mod prune;
+mod remote;
 mod replace;
 mod resume;
 mod retry;

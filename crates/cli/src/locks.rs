@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use super::exit::Exit;
 use super::output::Output;
+use super::remote;
 use super::state::{self, ListFormat, StateArgument};
 use super::table::{TableCell, cell, table};
 use lockstep_base::source::Name;
@@ -58,6 +59,14 @@ struct LockRequestJson<'a> {
 }
 
 pub(super) fn run(arguments: &Locks, output: &mut Output) -> Exit {
+    match arguments.state.server(output) {
+        Ok(Some(server)) => {
+            let named = arguments.run.as_deref().unwrap_or_default();
+            return remote::locks(&server, named, arguments.format, output);
+        }
+        Ok(None) => {}
+        Err(exit) => return exit,
+    }
     let found = match Store::open_existing(&arguments.state.folder()) {
         Ok(Some(store)) => store.locks(),
         Ok(None) => Ok(Vec::new()),
@@ -75,20 +84,65 @@ pub(super) fn run(arguments: &Locks, output: &mut Output) -> Exit {
     });
     match arguments.format {
         ListFormat::Json => state::print_json(&locks, output),
-        ListFormat::Text if locks.is_empty() && !named.is_empty() => {
+        ListFormat::Text => {
+            let shown: Vec<ShownLock<'_>> = locks.iter().map(LockJson::shown).collect();
+            draw(&shown, named, output);
+        }
+    }
+    Exit::Succeeded
+}
+
+/// A lock that is drawn, wherever it is stored.
+pub(super) struct ShownLock<'a> {
+    pub(super) lock: &'a str,
+    pub(super) holders: Vec<ShownRequest<'a>>,
+    pub(super) queue: Vec<ShownRequest<'a>>,
+}
+
+/// Who holds a lock, or waits for it.
+pub(super) struct ShownRequest<'a> {
+    pub(super) run: &'a str,
+    pub(super) node: &'a str,
+    pub(super) begun: jiff::Timestamp,
+    /// A remark about the process behind it, if there is one.
+    pub(super) remark: (Tone, String),
+}
+
+impl LockJson<'_> {
+    fn shown(&self) -> ShownLock<'_> {
+        ShownLock {
+            lock: self.lock,
+            holders: self.holders.iter().map(LockRequestJson::shown).collect(),
+            queue: self.queue.iter().map(LockRequestJson::shown).collect(),
+        }
+    }
+}
+
+impl LockRequestJson<'_> {
+    fn shown(&self) -> ShownRequest<'_> {
+        ShownRequest {
+            run: self.run,
+            node: self.node,
+            begun: self.begun,
+            remark: whereabouts(self),
+        }
+    }
+}
+
+/// Draws locks, those of the runs that are named.
+pub(super) fn draw(locks: &[ShownLock<'_>], named: &str, output: &mut Output) {
+    match locks.is_empty() {
+        true if !named.is_empty() => {
             let text = format!("no run that begins with `{named}` holds a lock or waits for one\n");
             output.print(&text);
         }
-        ListFormat::Text if locks.is_empty() => {
-            output.print("no lock is held, and no run waits for one\n");
-        }
-        ListFormat::Text => {
+        true => output.print("no lock is held, and no run waits for one\n"),
+        false => {
             let rows: Vec<Vec<TableCell>> = locks.iter().flat_map(lines).collect();
             let text = table(&rows, state::look(output));
             output.print(&text);
         }
     }
-    Exit::Succeeded
 }
 
 fn locks(rows: &[LockRow]) -> Vec<LockJson<'_>> {
@@ -120,11 +174,11 @@ fn locks(rows: &[LockRow]) -> Vec<LockJson<'_>> {
     all
 }
 
-fn lines(lock: &LockJson<'_>) -> Vec<Vec<TableCell>> {
+fn lines(lock: &ShownLock<'_>) -> Vec<Vec<TableCell>> {
     let now = now();
     let mut name = Some(lock.lock);
-    let mut line = |request: &LockRequestJson<'_>, tone, how: String| {
-        let (tone_of, whereabouts) = whereabouts(request);
+    let mut line = |request: &ShownRequest<'_>, tone, how: String| {
+        let (tone_of, remark) = &request.remark;
         let name = name.take().unwrap_or_default();
         vec![
             cell(Tone::Bold, name),
@@ -132,7 +186,7 @@ fn lines(lock: &LockJson<'_>) -> Vec<Vec<TableCell>> {
             cell(Tone::Plain, &elapsed_text(ms_between(request.begun, now))),
             cell(Tone::Plain, request.run),
             cell(Tone::Dim, request.node),
-            cell(tone_of, &whereabouts),
+            cell(*tone_of, remark),
         ]
     };
     let mut lines = Vec::new();
@@ -166,9 +220,12 @@ fn whereabouts(request: &LockRequestJson<'_>) -> (Tone, String) {
             );
             (Tone::Warn, text)
         }
-        (None, None) => {
-            let text = "no process is running it: the next in line gets the lock";
-            (Tone::Warn, String::from(text))
-        }
+        (None, None) => driven_by_none(),
     }
+}
+
+/// The remark about a request behind which no process is.
+pub(super) fn driven_by_none() -> (Tone, String) {
+    let text = "no process is running it: the next in line gets the lock";
+    (Tone::Warn, String::from(text))
 }

@@ -13,6 +13,7 @@ use serde::Serialize;
 
 use super::exit::Exit;
 use super::output::Output;
+use super::remote::{self, LogsRequest};
 use super::state::{self, ListFormat, StateArgument};
 use lockstep_base::diagnostic::render::clean_line;
 use lockstep_base::diagnostic::{Diagnostic, codes};
@@ -79,41 +80,75 @@ struct LogLine<'a> {
     store: &'a Store,
     run: StoredRun,
     folder: PathBuf,
-    only: Option<(PathPattern, PathPattern)>,
+    only: Option<MeantNodes>,
     nodes: IndexMap<NodePath, LogCursor>,
     /// The first record that has not been read.
     next: u64,
-    /// Whether each line is prefixed with its node.
-    named: bool,
     /// How many of the last lines of each node are shown of what is there at first.
     tail: Option<usize>,
-    format: ListFormat,
-    style: Style,
+    printer: LogPrinter,
+}
+
+/// The nodes at a path, and those below.
+pub(super) struct MeantNodes(PathPattern, PathPattern);
+
+impl MeantNodes {
+    pub(super) fn new(path: &str) -> Self {
+        let below = PathPattern::new(&format!("{path}/**"));
+        Self(PathPattern::new(path), below)
+    }
+
+    pub(super) fn have(&self, node: &str) -> bool {
+        self.0.matches(node) || self.1.matches(node)
+    }
+}
+
+/// Prints lines of logs.
+pub(super) struct LogPrinter {
+    /// Whether each line is prefixed with its node.
+    pub(super) named: bool,
+    pub(super) format: ListFormat,
+    pub(super) style: Style,
+    /// When the run began.
+    pub(super) started_at: Timestamp,
 }
 
 pub(super) fn run(arguments: &Logs, output: &mut Output) -> Exit {
     let (named, path) = state::run_and_path(&arguments.run, &arguments.path);
+    match arguments.state.server(output) {
+        Ok(Some(server)) => {
+            let request = LogsRequest {
+                named,
+                path,
+                follow: arguments.follow,
+                tail: arguments.tail,
+                format: arguments.format,
+            };
+            return match remote::logs(&server, &request, output) {
+                Ok(exit) | Err(exit) => exit,
+            };
+        }
+        Ok(None) => {}
+        Err(exit) => return exit,
+    }
     let (store, run) = match arguments.state.open_run(named, |_, _| true, "run", output) {
         Ok(found) => found,
         Err(exit) => return exit,
     };
-    let both = |path: &str| {
-        (
-            PathPattern::new(path),
-            PathPattern::new(&format!("{path}/**")),
-        )
-    };
     let mut logged = LogLine {
         folder: store.logs(&run.id),
         store: &store,
+        printer: LogPrinter {
+            named: true,
+            format: arguments.format,
+            style: state::look(output),
+            started_at: run.started_at,
+        },
         run,
-        only: path.map(both),
+        only: path.map(MeantNodes::new),
         nodes: IndexMap::new(),
         next: 1,
-        named: true,
         tail: arguments.tail,
-        format: arguments.format,
-        style: state::look(output),
     };
     match logged.show(arguments.follow, path, output) {
         Ok(exit) => exit,
@@ -133,7 +168,7 @@ impl LogLine<'_> {
         } else {
             self.find_written()?;
             // The output of a single command is shown unchanged.
-            self.named = self.nodes.len() > 1;
+            self.printer.named = self.nodes.len() > 1;
         }
         let mut wrote = self.read(!follow, output)?;
         self.tail = None;
@@ -146,7 +181,7 @@ impl LogLine<'_> {
                 std::thread::sleep(POLL_INTERVAL);
             }
         }
-        if wrote || self.format == ListFormat::Json {
+        if wrote || self.printer.format == ListFormat::Json {
             return Ok(Exit::Succeeded);
         }
         let id = &self.run.id;
@@ -177,7 +212,7 @@ impl LogLine<'_> {
             }
         }
         // Where only one has written, neither its place nor its time is shown.
-        let shows_order = nodes.len() > 1 || self.format == ListFormat::Json;
+        let shows_order = nodes.len() > 1 || self.printer.format == ListFormat::Json;
         if unnamed.is_empty() && (nodes.is_empty() || !shows_order) {
             let read = nodes.into_iter().map(|node| (node, LogCursor::default()));
             self.nodes.extend(read);
@@ -213,9 +248,7 @@ impl LogLine<'_> {
     }
 
     fn is_meant(&self, node: &str) -> bool {
-        let fits =
-            |(at, below): &(PathPattern, PathPattern)| at.matches(node) || below.matches(node);
-        self.only.as_ref().is_none_or(fits)
+        self.only.as_ref().is_none_or(|only| only.have(node))
     }
 
     /// Shows what has been written since the last call; also a line without its end where no more
@@ -239,15 +272,16 @@ impl LogLine<'_> {
                 let lines = split_lines(&mut reading.rest, to_the_end && !more);
                 wrote |= !lines.is_empty();
                 // Where only one wrote, its last line ends as it was written.
-                let is_open = !self.named && !more && to_the_end && !is_ended;
+                let is_open = !self.printer.named && !more && to_the_end && !is_ended;
                 let began = reading.began;
                 match self.tail {
-                    None => self.print((node, began), &lines, is_open, output),
+                    None => self.printer.print((node, began), &lines, is_open, output),
                     Some(count) => {
                         last.extend(lines);
                         last.drain(..last.len().saturating_sub(count));
                         if !more {
-                            self.print((node, began), last.make_contiguous(), is_open, output);
+                            let last = last.make_contiguous();
+                            self.printer.print((node, began), last, is_open, output);
                         }
                     }
                 }
@@ -262,8 +296,11 @@ impl LogLine<'_> {
             None => Ok(wrote),
         }
     }
+}
 
-    fn print(
+impl LogPrinter {
+    /// Prints lines of a node that began at a time; `is_open` where the last one has no end.
+    pub(super) fn print(
         &self,
         (node, began): (&str, Option<Timestamp>),
         lines: &[String],
@@ -271,7 +308,7 @@ impl LogLine<'_> {
         output: &mut Output,
     ) {
         let mut text = String::new();
-        let since = began.map(|began| ms_between(self.run.started_at, began));
+        let since = began.map(|began| ms_between(self.started_at, began));
         for line in lines {
             if self.format == ListFormat::Json {
                 let began = began.map(time);

@@ -21,6 +21,13 @@ use lockstep_view::plan::{self, PlanTextOptions};
 use lockstep_view::what_if::{self, WhatIfLayout};
 
 pub(super) fn run(arguments: &Plan, output: &mut Output) -> Exit {
+    let instead = "it plans a file of this machine; the pages of the server show its plans";
+    if let Err(exit) = arguments
+        .state
+        .refuse_server("plan", instead, false, output)
+    {
+        return exit;
+    }
     let given = arguments.given.as_deref();
     let prepared = prepare::prepare_given(&arguments.target, &arguments.state, given, output);
     let Prepared { plan, asked, lent } = match prepared {

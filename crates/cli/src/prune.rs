@@ -14,6 +14,8 @@ const MAX_LISTED: usize = 20;
 
 #[derive(Debug, Args)]
 #[command(group(ArgGroup::new("which").args(["keep", "older_than"]).required(true).multiple(true)))]
+#[command(mut_arg("server", |it| it.hide(true)))]
+#[command(mut_arg("token_file", |it| it.hide(true)))]
 pub(super) struct Prune {
     /// Keep at least this many runs, the latest.
     #[arg(long, value_name = "N")]
@@ -37,6 +39,13 @@ fn duration(text: &str) -> Result<i64, String> {
 }
 
 pub(super) fn run(arguments: &Prune, output: &mut Output) -> Exit {
+    let instead = "prune on the machine of the server, with `--state`";
+    if let Err(exit) = arguments
+        .state
+        .refuse_server("prune", instead, true, output)
+    {
+        return exit;
+    }
     let store = match arguments.state.open(output) {
         Ok(store) => store,
         Err(exit) => return exit,

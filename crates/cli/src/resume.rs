@@ -7,7 +7,7 @@ use super::arguments::Resume;
 use super::exit::Exit;
 use super::output::Output;
 use super::run::execute::{self, OpenedSecrets, RunJob, RunRecord};
-use super::{source_changes, state};
+use super::{remote, source_changes, state};
 use lockstep_api::session::{StoredPlanError, open_facts, open_plan};
 use lockstep_api::state::{bound_and_past, claim, stored_folders, stored_queue};
 use lockstep_base::diagnostic::{Diagnostic, codes};
@@ -17,6 +17,11 @@ use lockstep_runtime::secrets::SecretVault;
 use lockstep_store::{Store, StoreError, StoreErrorKind, StoredRun};
 
 pub(super) fn run(arguments: &Resume, output: &mut Output) -> Exit {
+    match arguments.options.state.server(output) {
+        Ok(Some(server)) => return remote::resume(arguments, &server, output),
+        Ok(None) => {}
+        Err(exit) => return exit,
+    }
     let named = arguments.run.as_deref();
     let kind = "interrupted run";
     let (store, run) = match arguments.options.state.open_run(

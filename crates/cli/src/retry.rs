@@ -11,7 +11,7 @@ use super::output::Output;
 use super::run::execute::{self, RunJob, RunRecord};
 use super::run::{RunOrigin, begin, facts};
 use super::state::StateArgument;
-use super::{prepare, prompt, resume, source_changes, unclear};
+use super::{prepare, prompt, remote, resume, source_changes, unclear};
 use lockstep_api::session::source_folders;
 use lockstep_api::state::folder_is_there;
 use lockstep_base::diagnostic::render::{Ink, clean};
@@ -32,6 +32,11 @@ use lockstep_view::{Style, path};
 const MAX_LISTED: usize = 40;
 
 pub(super) fn run(arguments: &Retry, output: &mut Output) -> Exit {
+    match arguments.options.state.server(output) {
+        Ok(Some(server)) => return remote::retry(arguments, &server, output),
+        Ok(None) => {}
+        Err(exit) => return exit,
+    }
     let named = arguments.run.as_deref();
     let (store, run) = match arguments
         .options

@@ -4,7 +4,7 @@ mod ask;
 pub(super) mod execute;
 mod host;
 mod queue;
-mod signals;
+pub(super) mod signals;
 
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ use super::arguments::{Run, RunStarter};
 use super::exit::Exit;
 use super::output::Output;
 use super::plan_file::{self, PlanFile};
-use super::{prepare, retry, state, unclear};
+use super::{prepare, remote, retry, state, unclear};
 use execute::{RunJob, RunRecord};
 use lockstep_api::session::source_folders;
 use lockstep_api::state::{file, inputs};
@@ -26,6 +26,11 @@ use lockstep_runtime::secrets::SecretVault;
 use lockstep_store::{NewRun, RunNumber, Store, StoreError};
 
 pub(super) fn run(arguments: &Run, output: &mut Output) -> Exit {
+    match arguments.options.state.server(output) {
+        Ok(Some(server)) => return remote::run(arguments, &server, output),
+        Ok(None) => {}
+        Err(exit) => return exit,
+    }
     let plan = match &arguments.plan {
         Some(path) => planned(path, arguments, output),
         None => prepare::prepare(&arguments.target, &arguments.options.state, output),

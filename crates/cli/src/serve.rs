@@ -21,6 +21,8 @@ const WORKER_THREADS: usize = 2;
 const MAX_BLOCKING_THREADS: usize = 32;
 
 #[derive(Debug, Args)]
+#[command(mut_arg("server", |it| it.hide(true)))]
+#[command(mut_arg("token_file", |it| it.hide(true)))]
 pub(super) struct Serve {
     /// The folder whose `.deploy` files are served; this one by default.
     #[arg(value_name = "DIR", default_value = ".")]
@@ -75,6 +77,13 @@ fn settings_of(folder: &Path, output: &mut Output) -> Result<(PathBuf, ProjectSe
 }
 
 pub(super) fn run(arguments: &Serve, output: &mut Output) -> Exit {
+    let instead = "it is a server itself";
+    if let Err(exit) = arguments
+        .state
+        .refuse_server("serve", instead, false, output)
+    {
+        return exit;
+    }
     let program = match std::env::current_exe() {
         Ok(program) => program,
         Err(error) => return refuse(&ServeError::System(error), output),

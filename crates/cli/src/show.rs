@@ -9,18 +9,19 @@ use super::exit::Exit;
 use super::groups::GroupMembers;
 use super::next_commands;
 use super::output::Output;
+use super::remote;
 use super::run::execute;
-use super::runs::{RunJson, inputs, sign, status_word, wait_words};
+use super::runs::{RunJson, ShownRun, inputs, sign, wait_words};
 use super::shell_word::shell_word;
 use super::state::{self, ListFormat, StateArgument};
 use super::table::{TableCell, cell, table};
 use lockstep_base::diagnostic::render::{clean, clean_line};
+use lockstep_base::node_path::NodePath;
 use lockstep_engine::run_event::{NodeKind, RunEvent, RunEventKind, Status, Stream};
 use lockstep_plan::Plan;
 use lockstep_runtime::logs::read_log;
 use lockstep_store::{
-    Approval, QueueWait, RunStatus, Store, StoreError, StoredQuestion, StoredRun, ms_between, now,
-    time,
+    Approval, RunStatus, Store, StoreError, StoredQuestion, StoredRun, ms_between, now, time,
 };
 use lockstep_view::history::NodeHistory;
 use lockstep_view::phrases::{duration_text, elapsed_text};
@@ -28,7 +29,7 @@ use lockstep_view::style::{StyledLine, Tone};
 use lockstep_view::{LedgerFormat, LogsCommand, RunHistory, RunSummary, path};
 
 /// At most so many lines of a failed command's output are shown.
-const MAX_OUTPUT_LINES: usize = 20;
+pub(super) const MAX_OUTPUT_LINES: usize = 20;
 
 #[derive(Debug, Args)]
 pub(super) struct Show {
@@ -109,32 +110,45 @@ struct ActorJson<'a> {
 }
 
 /// Who did something to the run, and when.
-struct Actor {
-    did: &'static str,
-    who: String,
-    uid: Option<u32>,
-    comment: Option<String>,
-    at: jiff::Timestamp,
+pub(super) struct Actor {
+    pub(super) did: &'static str,
+    pub(super) who: String,
+    pub(super) uid: Option<u32>,
+    pub(super) comment: Option<String>,
+    pub(super) at: jiff::Timestamp,
 }
 
 /// The data that has been read of a run.
-struct RunDetails {
-    run: StoredRun,
-    /// Where it waits for its place, if it does.
-    wait: Option<QueueWait>,
-    history: RunHistory,
-    summary: RunSummary,
-    answers: Vec<Approval>,
-    resumed: Vec<Actor>,
-    cancelled: Vec<Actor>,
-    questions: Vec<StoredQuestion>,
-    next: Vec<String>,
-    /// What it was begun with; a run of another version can be shown without it.
-    plan: Option<Plan>,
+pub(super) struct RunDetails {
+    pub(super) run: ShownRun,
+    pub(super) history: RunHistory,
+    pub(super) summary: RunSummary,
+    pub(super) answers: Vec<Approval>,
+    pub(super) resumed: Vec<Actor>,
+    pub(super) cancelled: Vec<Actor>,
+    pub(super) questions: Vec<StoredQuestion>,
+    pub(super) next: Vec<String>,
+    /// What it was begun with; a run of another version can be shown without it, and one of a
+    /// server is.
+    pub(super) plan: Option<Plan>,
+    /// Who is in which group.
+    pub(super) groups: GroupMembers,
+    /// The words that name the state directory or the server.
+    pub(super) words: String,
 }
 
 pub(super) fn run(arguments: &Show, output: &mut Output) -> Exit {
     let named = arguments.run.as_deref();
+    match arguments.state.server(output) {
+        Ok(Some(server)) => {
+            return match remote::show(&server, named, output) {
+                Ok(known) => draw(arguments, &known, output),
+                Err(exit) => exit,
+            };
+        }
+        Ok(None) => {}
+        Err(exit) => return exit,
+    }
     let (store, run) = match arguments.state.open_run(named, |_, _| true, "run", output) {
         Ok(found) => found,
         Err(exit) => return exit,
@@ -143,9 +157,13 @@ pub(super) fn run(arguments: &Show, output: &mut Output) -> Exit {
         Ok(known) => known,
         Err(error) => return state::refuse(&error, output),
     };
+    draw(arguments, &known, output)
+}
+
+fn draw(arguments: &Show, known: &RunDetails, output: &mut Output) -> Exit {
     match arguments.format {
-        ListFormat::Json => state::print_json(&shown(&known), output),
-        ListFormat::Text => print(&store, &known, arguments.full, output),
+        ListFormat::Json => state::print_json(&shown(known), output),
+        ListFormat::Text => print(known, arguments.full, output),
     }
     Exit::Succeeded
 }
@@ -156,24 +174,8 @@ fn read(store: &Store, run: StoredRun) -> Result<RunDetails, StoreError> {
     let mut resumed = Vec::new();
     for event in store.published_events(run.number, 1)? {
         history.take(&event);
-        if let RunEventKind::RunResumed { by, uid, .. } = &event.what {
-            resumed.push(Actor {
-                did: "resumed",
-                who: by.to_string(),
-                uid: *uid,
-                comment: None,
-                at: event.at,
-            });
-        }
-        // What a failed command wrote, and one of a handler, is in its log.
-        if let RunEventKind::NodeFinished {
-            node,
-            kind: NodeKind::Run,
-            status,
-            ..
-        } = &event.what
-            && (*status == Status::Failed || path::handled(node).is_some())
-        {
+        resumed.extend(Actor::of_resume(&event));
+        if let Some(node) = logged(&event) {
             let log = read_log(&store.logs(&run.id), node)?.unwrap_or_default();
             let log = String::from_utf8_lossy(&log);
             let lines: Vec<&str> = log.lines().collect();
@@ -181,21 +183,14 @@ fn read(store: &Store, run: StoredRun) -> Result<RunDetails, StoreError> {
                 .iter()
                 .skip(lines.len().saturating_sub(MAX_OUTPUT_LINES))
             {
-                summary.take(&RunEvent {
-                    what: RunEventKind::NodeOutput {
-                        node: node.clone(),
-                        stream: Stream::Stdout,
-                        text: (*text).to_owned(),
-                    },
-                    ..event.clone()
-                });
+                summary.take(&written(&event, node, text));
             }
         }
         summary.take(&event);
     }
-    if let (RunStatus::Ended(status), Some(_)) = (run.status, &run.unstarted) {
-        did_not_begin(&run, status, &mut summary);
-    }
+    let waits = store.queue_waits()?;
+    let shown = ShownRun::of(&run, waits.get(&run.number));
+    did_not_begin(&shown, &mut summary);
     if run.status == RunStatus::Running {
         history.until(now().as_millisecond());
     }
@@ -207,9 +202,12 @@ fn read(store: &Store, run: StoredRun) -> Result<RunDetails, StoreError> {
         summary.by_plan(&execute::outline_of(plan, &summary));
     }
     let questions = store.questions(run.number)?;
+    let words = state::words(store.folder());
     Ok(RunDetails {
         plan,
-        next: next(store, &run, &questions),
+        next: next(&shown, &questions, &words),
+        groups: GroupMembers::read(None, store.folder()).unwrap_or_default(),
+        words,
         answers: store.approvals(run.number)?,
         resumed,
         cancelled: (store.cancellations(run.number)?.into_iter())
@@ -222,18 +220,43 @@ fn read(store: &Store, run: StoredRun) -> Result<RunDetails, StoreError> {
             })
             .collect(),
         questions,
-        wait: store
-            .queue_waits()?
-            .remove(&run.number)
-            .filter(|_| run.status == RunStatus::Running),
-        run,
+        run: shown,
         history,
         summary,
     })
 }
 
+/// The command of which the log is to be read: what a failed command wrote, and one of a handler,
+/// is shown.
+pub(super) fn logged(event: &RunEvent) -> Option<&NodePath> {
+    match &event.what {
+        RunEventKind::NodeFinished {
+            node,
+            kind: NodeKind::Run,
+            status,
+            ..
+        } if *status == Status::Failed || path::handled(node).is_some() => Some(node),
+        _ => None,
+    }
+}
+
+/// A line of the log of a command that ends with an event.
+pub(super) fn written(end: &RunEvent, node: &NodePath, text: &str) -> RunEvent {
+    RunEvent {
+        what: RunEventKind::NodeOutput {
+            node: node.clone(),
+            stream: Stream::Stdout,
+            text: text.to_owned(),
+        },
+        ..end.clone()
+    }
+}
+
 /// The end of a run that waited in a queue, of which nothing else was told.
-fn did_not_begin(run: &StoredRun, status: Status, summary: &mut RunSummary) {
+pub(super) fn did_not_begin(run: &ShownRun, summary: &mut RunSummary) {
+    let (RunStatus::Ended(status), Some(_)) = (run.status, &run.unstarted) else {
+        return;
+    };
     let started = RunEventKind::RunStarted {
         run: run.id.clone(),
         pipeline: run.pipeline.clone(),
@@ -251,8 +274,7 @@ fn did_not_begin(run: &StoredRun, status: Status, summary: &mut RunSummary) {
 }
 
 /// The commands that can be run next.
-fn next(store: &Store, run: &StoredRun, questions: &[StoredQuestion]) -> Vec<String> {
-    let state = state::words(store.folder());
+pub(super) fn next(run: &ShownRun, questions: &[StoredQuestion], state: &str) -> Vec<String> {
     let id = &run.id;
     match run.status {
         RunStatus::Running => {
@@ -272,15 +294,15 @@ fn next(store: &Store, run: &StoredRun, questions: &[StoredQuestion]) -> Vec<Str
             }
             all
         }
-        RunStatus::Stopped => next_commands::resume(id, &state),
-        RunStatus::Ended(status) => next_commands::after(status, id, &state),
+        RunStatus::Stopped => next_commands::resume(id, state),
+        RunStatus::Ended(status) => next_commands::after(status, id, state),
     }
 }
 
 fn shown(known: &RunDetails) -> RunDetailsJson<'_> {
     let nodes = known.history.nodes();
     RunDetailsJson {
-        run: RunJson::of(&known.run, known.wait.as_ref()),
+        run: RunJson::of(&known.run),
         nodes: nodes.map(|(node, past)| NodeJson { node, past }).collect(),
         deployments: known
             .summary
@@ -317,17 +339,16 @@ fn shown(known: &RunDetails) -> RunDetailsJson<'_> {
     }
 }
 
-fn print(store: &Store, known: &RunDetails, full: bool, output: &mut Output) {
+fn print(known: &RunDetails, full: bool, output: &mut Output) {
     let style = state::look(output);
     let goes_on = known.run.status == RunStatus::Running;
-    let mut text = head(&known.run, known.wait.as_ref(), style);
+    let mut text = head(&known.run, style);
     text.push('\n');
     for line in known.history.lines(style, full, goes_on) {
         text.push_str(&line.paint(style));
         text.push('\n');
     }
-    let groups = GroupMembers::read(None, store.folder()).unwrap_or_default();
-    let people = people(known, &groups);
+    let people = people(known);
     if !people.is_empty() {
         text.push('\n');
         text.push_str(&table(&people, style));
@@ -339,9 +360,9 @@ fn print(store: &Store, known: &RunDetails, full: bool, output: &mut Output) {
         next: known.next.clone(),
         logs: Some(LogsCommand {
             run: known.run.id.to_string(),
-            state: state::words(store.folder()),
+            state: known.words.clone(),
         }),
-        goes_on: goes_on.then(|| match &known.wait {
+        goes_on: goes_on.then(|| match &known.run.wait {
             Some(wait) => format!("waits {}", wait_words(wait)),
             None => String::from("still running"),
         }),
@@ -354,12 +375,12 @@ fn print(store: &Store, known: &RunDetails, full: bool, output: &mut Output) {
     output.print(&text);
 }
 
-fn head(run: &StoredRun, wait: Option<&QueueWait>, style: lockstep_view::Style) -> String {
+fn head(run: &ShownRun, style: lockstep_view::Style) -> String {
     let (mark, tone) = sign(run.status, style);
     let mut line = StyledLine::of(tone, mark);
     line.add(Tone::Bold, format!(" {}", clean(&run.id)));
     line.add(Tone::Plain, format!("  {}  ", clean(&run.pipeline)));
-    line.add(tone, status_word(run.status, wait));
+    line.add(tone, run.word.clone());
     let ago = elapsed_text(ms_between(run.started_at, now()));
     let mut when = format!("  begun {ago} ago");
     if let Some(ended) = run.finished_at {
@@ -382,7 +403,10 @@ fn head(run: &StoredRun, wait: Option<&QueueWait>, style: lockstep_view::Style) 
         .unstarted
         .as_ref()
         .map(|why| format!("  it did not begin: {why}"));
-    let waiting = wait.map(|wait| format!("  waits {}", wait_words(wait)));
+    let waiting = run
+        .wait
+        .as_ref()
+        .map(|wait| format!("  waits {}", wait_words(wait)));
     let outside = run
         .outside_window
         .as_ref()
@@ -395,6 +419,20 @@ fn head(run: &StoredRun, wait: Option<&QueueWait>, style: lockstep_view::Style) 
 }
 
 impl Actor {
+    /// Who has resumed a run, where an event says so.
+    pub(super) fn of_resume(event: &RunEvent) -> Option<Self> {
+        match &event.what {
+            RunEventKind::RunResumed { by, uid, .. } => Some(Self {
+                did: "resumed",
+                who: by.to_string(),
+                uid: *uid,
+                comment: None,
+                at: event.at,
+            }),
+            _ => None,
+        }
+    }
+
     fn json(&self) -> ActorJson<'_> {
         ActorJson {
             who: &self.who,
@@ -414,7 +452,7 @@ fn by(who: &str, uid: Option<u32>) -> String {
 }
 
 /// Who answered what, who resumed and cancelled the run, and what waits for an answer.
-fn people(known: &RunDetails, groups: &GroupMembers) -> Vec<Vec<TableCell>> {
+fn people(known: &RunDetails) -> Vec<Vec<TableCell>> {
     let ago = |at| format!("{} ago", elapsed_text(ms_between(at, now())));
     let mut rows = Vec::new();
     for it in &known.answers {
@@ -443,7 +481,7 @@ fn people(known: &RunDetails, groups: &GroupMembers) -> Vec<Vec<TableCell>> {
             cell(Tone::Warn, "asks"),
             cell(Tone::Plain, ""),
             cell(Tone::Dim, &ago(it.asked_at)),
-            cell(Tone::Plain, &addressees(&it.question, groups)),
+            cell(Tone::Plain, &addressees(&it.question, &known.groups)),
         ]);
     }
     rows

@@ -6,6 +6,7 @@ use clap::Args;
 
 use super::exit::Exit;
 use super::output::Output;
+use super::remote::{self, RemoteServer};
 use super::settings;
 use super::shell_word::shell_word;
 use lockstep_base::diagnostic::{Diagnostic, codes};
@@ -46,9 +47,57 @@ pub(super) struct StateArgument {
     /// file, or in this folder.
     #[arg(long, value_name = "DIR")]
     pub(super) state: Option<PathBuf>,
+
+    /// Work with the runs of this `lockstep serve`, in place of a state directory; LOCKSTEP_SERVER
+    /// says the same.
+    #[arg(long, value_name = "URL", conflicts_with = "state")]
+    server: Option<String>,
+
+    /// The file that holds the token for the server; without it the token is in LOCKSTEP_TOKEN.
+    #[arg(long, value_name = "FILE", conflicts_with = "state")]
+    token_file: Option<PathBuf>,
 }
 
 impl StateArgument {
+    /// The server to work with, if it is one, and not a state directory.
+    pub(super) fn server(&self, output: &mut Output) -> Result<Option<RemoteServer>, Exit> {
+        let of_variable = || match self.state {
+            Some(_) => None,
+            None => remote::server_of_variable(),
+        };
+        match self.server.clone().or_else(of_variable) {
+            Some(url) => remote::open(&url, self.token_file.as_deref(), output).map(Some),
+            None if self.token_file.is_some() => {
+                let message = "`--token-file` is for a server, and none is named";
+                let mistake = Diagnostic::without_place(codes::REMOTE, message);
+                let help = "name it with `--server` or in `LOCKSTEP_SERVER`";
+                Err(output.refuse(&mistake.help(help)))
+            }
+            None => Ok(None),
+        }
+    }
+
+    /// Refuses a server for what a server does not do; `instead` says what to do. A variable that
+    /// is set for other commands is no mistake of one that has nothing to do with runs.
+    pub(super) fn refuse_server(
+        &self,
+        command: &str,
+        instead: &str,
+        counts_variable: bool,
+        output: &mut Output,
+    ) -> Result<(), Exit> {
+        let by_variable = self.state.is_none() && remote::server_of_variable().is_some();
+        let how = match (&self.server, &self.token_file) {
+            (Some(_), _) => "`--server`",
+            (None, Some(_)) => "`--token-file`",
+            (None, None) if counts_variable && by_variable => "`LOCKSTEP_SERVER`",
+            (None, None) => return Ok(()),
+        };
+        let message = format!("`lockstep {command}` does not work with a server ({how})");
+        let mistake = Diagnostic::without_place(codes::REMOTE, message);
+        Err(output.refuse(&mistake.help(instead)))
+    }
+
     /// The state directory of a run of this file.
     pub(super) fn default_for(&self, file: &str) -> PathBuf {
         self.state.clone().unwrap_or_else(|| {
@@ -199,7 +248,7 @@ pub(super) fn refuse(error: &StoreError, output: &mut Output) -> Exit {
     output.refuse(&Diagnostic::without_place(codes::STATE_UNUSABLE, message))
 }
 
-fn complain(message: &str, help: Option<&str>, output: &mut Output) -> Exit {
+pub(super) fn complain(message: &str, help: Option<&str>, output: &mut Output) -> Exit {
     let mistake = Diagnostic::without_place(codes::NO_RUN, message);
     output.refuse(&mistake.help_opt(help.map(String::from)))
 }

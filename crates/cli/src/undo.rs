@@ -5,7 +5,7 @@ use super::exit::Exit;
 use super::output::Output;
 use super::run::execute::{self, RunJob, RunRecord};
 use super::run::{RunOrigin, begin, facts};
-use super::{prompt, resume, state};
+use super::{prompt, remote, resume, state};
 use lockstep_api::state::{folder_is_there, only, stored_folders, way_back};
 use lockstep_base::diagnostic::render::{Ink, clean};
 use lockstep_base::diagnostic::{Diagnostic, codes};
@@ -19,6 +19,11 @@ use lockstep_view::{Style, path};
 const MAX_LISTED: usize = 40;
 
 pub(super) fn run(arguments: &Undo, output: &mut Output) -> Exit {
+    match arguments.options.state.server(output) {
+        Ok(Some(server)) => return remote::undo(arguments, &server, output),
+        Ok(None) => {}
+        Err(exit) => return exit,
+    }
     let options = &arguments.options;
     let (named, part) = state::run_and_path(&arguments.run, &arguments.path);
     let is_deployed = |_: &Store, run: &StoredRun| run.undoes.is_none();

@@ -26,6 +26,13 @@ use lockstep_verify::conformance::{self, ConformanceReport, Violation};
 const VERSION: u32 = 1;
 
 pub(super) fn run(arguments: &Verify, output: &mut Output) -> Exit {
+    let instead = "verify a run on the machine of the server, with `--state`";
+    if let Err(exit) = arguments
+        .state
+        .refuse_server("verify", instead, true, output)
+    {
+        return exit;
+    }
     let named = arguments.run.as_deref();
     let (store, run) = match arguments.state.open_run(named, |_, _| true, "run", output) {
         Ok(found) => found,

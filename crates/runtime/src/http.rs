@@ -153,7 +153,7 @@ impl HttpClient for NoHttp {
 #[cfg(feature = "http")]
 mod client;
 #[cfg(feature = "http")]
-pub use client::SystemHttp;
+pub use client::{DirectHttp, SystemHttp};
 
 /// Why a request cannot be made. The message may contain a secret.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -40,6 +40,8 @@ pub(crate) struct LogLines {
     /// The number of the first line, from 0.
     pub(crate) first: u64,
     pub(crate) lines: Vec<String>,
+    /// Whether the last line of the file has no end yet.
+    pub(crate) is_open: bool,
 }
 
 impl LogIndexes {
@@ -58,6 +60,7 @@ impl LogIndexes {
                     total: 0,
                     first: 0,
                     lines: Vec::new(),
+                    is_open: false,
                 });
             }
             Err(error) => return Err(error),
@@ -74,6 +77,7 @@ impl LogIndexes {
             total,
             first,
             lines,
+            is_open: index.is_open,
         })
     }
 

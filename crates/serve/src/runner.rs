@@ -25,6 +25,9 @@ pub(crate) enum RunnerCommand {
         file: String,
         pipeline: String,
         inputs: serde_json::Map<String, serde_json::Value>,
+        /// Inputs as they would be typed.
+        #[serde(default, skip_serializing_if = "IndexMap::is_empty")]
+        texts: IndexMap<String, String>,
         /// Overridden fields by their paths.
         #[serde(default, skip_serializing_if = "IndexMap::is_empty")]
         set: IndexMap<String, String>,
@@ -81,12 +84,16 @@ impl Runners {
                 file,
                 pipeline,
                 inputs,
+                texts,
                 set,
                 outside_window,
             } => {
                 let path = own.join(format!("{id}.json"));
                 serde_json::to_writer(private(&path)?, inputs)?;
                 process.arg("run").arg("--inputs").arg(path);
+                for (name, text) in texts {
+                    process.arg("-i").arg(format!("{name}={text}"));
+                }
                 for (path, value) in set {
                     process.arg(format!("--set={path}={value}"));
                 }

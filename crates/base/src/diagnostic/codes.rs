@@ -398,6 +398,8 @@ codes! {
     UNCLEAR_PLACE = "E0735";
     /// A server that cannot be started.
     SERVER = "E0736";
+    /// A server that cannot be asked, or refuses what it is asked.
+    REMOTE = "E0737";
     /// A program that is required and is not there, or has another version.
     PROGRAM_MISSING = "E0739";
     /// An `expect` of a test that does not hold.

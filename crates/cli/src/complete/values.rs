@@ -217,6 +217,10 @@ fn program(given: &PrecedingArguments) -> Option<Program> {
 }
 
 fn store(given: &PrecedingArguments) -> Option<Store> {
+    // Nobody waits for the answer of a server while they type.
+    if given.get("server").is_some() {
+        return None;
+    }
     let folder = given
         .get("state")
         .map_or(PathBuf::from(DEFAULT_STATE_DIR), PathBuf::from);

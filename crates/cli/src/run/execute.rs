@@ -600,7 +600,7 @@ fn style(output: &Output) -> Style {
 }
 
 /// Whether a report draws the whole state, and not only new events.
-fn shows_all(format: RunFormat) -> bool {
+pub(crate) fn shows_all(format: RunFormat) -> bool {
     match format {
         RunFormat::Live => true,
         RunFormat::Auto => terminal::can_redraw(&std::io::stdout()),
@@ -609,12 +609,24 @@ fn shows_all(format: RunFormat) -> bool {
 }
 
 fn report(job: &RunJob, output: &Output) -> Box<dyn RunObserver> {
-    let style = style(output);
-    match job.format {
+    let is_drawn = shows_all(job.format) && !job.goes_back;
+    let plan = is_drawn.then(|| Outline::of(&job.plan));
+    observer(job.format, plan.as_ref(), style(output))
+}
+
+/// What shows a run on standard output; a plan says how much there is to do.
+pub(crate) fn observer(
+    format: RunFormat,
+    plan: Option<&Outline>,
+    style: Style,
+) -> Box<dyn RunObserver> {
+    match format {
         RunFormat::Json => Box::new(JsonObserver::new(std::io::stdout())),
         RunFormat::Quiet => Box::new(SilentObserver),
-        format if shows_all(format) => Box::new(live(job, style)),
-        _ => Box::new(PlainObserver::new(std::io::stdout(), style)),
+        format if shows_all(format) => Box::new(live(plan, style)),
+        RunFormat::Auto | RunFormat::Live | RunFormat::Plain => {
+            Box::new(PlainObserver::new(std::io::stdout(), style))
+        }
     }
 }
 
@@ -631,17 +643,13 @@ impl RunObserver for SilentObserver {
     }
 }
 
-fn live(job: &RunJob, style: Style) -> LiveObserver<std::io::Stdout> {
+fn live(plan: Option<&Outline>, style: Style) -> LiveObserver<std::io::Stdout> {
     let size = || {
         let size = rustix::termios::tcgetwinsize(std::io::stdout());
         size.map_or((100, 30), |size| (size.ws_col.max(20), size.ws_row.max(5)))
     };
     let mut live = LiveObserver::new(std::io::stdout(), style, size);
-    if job.goes_back {
-        return live;
-    }
-    let outline = Outline::of(&job.plan);
-    for work in outline.work() {
+    for work in plan.map(Outline::work).unwrap_or_default() {
         live.expect(&work);
     }
     live

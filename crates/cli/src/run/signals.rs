@@ -28,7 +28,7 @@ enum Asked {
 
 /// The first signal cancels the run, the second stops it immediately, and so does the loss of the
 /// terminal: it can be resumed. From here on none of them ends this program by itself.
-pub(super) fn listen(control: UnboundedSender<ControlRequest>) -> tokio::task::JoinHandle<()> {
+pub(crate) fn listen(control: UnboundedSender<ControlRequest>) -> tokio::task::JoinHandle<()> {
     let stream = |kind| signal(kind).ok();
     let mut asks = [
         stream(SignalKind::interrupt()),

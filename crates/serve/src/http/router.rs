@@ -36,7 +36,7 @@ const REQUEST_TIMEOUT: Duration = Duration::from_secs(60);
         pipelines::list, pipelines::show, pipelines::plan,
         runs::list, runs::start, runs::show, runs::cancel, runs::resume, runs::retry, runs::undo,
         run_details::plan, run_details::foresee, run_details::logs, run_details::log,
-        events::of_run, events::changes,
+        events::of_run, events::records, events::changes,
         questions::all, questions::given, questions::answer,
         environments::list, environments::locks,
         people::users, people::invite, people::change_user, people::password_link,
@@ -114,6 +114,7 @@ pub(crate) fn router(app: App) -> Router {
         .route("/{run}/logs", get(run_details::logs))
         .route("/{run}/log", get(run_details::log))
         .route("/{run}/events", get(events::of_run))
+        .route("/{run}/records", get(events::records))
         .route(
             "/{run}/answers",
             get(questions::given).post(questions::answer),

@@ -49,6 +49,11 @@ pub(crate) struct PlaceJson {
     node: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     user: Option<String>,
+    /// The last run that found it there and changed nothing, and when.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    confirmed_by: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    confirmed_at: Option<String>,
 }
 
 /// A lock.
@@ -116,6 +121,8 @@ pub(crate) async fn list(
                 run: line.run.to_string(),
                 node: line.node,
                 user,
+                confirmed_by: (line.confirmed.as_ref()).map(|(run, _)| run.to_string()),
+                confirmed_at: line.confirmed.as_ref().map(|(_, at)| time(*at)),
             };
             let services = &mut environment(&mut all, &line.target).services;
             let known = services.iter_mut().find(|it| *it.service == *line.service);

@@ -11,16 +11,20 @@ use axum::extract::{Path, State};
 use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use futures_core::Stream;
-use serde::Deserialize;
+use lockstep_access::Right;
+use lockstep_store::{PublishedRecord, RunNumber, RunStatus, time};
+use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
-use utoipa::IntoParams;
+use utoipa::{IntoParams, ToSchema};
 
 use crate::app::App;
+use crate::database::StartState;
 use crate::feed::RunFeed;
 use crate::http::caller::Caller;
 use crate::http::input::Params;
 use crate::http::problem::Problem;
 use crate::routes::runs;
+use crate::stores::Stores;
 
 /// A comment is sent so often where there is nothing else, so that proxies do not give up.
 const KEEP_ALIVE_INTERVAL: Duration = Duration::from_secs(15);
@@ -30,6 +34,13 @@ const RIGHTS_INTERVAL: Duration = Duration::from_secs(30);
 const CHANGES_INTERVAL: Duration = Duration::from_millis(500);
 /// So many messages wait for a slow reader; then nothing more is read for it.
 const MAX_UNSENT: usize = 4;
+
+/// So long it is waited for a record at most.
+const MAX_WAIT_SECONDS: u64 = 25;
+/// So often it is asked how a run is while it is waited for its records.
+const STATUS_INTERVAL: Duration = Duration::from_millis(250);
+/// So many records are in an answer.
+const PAGE_RECORDS: u32 = 256;
 
 /// Where a stream begins.
 #[derive(Debug, Deserialize, IntoParams)]
@@ -100,6 +111,151 @@ pub(crate) async fn of_run(
     };
     tokio::spawn(follower.follow());
     Ok(response(messages))
+}
+
+/// Which records, and how long it is waited for them.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct RecordsQuery {
+    /// Only records behind this one.
+    after: Option<u64>,
+    /// Where there are none yet, so many seconds are waited for some, 25 at most.
+    #[param(maximum = 25)]
+    wait: Option<u64>,
+}
+
+/// A record of a run's journal.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct RecordJson {
+    /// Its number.
+    record: u64,
+    /// When it was written.
+    at: String,
+    /// The events of `lockstep run --format json`, without their numbers and times.
+    #[schema(value_type = Vec<Object>)]
+    events: serde_json::Value,
+}
+
+/// Some records, and how the run was before they were read: where it had ended and there are none,
+/// none will follow.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct RecordsJson {
+    records: Vec<RecordJson>,
+    /// How the run is, as in `GET /api/v1/runs/{run}`.
+    status: String,
+    /// Why it has not begun, where it will not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    unstarted: Option<String>,
+    /// The number of the last record that this answer has looked at: what to ask for next.
+    last: u64,
+}
+
+impl RecordsJson {
+    /// Records of a run that the caller may see, and its number where it is written down.
+    fn read(
+        app: &App,
+        stores: &Stores,
+        caller: &Caller,
+        id: &str,
+        after: u64,
+    ) -> Result<(Self, Option<RunNumber>), Problem> {
+        let empty = |status: &str, unstarted| Self {
+            records: Vec::new(),
+            status: status.to_owned(),
+            unstarted,
+            last: after,
+        };
+        if stores.runs.run_by_id(id)?.is_none() {
+            let none = || runs::no_run(id);
+            let start = stores.own().start(id)?.ok_or_else(none)?;
+            let scope = runs::start_scope(stores, &start);
+            if !caller.may(Right::View, &scope) {
+                return Err(none());
+            }
+            let is = match start.state {
+                StartState::Asked | StartState::Begun => empty("starting", None),
+                StartState::Refused(why) => empty("refused", Some(why)),
+            };
+            return Ok((is, None));
+        }
+        // How the run is, before what has happened is read: what comes between is read, too.
+        let (run, _) = runs::visible(app, stores, caller, id)?;
+        let waits = stores.runs.queue_waits()?;
+        let is = empty(
+            runs::status_word(&run, waits.get(&run.number)),
+            run.unstarted.clone(),
+        );
+        let found = stores
+            .runs
+            .published_records(run.number, after + 1, PAGE_RECORDS)?;
+        let is = Self {
+            last: found.last().map_or(after, |it| it.record),
+            records: found.into_iter().map(RecordJson::of).collect(),
+            ..is
+        };
+        Ok((is, Some(run.number)))
+    }
+
+    /// Whether it is not waited any more.
+    fn is_news(&self) -> bool {
+        let goes_on = ["starting", "running", "queued", "stopped"];
+        !self.records.is_empty() || !goes_on.contains(&self.status.as_str())
+    }
+}
+
+impl RecordJson {
+    fn of(record: PublishedRecord) -> Self {
+        Self {
+            record: record.record,
+            at: time(record.at),
+            // It is written as JSON.
+            events: serde_json::from_str(&record.events).unwrap_or_default(),
+        }
+    }
+}
+
+/// Reads the records of a run behind one, and waits for some where there are none yet: for programs
+/// that follow a run, and can ask again after a lost connection.
+#[utoipa::path(
+    get, path = "/api/v1/runs/{run}/records", tag = "runs",
+    params(("run" = String, Path), RecordsQuery),
+    responses((status = 200, body = RecordsJson), (status = "4XX", body = Problem))
+)]
+pub(crate) async fn records(
+    State(app): State<App>,
+    caller: Caller,
+    Path(id): Path<String>,
+    Params(query): Params<RecordsQuery>,
+) -> Result<axum::Json<RecordsJson>, Problem> {
+    let wait = Duration::from_secs(query.wait.unwrap_or(0).min(MAX_WAIT_SECONDS));
+    let deadline = tokio::time::Instant::now() + wait;
+    let after = query.after.unwrap_or(0);
+    let mut feed: Option<Arc<RunFeed>> = None;
+    loop {
+        let mut last = feed.as_ref().map(|feed| feed.last());
+        if let Some(last) = &mut last {
+            last.borrow_and_update();
+        }
+        let (shared, caller, id) = (app.clone(), caller.clone(), id.clone());
+        let read = app.stores.run(move |stores| {
+            let caller = caller.renewed(stores)?;
+            RecordsJson::read(&shared, stores, &caller, &id, after)
+        });
+        let (found, number) = read.await??;
+        let left = deadline.saturating_duration_since(tokio::time::Instant::now());
+        if found.is_news() || left.is_zero() {
+            return Ok(axum::Json(found));
+        }
+        let pause = left.min(STATUS_INTERVAL);
+        match last {
+            // What ends early has the reason that there is something new.
+            Some(mut last) => drop(tokio::time::timeout(pause, last.changed()).await),
+            None => {
+                feed = number.map(|number| app.feeds.of(number));
+                tokio::time::sleep(pause.min(Duration::from_millis(50))).await;
+            }
+        }
+    }
 }
 
 /// Sends the events of a run to one reader.

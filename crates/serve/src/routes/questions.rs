@@ -77,6 +77,8 @@ pub(crate) enum AnswerWord {
 pub(crate) struct GivenJson {
     run: String,
     node: String,
+    /// What was asked.
+    question: String,
     answer: AnswerWord,
     by: String,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -224,6 +226,7 @@ pub(crate) async fn given(
             run: id.clone(),
             answer: word(&it.answer),
             node: it.node,
+            question: it.question,
             by: it.who,
             comment: it.comment,
             at: Some(time(it.answered_at)),
@@ -296,6 +299,7 @@ pub(crate) async fn answer(
         let given = GivenJson {
             run: id,
             node: question.node,
+            question: question.question.text().to_owned(),
             answer: asked.answer,
             by: caller.name().to_owned(),
             comment: asked.comment,

@@ -55,6 +55,8 @@ pub(crate) struct LogJson {
     /// The number of the first of these, from 0.
     first: u64,
     lines: Vec<String>,
+    /// Whether the last line of the log has no end yet.
+    is_open: bool,
 }
 
 /// What to foresee.
@@ -186,6 +188,7 @@ pub(crate) async fn log(
             total: lines.total,
             first: lines.first,
             lines: lines.lines,
+            is_open: lines.is_open,
         })
     });
     Ok(Json(found.await??))

@@ -64,6 +64,9 @@ pub(crate) struct RunJson {
     /// Why it has not begun.
     #[serde(skip_serializing_if = "Option::is_none")]
     unstarted: Option<String>,
+    /// The newer run of its queue that has put it aside.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    put_aside_by: Option<String>,
     /// The run that it retries.
     #[serde(skip_serializing_if = "Option::is_none")]
     retries: Option<String>,
@@ -117,6 +120,11 @@ pub(crate) struct StartJson {
     #[serde(default)]
     #[schema(value_type = Object, example = json!({"version": "v2"}))]
     pub(crate) inputs: serde_json::Map<String, serde_json::Value>,
+    /// Inputs as they would be typed on a command line, whatever their types are:
+    /// `{ "replicas": "9", "targets": "eu,us" }`.
+    #[serde(default, skip_serializing_if = "IndexMap::is_empty")]
+    #[schema(value_type = Object)]
+    pub(crate) texts: IndexMap<String, String>,
     /// Overridden fields by their paths: `{ "checkout.replicas": "9" }`.
     #[serde(default)]
     #[schema(value_type = Object)]
@@ -155,10 +163,7 @@ pub(crate) struct AcceptedJson {
 
 impl RunJson {
     pub(crate) fn of(run: &StoredRun, wait: Option<&QueueWait>, scope: RunScope) -> Self {
-        let status = match (run.status, wait) {
-            (RunStatus::Running, Some(_)) => "queued",
-            (status, _) => status.as_str(),
-        };
+        let status = status_word(run, wait);
         let wait = wait.filter(|_| run.status == RunStatus::Running);
         Self {
             run: run.id.to_string(),
@@ -176,6 +181,7 @@ impl RunJson {
                 behind: wait.behind.iter().map(ToString::to_string).collect(),
             }),
             unstarted: run.unstarted.clone(),
+            put_aside_by: run.put_aside_by.as_ref().map(ToString::to_string),
             retries: None,
             undoes: None,
         }
@@ -199,7 +205,12 @@ impl RunJson {
             StartState::Refused(why) => ("refused", Some(why.clone())),
         };
         let inputs = match &start.command {
-            RunnerCommand::Run { inputs, .. } => inputs.clone(),
+            RunnerCommand::Run { inputs, texts, .. } => {
+                let mut inputs = inputs.clone();
+                let texts = texts.iter();
+                inputs.extend(texts.map(|(name, text)| (name.clone(), text.clone().into())));
+                inputs
+            }
             RunnerCommand::Resume { .. }
             | RunnerCommand::Retry { .. }
             | RunnerCommand::Undo { .. } => serde_json::Map::new(),
@@ -217,9 +228,18 @@ impl RunJson {
             plan: None,
             queue: None,
             unstarted,
+            put_aside_by: None,
             retries: None,
             undoes: None,
         }
+    }
+}
+
+/// The word for the status of a run, also of one that waits in a queue.
+pub(crate) fn status_word(run: &StoredRun, wait: Option<&QueueWait>) -> &'static str {
+    match (run.status, wait) {
+        (RunStatus::Running, Some(_)) => "queued",
+        (status, _) => status.as_str(),
     }
 }
 
@@ -253,7 +273,7 @@ pub(crate) fn permitted(
     Ok((run, scope))
 }
 
-fn no_run(id: &str) -> Problem {
+pub(crate) fn no_run(id: &str) -> Problem {
     Problem::not_found(&format!("there is no run `{id}`"))
 }
 
@@ -313,7 +333,7 @@ pub(crate) async fn list(
 }
 
 /// What a run may touch that has not begun.
-fn start_scope(stores: &Stores, start: &RunStart) -> RunScope {
+pub(crate) fn start_scope(stores: &Stores, start: &RunStart) -> RunScope {
     let known = stores.own().scope(&start.run).ok().flatten();
     known.unwrap_or_else(|| RunScope {
         pipeline: start.pipeline.clone(),
@@ -385,6 +405,7 @@ pub(crate) async fn start(
             file: file.to_owned(),
             pipeline: pipeline.to_owned(),
             inputs: asked.inputs,
+            texts: asked.texts,
             set: asked.set,
             outside_window: asked.outside_window,
         };
@@ -427,12 +448,18 @@ pub(crate) fn planned(
     {
         return Err(none());
     }
+    let twice = asked.texts.keys().find(|it| asked.inputs.contains_key(*it));
+    if let Some(twice) = twice {
+        let why = format!("the input `{twice}` is in `inputs` and in `texts`: leave out one");
+        return Err(Problem::bad_request(why));
+    }
     let inputs = asked.inputs.iter();
+    let inputs = inputs.map(|(name, value)| (name.clone(), InputValue::Json(value.clone())));
+    let texts = asked.texts.iter();
+    let texts = texts.map(|(name, text)| (name.clone(), InputValue::Text(text.clone())));
     let request = RunRequest {
         pipeline: Some(pipeline.to_owned()),
-        inputs: inputs
-            .map(|(name, value)| (name.clone(), InputValue::Json(value.clone())))
-            .collect(),
+        inputs: inputs.chain(texts).collect(),
         fields: asked.set.clone(),
         ..RunRequest::default()
     };

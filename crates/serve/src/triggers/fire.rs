@@ -68,6 +68,7 @@ pub(crate) fn look(
     let asked = StartJson {
         pipeline,
         inputs: inputs.collect(),
+        texts: Default::default(),
         set: request.fields,
         outside_window: None,
     };
@@ -150,6 +151,7 @@ fn write_start(
         file: of.file.path.clone(),
         pipeline: pipeline.map_or_else(String::new, |it| it.name.to_string()),
         inputs: asked.inputs,
+        texts: asked.texts,
         set: asked.set,
         outside_window: None,
     };
