@@ -10,6 +10,8 @@ use lockstep_store::{Store, StoredRun};
 use crate::database::RunScope;
 use crate::error::ServeError;
 use crate::feed::Feeds;
+use crate::http::guesses::Guesses;
+use crate::http::problem::Problem;
 use crate::log_lines::LogIndexes;
 use crate::notify::Targets;
 use crate::oidc::Provider;
@@ -32,6 +34,8 @@ pub(crate) struct AppParts {
     pub(crate) feeds: Arc<Feeds>,
     pub(crate) runners: Runners,
     pub(crate) log_indexes: LogIndexes,
+    /// Clients that guess.
+    pub(crate) guesses: Guesses,
     looks: Mutex<Looks>,
     secrets: Mutex<HashMap<String, (Instant, String)>>,
     /// The OpenID Connect provider, if there is one.
@@ -69,6 +73,7 @@ impl App {
             },
             project: Project::new(folder),
             log_indexes: LogIndexes::default(),
+            guesses: Guesses::default(),
             looks: Mutex::default(),
             secrets: Mutex::default(),
             options,
@@ -86,6 +91,18 @@ impl App {
                 // What cannot be written now is found again.
                 let _ = stores.own().put_scope(&run.id, &scope);
                 scope
+            }
+        }
+    }
+
+    /// Refuses a client that has guessed too often.
+    pub(crate) fn refuse_guesses(&self, client: &str) -> Result<(), Problem> {
+        match self.guesses.blocked(client) {
+            None => Ok(()),
+            Some(left) => {
+                let seconds = left.as_secs() + 1;
+                let why = format!("too many wrong logins, tokens or links: wait {seconds} s");
+                Err(Problem::too_many(why))
             }
         }
     }

@@ -52,10 +52,16 @@ impl FromRequestParts<App> for Caller {
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
         let client = client(parts, app.options.behind_proxy);
         let credential = credential(&parts.headers).ok_or_else(Problem::no_caller)?;
+        app.refuse_guesses(&client)?;
+        let from = client.clone();
         let opened = app
             .stores
             .run(move |stores| open(stores, credential, client));
-        let caller = opened.await??;
+        let opened = opened.await?;
+        if opened.as_ref().is_err_and(|problem| problem.status == 401) {
+            app.guesses.wrong(&from);
+        }
+        let caller = opened?;
         let changes = !matches!(parts.method, Method::GET | Method::HEAD | Method::OPTIONS);
         if let (Some(session), true) = (&caller.session, changes)
             && !is_of_this_site(&parts.headers, session, &app.options.origin())

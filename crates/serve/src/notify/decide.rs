@@ -107,6 +107,7 @@ impl RunAbout {
                 self.of_end(*status, failure.as_ref(), at, memory)
             }
             RunEventKind::RunResumed { .. }
+            | RunEventKind::WindowOpen { .. }
             | RunEventKind::NodeStarted { .. }
             | RunEventKind::NodeOutput { .. }
             | RunEventKind::NodeFinished { .. }
@@ -207,6 +208,7 @@ fn asked(node: &str, waiting: &WaitReason) -> Option<AskedText> {
         | WaitReason::Barrier { .. }
         | WaitReason::Queue { .. }
         | WaitReason::Lock { .. }
+        | WaitReason::Window { .. }
         | WaitReason::Retry { .. }
         | WaitReason::Time { .. } => None,
     }

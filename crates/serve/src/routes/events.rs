@@ -12,7 +12,7 @@ use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use futures_core::Stream;
 use lockstep_access::Right;
-use lockstep_store::{PublishedRecord, RunNumber, RunStatus, time};
+use lockstep_store::{PublishedRecord, RunNumber, time};
 use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
 use utoipa::{IntoParams, ToSchema};
@@ -232,9 +232,9 @@ pub(crate) async fn records(
     let after = query.after.unwrap_or(0);
     let mut feed: Option<Arc<RunFeed>> = None;
     loop {
-        let mut last = feed.as_ref().map(|feed| feed.last());
-        if let Some(last) = &mut last {
-            last.borrow_and_update();
+        let mut state = feed.as_ref().map(|feed| feed.state());
+        if let Some(state) = &mut state {
+            state.borrow_and_update();
         }
         let (shared, caller, id) = (app.clone(), caller.clone(), id.clone());
         let read = app.stores.run(move |stores| {
@@ -247,9 +247,9 @@ pub(crate) async fn records(
             return Ok(axum::Json(found));
         }
         let pause = left.min(STATUS_INTERVAL);
-        match last {
+        match state {
             // What ends early has the reason that there is something new.
-            Some(mut last) => drop(tokio::time::timeout(pause, last.changed()).await),
+            Some(mut state) => drop(tokio::time::timeout(pause, state.changed()).await),
             None => {
                 feed = number.map(|number| app.feeds.of(number));
                 tokio::time::sleep(pause.min(Duration::from_millis(50))).await;

@@ -203,7 +203,10 @@ pub(crate) async fn sign_out(State(app): State<App>, caller: Caller) -> Result<R
 pub(crate) async fn invitation(
     State(app): State<App>,
     Path(token): Path<String>,
+    parts: Parts,
 ) -> Result<Json<InvitationJson>, Problem> {
+    let client = caller::client(&parts, app.options.behind_proxy);
+    app.refuse_guesses(&client)?;
     let found = app.stores.run(move |stores| {
         let found = stores.access.invitation(&token, Timestamp::now());
         let found = found.map_err(|error| Problem::not_found(&error.to_string()))?;
@@ -216,7 +219,11 @@ pub(crate) async fn invitation(
             name: found.user.map(|it| it.to_string()),
         })
     });
-    Ok(Json(found.await??))
+    let found = found.await?;
+    if found.is_err() {
+        app.guesses.wrong(&client);
+    }
+    Ok(Json(found?))
 }
 
 /// Uses a one-time link: makes an account or sets a password, and signs in.

@@ -3,6 +3,7 @@
 use axum::Json;
 use axum::body::Bytes;
 use axum::extract::{Path, State};
+use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode};
 use jiff::Timestamp;
 use lockstep_access::Right;
@@ -13,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::app::App;
-use crate::http::caller::Caller;
+use crate::http::caller::{self, Caller};
 use crate::http::input::Body;
 use crate::http::problem::{Problem, ProblemDiagnostic};
 use crate::stores::Stores;
@@ -243,9 +244,12 @@ fn no_trigger(id: &str) -> Problem {
 pub(crate) async fn deliver(
     State(app): State<App>,
     Path(id): Path<String>,
-    headers: HeaderMap,
+    parts: Parts,
     body: Bytes,
 ) -> Result<(StatusCode, Json<DeliveryJson>), Problem> {
+    let headers = &parts.headers;
+    let client = caller::client(&parts, app.options.behind_proxy);
+    app.refuse_guesses(&client)?;
     let shared = app.clone();
     let wanted = id.clone();
     let found = tokio::task::spawn_blocking(move || TriggerOf::find(&shared.project, &wanted));
@@ -262,13 +266,14 @@ pub(crate) async fn deliver(
         Problem::internal("the secret of this trigger cannot be read")
     })?;
     let now = Timestamp::now();
-    let genuine = webhook::check(from, &secret, &headers, &body, now).map_err(|why| {
+    let genuine = webhook::check(from, &secret, headers, &body, now).map_err(|why| {
         // Anybody can send something, so it is not written down.
+        app.guesses.wrong(&client);
         app.set_trigger_error(&id, Some(format!("a delivery was not taken: {why}")));
         Problem::not_genuine(why.to_string())
     })?;
     app.set_trigger_error(&id, None);
-    let payload = payload(&headers, &body)?;
+    let payload = payload(headers, &body)?;
     let event = TriggerEvent {
         payload: Some(payload),
         ..TriggerEvent::at(now)
