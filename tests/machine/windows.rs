@@ -3,6 +3,7 @@
 use lockstep_engine::run_event::{RunEventKind, Status, WaitReason};
 use lockstep_engine::{Effect, EffectId, EffectOutcome, Event, Machine, PendingEffects};
 use lockstep_lang::ir::FailureClass;
+use lockstep_verify::conformance::ConformanceCheck;
 use lockstep_verify::simulate::{command_value, run_facts};
 
 use super::play::plan;
@@ -344,4 +345,29 @@ fn windows_of_several_infrastructures_are_asked_together() {
     let window = played.left.windows.values().next().expect("a question");
     let names: Vec<&str> = window.windows.iter().map(|it| &*it.name).collect();
     assert_eq!(names, ["office", "night"]);
+}
+
+#[test]
+fn a_deployment_that_begins_before_the_answer_does_not_keep_to_the_plan() {
+    let pipeline = "stage s { deploy web to prod.eu }";
+    let (mut played, mut effects) = Played::begun(pipeline);
+    effects.extend(played.opens());
+    effects.extend(played.acquires());
+    effects.extend(played.commands_end(""));
+    let told = effects.into_iter().filter_map(|it| match it {
+        Effect::Tell(happened) => Some(happened),
+        _ => None,
+    });
+    let told: Vec<RunEventKind> = told.collect();
+    let violation = |told: Vec<&RunEventKind>| {
+        let mut audit = ConformanceCheck::new(plan(&program(pipeline), &[]));
+        told.into_iter().find_map(|it| audit.first_violation(it))
+    };
+    assert_eq!(violation(told.iter().collect()), None);
+    let opens = |it: &&RunEventKind| matches!(it, RunEventKind::WindowOpen { .. });
+    let wrong = violation(told.iter().filter(|it| !opens(it)).collect());
+    assert_eq!(
+        wrong.map(|it| it.what),
+        Some(String::from("began before a window of `prod.eu` was open"))
+    );
 }
