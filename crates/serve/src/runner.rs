@@ -16,6 +16,7 @@ use serde::{Deserialize, Serialize};
 const MAX_MESSAGE_BYTES: u64 = 16 * 1024;
 
 /// What a process is started for.
+#[expect(clippy::large_enum_variant, reason = "there is one for each start")]
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "do", rename_all = "kebab-case")]
 pub(crate) enum RunnerCommand {

@@ -38,6 +38,7 @@ fn groups() -> Vec<Vec<JournalRecord>> {
             let told = vec![RunEventKind::RunStarted {
                 run: format!("r-{seq}").into(),
                 pipeline: "p".into(),
+                outside_window: None,
             }];
             record(seq, Event::Ended { id, outcome }, told)
         });

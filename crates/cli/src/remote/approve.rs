@@ -92,8 +92,8 @@ pub(crate) fn approve(
     let done: GivenAnswer = match server.post(&path, &body) {
         Ok(done) => done,
         Err(RemoteError::Refused(problem)) if problem.status == 409 => {
-            let given = given().unwrap_or_default().into_iter();
-            let first = given.filter(|it| it.node == asked.node).last();
+            let mut given = given().unwrap_or_default().into_iter();
+            let first = given.rfind(|it| it.node == asked.node);
             let first = first.map(|it| (it.by.clone(), it.said()));
             return Err(output.refuse(&too_late(&asked, first)));
         }

@@ -14,6 +14,9 @@ use lockstep_view::style::Tone;
 /// What stands for a run that the caller may not see.
 const HIDDEN: &str = "(hidden)";
 
+/// Runs, and what is said of those that are not listed.
+pub(crate) type ListedRuns = (Vec<ShownRun>, Option<(String, usize)>);
+
 /// The last runs whose ids begin with a prefix, and what is said of those that are not listed: how
 /// many they are is not known.
 pub(crate) fn runs(
@@ -21,7 +24,7 @@ pub(crate) fn runs(
     prefix: &str,
     limit: usize,
     output: &mut Output,
-) -> Result<(Vec<ShownRun>, Option<(String, usize)>), Exit> {
+) -> Result<ListedRuns, Exit> {
     let mut found = Vec::new();
     let mut is_more = false;
     let listed = each_run(server, |run| {

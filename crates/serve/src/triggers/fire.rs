@@ -29,6 +29,7 @@ use crate::starts::{self, NewRunRequest};
 use crate::stores::Stores;
 
 /// What a trigger does about an event.
+#[expect(clippy::large_enum_variant, reason = "there is one for each delivery")]
 pub(crate) enum Decision {
     /// Its condition does not hold.
     NoMatch(String),
