@@ -67,7 +67,10 @@ fn error_of(answer: &Answer) -> String {
     assert_eq!(answer.status, StatusCode::SEE_OTHER, "{}", answer.body);
     assert!(answer.cookies().is_empty(), "a session is given");
     let why = answer.location().strip_prefix("/sign-in?error=").unwrap();
-    why.replace("%20", " ").replace("%2C", ",").replace("%3A", ":").replace("%2E", ".")
+    why.replace("%20", " ")
+        .replace("%2C", ",")
+        .replace("%3A", ":")
+        .replace("%2E", ".")
 }
 
 #[tokio::test]
@@ -83,7 +86,9 @@ async fn a_browser_signs_in_and_comes_to_the_page_that_it_wanted() {
     assert_eq!(back.status, StatusCode::SEE_OTHER, "{}", back.body);
     assert_eq!(back.location(), "/runs?pipeline=%C3%A9");
     let session = back.cookies()[0].to_owned();
-    let who = get(&setting.app, "/api/v1/session", &[&session]).await.json();
+    let who = get(&setting.app, "/api/v1/session", &[&session])
+        .await
+        .json();
     assert_eq!(
         (&who["name"], &who["is_admin"]),
         (&json!("alice"), &json!(true))
@@ -118,7 +123,11 @@ async fn what_another_browser_brings_is_refused_and_written_down() {
     assert_eq!(error_of(&back), "The provider has refused to sign you in.");
     let audited = setting.audited().await;
     assert_eq!(audited.len(), 4);
-    assert!(audited.iter().all(|(who, outcome, _)| who.is_empty() && outcome == "refused"));
+    assert!(
+        audited
+            .iter()
+            .all(|(who, outcome, _)| who.is_empty() && outcome == "refused")
+    );
     assert!(audited[0].2.contains("access_denied"), "{:?}", audited[0]);
     assert!(audited[1].2.contains("another browser"), "{:?}", audited[1]);
 }
@@ -140,7 +149,11 @@ async fn a_login_leads_to_no_other_server() {
     }
     let audited = setting.audited().await;
     assert_eq!(audited.len(), elsewhere.len());
-    assert!(audited.iter().all(|(who, outcome, _)| who == "alice" && outcome == "done"));
+    assert!(
+        audited
+            .iter()
+            .all(|(who, outcome, _)| who == "alice" && outcome == "done")
+    );
 }
 
 #[tokio::test]
@@ -158,7 +171,10 @@ async fn a_provider_that_is_gone_is_said_on_the_page() {
     let settings = "[serve.oidc]\nissuer = \"http://127.0.0.1:1\"\nclient-id = \"lockstep\"";
     let app = served.open(settings).unwrap();
     let begun = get(&app, "/api/v1/session/oidc", &[]).await;
-    assert_eq!(error_of(&begun), "The provider does not answer: try again later.");
+    assert_eq!(
+        error_of(&begun),
+        "The provider does not answer: try again later."
+    );
 }
 
 #[tokio::test]
@@ -175,7 +191,8 @@ async fn cookies_of_https_are_for_https_alone() {
     let (value, flags) = cookie.split_once("; ").unwrap();
     assert!(value.starts_with("__Host-lockstep_login="), "{cookie}");
     assert_eq!(flags, "Path=/; HttpOnly; SameSite=Lax; Secure; Max-Age=600");
-    let back = "redirect_uri=https%3A%2F%2Fdeploy.example.com%2Fapi%2Fv1%2Fsession%2Foidc%2Fcallback";
+    let back =
+        "redirect_uri=https%3A%2F%2Fdeploy.example.com%2Fapi%2Fv1%2Fsession%2Foidc%2Fcallback";
     assert!(begun.location().contains(back), "{}", begun.location());
 }
 

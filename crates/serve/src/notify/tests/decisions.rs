@@ -59,16 +59,16 @@ fn an_approval_says_what_is_asked_of_whom_and_once() {
 fn an_end_says_why_which_deployments_and_who_answered() {
     let failed = |status: &str, failure: &str| {
         json!({
-            "event": "node-finished", "node": "ship/web on live.eu", "kind": "deployment",
+            "event": "node-finished", "node": "ship/web on live.eu", "kind": "deploy",
             "status": status,
-            "failure": { "class": "command", "message": failure, "node": "n", "span": null },
+            "failure": { "class": "exit", "message": failure, "node": "n", "span": null },
             "deployment": { "service": "web", "target": "live.eu", "before": null, "after": null },
         })
     };
     let end = |status: &str| {
         json!([{
             "event": "run-finished", "status": status,
-            "failure": { "class": "command", "message": "exit code 3", "node": "ship/web/push",
+            "failure": { "class": "exit", "message": "exit code 3", "node": "ship/web/push",
                          "span": null },
         }])
     };
@@ -89,7 +89,10 @@ fn an_end_says_why_which_deployments_and_who_answered() {
     let said = said(&end("failed"), &mut memory).pop().unwrap();
     assert!(memory.has_ended);
     let facts = said.facts();
-    let shown: Vec<String> = facts.iter().map(|(name, value)| format!("{name}: {value}")).collect();
+    let shown: Vec<String> = facts
+        .iter()
+        .map(|(name, value)| format!("{name}: {value}"))
+        .collect();
     assert_eq!(
         shown,
         [
@@ -109,14 +112,17 @@ fn an_end_says_why_which_deployments_and_who_answered() {
 fn a_deployment_that_succeeds_later_has_not_failed() {
     let line = |status: &str| {
         json!([{
-            "event": "node-finished", "node": "a", "kind": "deployment", "status": status,
+            "event": "node-finished", "node": "a", "kind": "deploy", "status": status,
             "deployment": { "service": "web", "target": "eu", "before": null, "after": null },
         }])
     };
     let mut memory = RunMemory::default();
     said(&line("failed"), &mut memory);
     said(&line("succeeded"), &mut memory);
-    let end = said(&json!([{ "event": "run-finished", "status": "failed" }]), &mut memory);
+    let end = said(
+        &json!([{ "event": "run-finished", "status": "failed" }]),
+        &mut memory,
+    );
     assert_eq!(end[0].deployments, []);
 }
 
@@ -152,8 +158,14 @@ fn texts_are_short_and_show_what_they_are() {
     assert_eq!(text::line("abcdef", 6), "abcdef");
     assert_eq!(text::line("abcdefg", 6), "abcde…");
     let message = hostile();
-    assert_eq!(message.deployments[0].message, "exit code 3\nBcc: <!channel> & *all*");
-    assert_eq!(message.failure.unwrap().message, "see [this](https://evil.example)");
+    assert_eq!(
+        message.deployments[0].message,
+        "exit code 3\nBcc: <!channel> & *all*"
+    );
+    assert_eq!(
+        message.failure.unwrap().message,
+        "see [this](https://evil.example)"
+    );
     let long = "ä".repeat(5_000);
     let events = json!([{ "event": "node-waiting", "node": long, "kind": "approve",
         "waiting": { "for": "approval", "question": long, "by": vec![long.clone(); 50] } }]);
@@ -163,6 +175,8 @@ fn texts_are_short_and_show_what_they_are() {
 
 #[test]
 fn pauses_grow_up_to_a_quarter_of_an_hour() {
-    let pauses: Vec<i64> = [1, 2, 3, 9, 10, 60, i64::MAX].map(|it| pause_ms(it) / 1_000).into();
+    let pauses: Vec<i64> = [1, 2, 3, 9, 10, 60, i64::MAX]
+        .map(|it| pause_ms(it) / 1_000)
+        .into();
     assert_eq!(pauses, [2, 4, 8, 512, 900, 900, 900]);
 }

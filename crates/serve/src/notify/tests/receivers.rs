@@ -196,7 +196,9 @@ impl MailReceiver {
                 }
                 _ => "250 ok",
             };
-            reader.get_mut().write_all(format!("{answer}\r\n").as_bytes())?;
+            reader
+                .get_mut()
+                .write_all(format!("{answer}\r\n").as_bytes())?;
         }
     }
 }

@@ -49,7 +49,9 @@ fn a_webhook_gets_the_data_under_an_id_and_signed() {
     assert_eq!(header("content-type"), "application/json; charset=utf-8");
     assert_eq!(header("idempotency-key"), "r-7f3a2c.7-0.0123456789abcdef");
     let signed = ring::hmac::Key::new(ring::hmac::HMAC_SHA256, b"it is secret");
-    let signature = header("x-lockstep-signature").strip_prefix("sha256=").unwrap();
+    let signature = header("x-lockstep-signature")
+        .strip_prefix("sha256=")
+        .unwrap();
     let signature: Vec<u8> = (0..signature.len() / 2)
         .map(|at| u8::from_str_radix(&signature[2 * at..2 * at + 2], 16).unwrap())
         .collect();
@@ -65,7 +67,7 @@ fn a_webhook_gets_the_data_under_an_id_and_signed() {
             "url": "https://deploy.example.com/runs/r-7f3a2c",
             "status": "failed",
             "failure": {
-                "class": "command",
+                "class": "exit",
                 "node": "ship/web on live.eu/push",
                 "message": "see [this](https://evil.example)",
             },
@@ -93,12 +95,17 @@ fn refusals_say_what_to_do_and_nothing_secret() {
     let receiver = HttpReceiver::start();
     let target = webhook(&receiver);
     let elsewhere = HttpReceiver::start();
-    receiver.say(answer(307, &format!("location: {}\r\n", elsewhere.url("/")), ""));
+    receiver.say(answer(
+        307,
+        &format!("location: {}\r\n", elsewhere.url("/")),
+        "",
+    ));
     receiver.say(answer(429, "retry-after: 7\r\n", ""));
     receiver.say(answer(503, "retry-after: 99999999\r\n", "hidden"));
     receiver.say(answer(422, "", "hidden"));
-    let refused: Vec<SendError> =
-        (0..4).map(|_| refusal(target.send(&delivery(hostile())))).collect();
+    let refused: Vec<SendError> = (0..4)
+        .map(|_| refusal(target.send(&delivery(hostile()))))
+        .collect();
     let shown: Vec<(&str, bool, Option<Duration>)> = (refused.iter())
         .map(|it| (it.message.as_str(), it.is_final, it.retry_after))
         .collect();
@@ -153,7 +160,13 @@ fn a_slack_webhook_gets_texts_without_markup() {
             "<https://deploy.example.com/runs/r-7f3a2c|Open the run>",
         ]
     );
-    assert!(body["blocks"].as_array().unwrap().iter().all(|it| it["text"]["verbatim"] == true));
+    assert!(
+        body["blocks"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .all(|it| it["text"]["verbatim"] == true)
+    );
 }
 
 #[test]
@@ -171,7 +184,11 @@ fn a_slack_bot_writes_one_thread_for_each_run() {
         ..delivery(hostile())
     };
     target.send(&second).unwrap();
-    receiver.say(answer(200, "", r#"{"ok":false,"error":"channel_not_found"}"#));
+    receiver.say(answer(
+        200,
+        "",
+        r#"{"ok":false,"error":"channel_not_found"}"#,
+    ));
     let error = refusal(target.send(&second));
     assert_eq!(error, SendError::now("Slack answers `channel_not_found`"));
     receiver.say(answer(200, "", r#"{"ok":false,"error":"<script>xoxb-1"}"#));
@@ -180,7 +197,10 @@ fn a_slack_bot_writes_one_thread_for_each_run() {
     let arrived = receiver.arrived();
     assert_eq!(arrived[0].headers["authorization"], "Bearer xoxb-1");
     let (first, second) = (arrived[0].json(), arrived[1].json());
-    assert_eq!((&first["channel"], &first["thread_ts"]), (&json!("#deploys"), &json!(null)));
+    assert_eq!(
+        (&first["channel"], &first["thread_ts"]),
+        (&json!("#deploys"), &json!(null))
+    );
     assert_eq!(second["thread_ts"], "1773480413.0001");
     assert_eq!(second["reply_broadcast"], true);
 }
@@ -193,12 +213,21 @@ fn teams_gets_a_card_whose_values_have_no_markup() {
     target.send(&delivery(hostile())).unwrap();
     let body = receiver.arrived()[0].json();
     let card = &body["attachments"][0];
-    assert_eq!(card["contentType"], "application/vnd.microsoft.card.adaptive");
+    assert_eq!(
+        card["contentType"],
+        "application/vnd.microsoft.card.adaptive"
+    );
     let card = &card["content"];
-    assert_eq!((&card["type"], &card["version"]), (&json!("AdaptiveCard"), &json!("1.4")));
+    assert_eq!(
+        (&card["type"], &card["version"]),
+        (&json!("AdaptiveCard"), &json!("1.4"))
+    );
     // The texts of a `TextBlock` would be Markdown.
     let lines = card["body"].as_array().unwrap();
-    assert!(lines.iter().all(|it| it["type"] == "RichTextBlock"), "{lines:?}");
+    assert!(
+        lines.iter().all(|it| it["type"] == "RichTextBlock"),
+        "{lines:?}"
+    );
     assert_eq!(
         lines[5]["inlines"],
         json!([
@@ -206,7 +235,10 @@ fn teams_gets_a_card_whose_values_have_no_markup() {
             { "type": "TextRun", "text": "see [this](https://evil.example)", "weight": "Default" },
         ])
     );
-    assert_eq!(card["actions"][0]["url"], "https://deploy.example.com/runs/r-7f3a2c");
+    assert_eq!(
+        card["actions"][0]["url"],
+        "https://deploy.example.com/runs/r-7f3a2c"
+    );
 }
 
 fn mail(receiver: &MailReceiver, addresses: &str) -> Vec<Arc<Target>> {
@@ -221,7 +253,10 @@ fn mail(receiver: &MailReceiver, addresses: &str) -> Vec<Arc<Target>> {
 #[test]
 fn a_mail_is_plain_text_and_its_headers_are_ours() {
     let receiver = MailReceiver::start();
-    let all = mail(&receiver, "\"ada@example.com\", \"Grace <grace@example.com>\"");
+    let all = mail(
+        &receiver,
+        "\"ada@example.com\", \"Grace <grace@example.com>\"",
+    );
     let [ada, grace] = &all[..] else {
         panic!("each address is a target");
     };
@@ -238,7 +273,10 @@ fn a_mail_is_plain_text_and_its_headers_are_ours() {
     let [first, second, third] = &receiver.arrived()[..] else {
         panic!("three mails arrive");
     };
-    assert_eq!(first.from.split(" BODY").next(), Some("MAIL FROM:<lockstep@example.com>"));
+    assert_eq!(
+        first.from.split(" BODY").next(),
+        Some("MAIL FROM:<lockstep@example.com>")
+    );
     assert_eq!(first.to, ["RCPT TO:<ada@example.com>"]);
     assert_eq!(third.to, ["RCPT TO:<grace@example.com>"]);
     assert!(first.headers("bcc").is_empty(), "{}", first.text);
@@ -249,10 +287,16 @@ fn a_mail_is_plain_text_and_its_headers_are_ours() {
     let root = "<r-7f3a2c.0123456789abcdef@example.com>";
     assert_eq!(first.headers("message-id"), [root]);
     assert!(first.headers("in-reply-to").is_empty());
-    assert_eq!(second.headers("message-id"), ["<r-7f3a2c.7-0.0123456789abcdef@example.com>"]);
+    assert_eq!(
+        second.headers("message-id"),
+        ["<r-7f3a2c.7-0.0123456789abcdef@example.com>"]
+    );
     assert_eq!(second.headers("in-reply-to"), [root]);
     assert_eq!(second.headers("references"), [root]);
-    assert_eq!(second.headers("subject"), ["shop.deploy/ship has failed (r-7f3a2c)"]);
+    assert_eq!(
+        second.headers("subject"),
+        ["shop.deploy/ship has failed (r-7f3a2c)"]
+    );
     let (_, body) = second.text.split_once("\n\n").unwrap();
     assert_eq!(
         body,
@@ -263,14 +307,21 @@ fn a_mail_is_plain_text_and_its_headers_are_ours() {
          https://deploy.example.com/runs/r-7f3a2c\n"
     );
     // `\0lockstep\0pass`
-    assert_eq!(receiver.logins.lock().unwrap()[0], "AUTH PLAIN AGxvY2tzdGVwAHBhc3M=");
+    assert_eq!(
+        receiver.logins.lock().unwrap()[0],
+        "AUTH PLAIN AGxvY2tzdGVwAHBhc3M="
+    );
 }
 
 #[test]
 fn a_mail_server_that_refuses_is_quoted_without_the_password() {
     let receiver = MailReceiver::start();
     let ada = mail(&receiver, "\"ada@example.com\"").remove(0);
-    receiver.answers.lock().unwrap().extend(["550 no pass here", "451 later"]);
+    receiver
+        .answers
+        .lock()
+        .unwrap()
+        .extend(["550 no pass here", "451 later"]);
     let error = refusal(ada.send(&delivery(hostile())));
     let said = "the mail server answers: permanent error (550): no *** here";
     assert_eq!((error.message.as_str(), error.is_final), (said, true));

@@ -81,7 +81,8 @@ async fn send(app: &App) -> Duration {
 fn arrived(receiver: &HttpReceiver) -> Vec<(String, String)> {
     let text = |value: &serde_json::Value| value.as_str().unwrap().to_owned();
     let all = receiver.arrived().into_iter().map(|it| it.json());
-    all.map(|it| (text(&it["event"]), text(&it["run"]))).collect()
+    all.map(|it| (text(&it["event"]), text(&it["run"])))
+        .collect()
 }
 
 fn settings(receiver: &HttpReceiver, more: &str) -> String {
@@ -146,23 +147,30 @@ async fn what_was_being_sent_when_the_server_was_killed_is_sent_again_under_the_
     run(&served, "bad").await;
     looked(&app);
     let target = app.notify.all()[0].clone();
-    let taken = app.stores.with(|stores| {
-        Outbox::of(stores.access.connection()).take(&target.id, Timestamp::now())
-    });
+    let taken = app
+        .stores
+        .with(|stores| Outbox::of(stores.access.connection()).take(&target.id, Timestamp::now()));
     let super::super::outbox::NextDelivery::Send(taken) = taken.unwrap().unwrap() else {
         panic!("there is a message");
     };
     // It arrives, and the server is killed before it can write that down.
     target.send(&taken).unwrap();
     send(&app).await;
-    assert_eq!(receiver.arrived().len(), 1, "it is sent twice by one server");
+    assert_eq!(
+        receiver.arrived().len(),
+        1,
+        "it is sent twice by one server"
+    );
     drop(app);
     let app = served.open(&settings).unwrap();
     looked(&app);
     send(&app).await;
     let all = receiver.arrived();
     assert_eq!(all.len(), 2);
-    assert_eq!(all[0].headers["idempotency-key"], all[1].headers["idempotency-key"]);
+    assert_eq!(
+        all[0].headers["idempotency-key"],
+        all[1].headers["idempotency-key"]
+    );
     assert_eq!(all[0].body, all[1].body);
     send(&app).await;
     assert_eq!(receiver.arrived().len(), 2);
@@ -187,12 +195,17 @@ async fn an_approval_is_announced_with_its_answer() {
         send(&app).await;
         let store = Store::open(&served.state()).unwrap();
         let yes = ApprovalAnswer::Yes.into();
-        store.answer(&question, &yes, "grace", Some("looks good")).unwrap();
+        store
+            .answer(&question, &yes, "grace", Some("looks good"))
+            .unwrap();
     };
     let (id, ()) = tokio::join!(run(&served, "asks"), answering);
     looked(&app);
     send(&app).await;
-    let events: Vec<String> = arrived(&receiver).into_iter().map(|(event, _)| event).collect();
+    let events: Vec<String> = arrived(&receiver)
+        .into_iter()
+        .map(|(event, _)| event)
+        .collect();
     assert_eq!(events, ["started", "waiting", "answered", "succeeded"]);
     let all: Vec<_> = receiver.arrived().iter().map(|it| it.json()).collect();
     assert_eq!(all[1]["question"]["text"], "Ship <it>?");
@@ -210,7 +223,10 @@ async fn what_is_refused_is_tried_again_in_order_and_given_up_in_the_end() {
     looked(&app);
     receiver.say(answer(500, "", ""));
     let pause = send(&app).await;
-    assert!(pause > Duration::from_secs(1) && pause <= Duration::from_secs(2), "{pause:?}");
+    assert!(
+        pause > Duration::from_secs(1) && pause <= Duration::from_secs(2),
+        "{pause:?}"
+    );
     // What comes behind it waits for it.
     assert_eq!(receiver.arrived().len(), 1);
     let shift = |ms: i64| {
@@ -232,7 +248,10 @@ async fn what_is_refused_is_tried_again_in_order_and_given_up_in_the_end() {
     let listed = get(&app, "/api/v1/notifications", &[&root]).await.json();
     let shown: Vec<String> = (listed.as_array().unwrap().iter())
         .map(|it| {
-            format!("{} {} {} {}", it["event"], it["state"], it["attempts"], it["error"])
+            format!(
+                "{} {} {} {}",
+                it["event"], it["state"], it["attempts"], it["error"]
+            )
         })
         .collect();
     assert_eq!(
