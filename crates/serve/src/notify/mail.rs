@@ -132,11 +132,8 @@ impl Mailer {
     }
 
     pub(super) fn send(&self, delivery: &Delivery) -> Result<(), SendError> {
-        let sent = self.mail(delivery).and_then(|mail| {
-            let sent = self.transport.send(&mail);
-            sent.map(|_| ()).map_err(|error| self.refusal(&error))
-        });
-        sent.map(|_| ())
+        let sent = self.transport.send(&self.mail(delivery)?);
+        sent.map(|_| ()).map_err(|error| self.refusal(&error))
     }
 
     fn mail(&self, delivery: &Delivery) -> Result<Mail, SendError> {
@@ -196,6 +193,6 @@ fn body(message: &Message) -> String {
     for (name, value) in message.facts() {
         text.push_str(&format!("{name}: {}\n", value.replace('\n', "\n  ")));
     }
-    text.push_str(&format!("\n{}\n", message.url));
+    text.push_str(&format!("\n{}", message.url));
     text
 }

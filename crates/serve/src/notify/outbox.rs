@@ -344,6 +344,6 @@ fn stored(row: &Row<'_>) -> rusqlite::Result<StoredNotification> {
 
 /// The pause before the next try, after so many.
 pub(super) fn pause_ms(attempts: i64) -> i64 {
-    let doublings = u32::try_from(attempts - 1).unwrap_or(0).min(20);
+    let doublings = u32::try_from(attempts - 1).unwrap_or(20).min(20);
     (FIRST_PAUSE_MS << doublings).min(MAX_PAUSE_MS)
 }

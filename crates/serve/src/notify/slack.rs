@@ -7,10 +7,13 @@ use serde_json::{Value, json};
 use super::deliver::Delivery;
 use super::message::Message;
 use super::post::{Post, SendError};
+use super::text;
 use crate::settings::NotifyEvent;
 
 /// Where bots write.
 pub(super) const API: &str = "https://slack.com/api/chat.postMessage";
+/// A value is not longer, so that others have a place, too.
+const MAX_VALUE: usize = 400;
 /// Slack refuses longer texts.
 const MAX_SECTION: usize = 2_900;
 
@@ -109,14 +112,15 @@ fn sign(event: NotifyEvent) -> &'static str {
 fn body(message: &Message) -> Value {
     let title = format!("{} {}", sign(message.event), escaped(&message.title()));
     let facts = message.facts();
-    let mut text = String::new();
+    let mut shown = String::new();
     for (name, value) in &facts {
-        let line = format!("{name}: {}\n", escaped(value));
-        if text.len() + line.len() > MAX_SECTION {
-            text.push_str("…\n");
+        let value = text::lines(value, MAX_VALUE);
+        let line = format!("{name}: {}\n", escaped(&value));
+        if shown.len() + line.len() > MAX_SECTION {
+            shown.push_str("…\n");
             break;
         }
-        text.push_str(&line);
+        shown.push_str(&line);
     }
     let section = |text: &str| {
         json!({
@@ -127,7 +131,7 @@ fn body(message: &Message) -> Value {
     let link = format!("<{}|Open the run>", escaped(&message.url));
     json!({
         "text": title,
-        "blocks": [section(&title), section(&text), section(&link)],
+        "blocks": [section(&title), section(&shown), section(&link)],
         "unfurl_links": false,
         "unfurl_media": false,
     })

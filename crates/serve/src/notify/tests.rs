@@ -34,13 +34,13 @@ fn said(events: &Value, memory: &mut RunMemory) -> Vec<Message> {
 fn hostile() -> Message {
     let mut memory = RunMemory::default();
     let events = json!([
-        { "event": "node-finished", "node": "ship/web on live.eu", "kind": "deployment",
+        { "event": "node-finished", "node": "ship/web on live.eu", "kind": "deploy",
           "status": "failed",
-          "failure": { "class": "command", "message": "exit code 3\r\nBcc: <!channel> & *all*",
+          "failure": { "class": "exit", "message": "exit code 3\r\nBcc: <!channel> & *all*",
                        "node": "ship/web on live.eu/push", "span": null },
           "deployment": { "service": "web", "target": "live.eu", "before": "v1", "after": null } },
         { "event": "run-finished", "status": "failed",
-          "failure": { "class": "command", "message": "see [this](https://evil.example)\u{202e}",
+          "failure": { "class": "exit", "message": "see [this](https://evil.example)\u{202e}",
                        "node": "ship/web on live.eu/push", "span": null } },
     ]);
     said(&events, &mut memory).pop().unwrap()

@@ -59,16 +59,16 @@ fn an_approval_says_what_is_asked_of_whom_and_once() {
 fn an_end_says_why_which_deployments_and_who_answered() {
     let failed = |status: &str, failure: &str| {
         json!({
-            "event": "node-finished", "node": "ship/web on live.eu", "kind": "deployment",
+            "event": "node-finished", "node": "ship/web on live.eu", "kind": "deploy",
             "status": status,
-            "failure": { "class": "command", "message": failure, "node": "n", "span": null },
+            "failure": { "class": "exit", "message": failure, "node": "n", "span": null },
             "deployment": { "service": "web", "target": "live.eu", "before": null, "after": null },
         })
     };
     let end = |status: &str| {
         json!([{
             "event": "run-finished", "status": status,
-            "failure": { "class": "command", "message": "exit code 3", "node": "ship/web/push",
+            "failure": { "class": "exit", "message": "exit code 3", "node": "ship/web/push",
                          "span": null },
         }])
     };
@@ -112,7 +112,7 @@ fn an_end_says_why_which_deployments_and_who_answered() {
 fn a_deployment_that_succeeds_later_has_not_failed() {
     let line = |status: &str| {
         json!([{
-            "event": "node-finished", "node": "a", "kind": "deployment", "status": status,
+            "event": "node-finished", "node": "a", "kind": "deploy", "status": status,
             "deployment": { "service": "web", "target": "eu", "before": null, "after": null },
         }])
     };

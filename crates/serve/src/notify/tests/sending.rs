@@ -67,7 +67,7 @@ fn a_webhook_gets_the_data_under_an_id_and_signed() {
             "url": "https://deploy.example.com/runs/r-7f3a2c",
             "status": "failed",
             "failure": {
-                "class": "command",
+                "class": "exit",
                 "node": "ship/web on live.eu/push",
                 "message": "see [this](https://evil.example)",
             },
