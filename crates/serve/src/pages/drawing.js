@@ -2,16 +2,24 @@
 // by infrastructure. It needs an outline and states, and draws a plan where there are no states.
 
 import { h } from "./dom.js";
-import { countStates, countsLine, leaves, openParts, sumUp } from "./outline.js";
+import { byTarget, countStates, countsLine, deploysOf, leaves, modeOf, openParts, sumUp,
+  walk } from "./outline.js";
 import { Cells } from "./cells.js";
-import { symbol, tone, versions, waitText, word } from "./words.js";
+import { list, symbol, tone, versions, waitText, word } from "./words.js";
 
 /** A loop or matrix with more leaves is shown by counts, and opens what failed. */
 const MOST_LEAVES = 40;
+/** A large matrix is shown by the values of its outer axis where these are no more. */
+const MOST_BRANCHES = 24;
+/** Then each of them is shown by counts that has more leaves. */
+const MOST_IN_BRANCH = 12;
 /** So many of those that failed or wait are opened. */
 const MOST_OPENED = 8;
 /** Blocks are drawn so deep in each other; deeper ones are shown when they are selected. */
 const MOST_DEPTH = 5;
+
+/** So many locks are named. */
+const MOST_NAMED = 4;
 
 const COMMANDS = ["run", "send", "fetch"];
 
@@ -31,27 +39,31 @@ export class Drawing {
     this.around = [];
     this.joined = [];
     const whole = this.list(outline.items || [], "serial", 0);
-    this.element = h("div.drawing", {
+    this.element = h(states ? "div.drawing" : "div.drawing.is-plan", {
       role: "region", "aria-label": label || "Drawing", tabindex: "0",
     }, whole);
+    // What is known already of cells that are not in the outline.
+    for (const path of this.open.length ? states.nodes.keys() : []) {
+      if (!this.groupsOf.has(path)) this.join(path);
+    }
     for (const group of this.groups) group.draw();
   }
 
-  list(items, order, depth, mode) {
+  list(items, order, depth, mode, most) {
     const isParallel = order === "parallel";
-    const drawn = items.map((item) => this.item(item, depth, mode)).filter(Boolean);
+    const drawn = items.map((item) => this.item(item, depth, mode, most)).filter(Boolean);
     return h(isParallel ? "ul.parallel" : "ol.serial", { role: "list" },
       drawn.map((it) => h("li", it)));
   }
 
-  item(item, depth, mode) {
+  item(item, depth, mode, most) {
     if (item.path) this.items.set(item.path, item);
     if (item.kind === "deploy") return this.chip(item, mode);
     const inner = item.items || [];
     if (item.kind === "cell" && inner.length === 1) {
       const [only] = inner;
       if (only.kind === "deploy") {
-        return this.item(only, depth, mode === "both" ? "both" : mode);
+        return this.item(only, depth, mode);
       }
       if (!only.items) return this.chip(item);
     }
@@ -59,7 +71,7 @@ export class Drawing {
       return item.path || item.label ? this.chip(item) : null;
     }
     if (depth >= MOST_DEPTH && item.path) return this.chip(item);
-    return this.group(item, depth);
+    return this.group(item, depth, most);
   }
 
   /** One thing that has a state: a deployment, a command, a question. */
@@ -106,7 +118,7 @@ export class Drawing {
   }
 
   /** A block with what is in it. */
-  group(item, depth) {
+  group(item, depth, most = MOST_LEAVES) {
     const all = leaves(item);
     const size = all.length + (item.unlisted || 0);
     const isLoop = ["matrix", "parallel", "serial", "axis", "wave"].includes(item.kind);
@@ -121,11 +133,15 @@ export class Drawing {
     }, h("div.head", head, counts), about, body);
     const group = { item, all, element, mark, counts, unlisted: item.unlisted || 0 };
     // What the block around it counts already is not counted again.
-    group.isSaid = isLoop && this.around.at(-1) === all.length && size <= MOST_LEAVES;
+    group.isSaid = isLoop && this.around.at(-1) === all.length && size <= most;
     this.around.push(all.length);
     this.remember(group);
-    if (isLoop && size > MOST_LEAVES) {
-      group.cells = this.big(group, body);
+    if (isLoop && size > most) {
+      if (isBranched(item)) {
+        body.append(this.list(item.items, item.order, depth + 1, null, MOST_IN_BRANCH));
+      } else {
+        group.cells = this.big(group, body);
+      }
     } else {
       body.append(this.inside(item, depth));
     }
@@ -173,7 +189,7 @@ export class Drawing {
       },
       most: MOST_OPENED,
     });
-    for (const item of walkItems(group.item.items)) {
+    for (const { item } of walk(group.item.items)) {
       if (item.path) this.items.set(item.path, item);
     }
     body.append(cells.element);
@@ -206,7 +222,7 @@ export class Drawing {
     write(group.mark, states ? `${symbol(status)} ` : "");
     group.mark.className = `mark ${tone(status)}`;
     const isDeploy = item.deployments ? item.deployments.most !== 0 : item.kind === "axis";
-    const line = !isCounted || group.isSaid || item.kind === "axis" ? null
+    const line = !isCounted || group.isSaid || (item.kind === "axis" && !group.cells) ? null
       : states ? countsLine(counts, isDeploy ? "deploy" : null)
         : h("span.counts.dim", `${size.toLocaleString("en")} ` +
           `${isDeploy ? "deployments" : item.cells ? "cells" : "parts"}`);
@@ -261,7 +277,7 @@ export class Drawing {
     const all = new Set([...paths, ...this.joined]);
     const counts = countStates(all, this.states);
     let unlisted = -this.joined.length;
-    for (const item of walkItems(items)) unlisted += item.unlisted || 0;
+    for (const { item } of walk(items)) unlisted += item.unlisted || 0;
     if (unlisted > 0) {
       const rest = this.states && this.states.ended ? "skipped" : "pending";
       counts.set(rest, (counts.get(rest) || 0) + unlisted);
@@ -288,12 +304,8 @@ function write(element, text) {
   if (element.textContent !== text) element.textContent = text;
 }
 
-function* walkItems(items) {
-  for (const item of items || []) {
-    yield item;
-    if (item.kind !== "deploy") yield* walkItems(item.items);
-  }
-}
+const isBranched = ({ items, unlisted }) => !unlisted && items.length <= MOST_BRANCHES &&
+  items.every((it) => it.kind === "axis" || it.kind === "wave");
 
 const isShown = (handler) => handler.kind !== "undo";
 
@@ -339,47 +351,7 @@ function moreOf(item, node, states) {
 
 function notes(item) {
   const said = (item.notes || []).filter((it) => it !== "on failure" && it !== "undo");
-  if ((item.locks || []).length) said.push(`locks ${item.locks.join(", ")}`);
-  return said.length ? h("p.notes", said.join(" · ")) : null;
-}
-
-/** Which half of `service → target` differs in a block. */
-function modeOf(item) {
-  const services = new Set();
-  const targets = new Set();
-  for (const it of deploysOf(item)) {
-    services.add(it.service);
-    targets.add(it.target);
-  }
-  if (targets.size === 1) return "service";
-  return services.size === 1 ? "target" : "both";
-}
-
-function* deploysOf(item) {
-  for (const child of item.items || []) {
-    if (child.kind === "deploy") yield child;
-    else yield* deploysOf(child);
-  }
-}
-
-/**
- * The deployments of a block by their infrastructures, if all of it is parallel and there is
- * nothing else in it; nothing where its outer axis does so anyway.
- */
-function byTarget(item) {
-  const found = new Map();
-  const isFlat = (it) => {
-    if (it.kind === "deploy") {
-      if (!found.has(it.target)) found.set(it.target, []);
-      found.get(it.target).push(it);
-      return true;
-    }
-    const inner = it.items || [];
-    const isRight = it.kind === "cell" ? inner.length === 1
-      : ["matrix", "axis", "parallel", "wave"].includes(it.kind) && it.order === "parallel";
-    return isRight && !it.unlisted && !(it.handlers || []).length && inner.every(isFlat);
-  };
-  if (item.order !== "parallel" || item.kind === "axis" || !isFlat(item)) return null;
-  const all = [...found.values()];
-  return all.length > 1 && all.some((it) => it.length > 1) ? found : null;
+  if ((item.locks || []).length) said.push(`locks ${list(item.locks, MOST_NAMED)}`);
+  return said.length ? h("p.notes", { title: (item.locks || []).join("\n") || null },
+    said.join(" · ")) : null;
 }

@@ -24,13 +24,6 @@ export function parts(path) {
   return found;
 }
 
-/** The path of the node that it is in. */
-export function parent(path) {
-  const all = parts(path);
-  all.pop();
-  return all.join("/");
-}
-
 /** The last part of a path. */
 export const last = (path) => parts(path).at(-1);
 

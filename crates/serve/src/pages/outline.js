@@ -108,3 +108,45 @@ function unknown(item) {
   const fitting = pattern(item.path);
   return { item, first: item.path, fits: (node) => fitting.test(node.path) };
 }
+
+/** Which half of `service → target` differs in a block. */
+export function modeOf(item) {
+  const services = new Set();
+  const targets = new Set();
+  for (const it of deploysOf(item)) {
+    services.add(it.service);
+    targets.add(it.target);
+  }
+  if (targets.size === 1) return "service";
+  return services.size === 1 ? "target" : "both";
+}
+
+/** The deployments in it. */
+export function* deploysOf(item) {
+  for (const child of item.items || []) {
+    if (child.kind === "deploy") yield child;
+    else yield* deploysOf(child);
+  }
+}
+
+/**
+ * The deployments of a block by their infrastructures, if all of it is parallel and there is
+ * nothing else in it; nothing where its outer axis does so anyway.
+ */
+export function byTarget(item) {
+  const found = new Map();
+  const isFlat = (it) => {
+    if (it.kind === "deploy") {
+      if (!found.has(it.target)) found.set(it.target, []);
+      found.get(it.target).push(it);
+      return true;
+    }
+    const inner = it.items || [];
+    const isRight = it.kind === "cell" ? inner.length === 1
+      : ["matrix", "axis", "parallel", "wave"].includes(it.kind) && it.order === "parallel";
+    return isRight && !it.unlisted && !(it.handlers || []).length && inner.every(isFlat);
+  };
+  if (item.order !== "parallel" || item.kind === "axis" || !isFlat(item)) return null;
+  const all = [...found.values()];
+  return all.length > 1 && all.some((it) => it.length > 1) ? found : null;
+}

@@ -5,7 +5,7 @@ import { add, fill, h, say } from "./dom.js";
 import { Drawing } from "./drawing.js";
 import { command, link, problemBox, runAddress } from "./parts.js";
 import { StartForm } from "./start-form.js";
-import { count, elapsed } from "./words.js";
+import { count, elapsed, list } from "./words.js";
 
 export async function show(context) {
   const { main, params, query, signal, title, go, keepAddress } = context;
@@ -15,12 +15,17 @@ export async function show(context) {
   const result = h("section.result", { "aria-label": "Plan", "aria-live": "polite" });
   let key = newKey();
   let refused = null;
+  let timer = null;
   const changed = () => {
     // Another request needs another key, or the server would answer with the first run.
     key = newKey();
     refused = null;
     start.disabled = !pipeline.may_run;
-    keepAddress(`/pipelines/${part(id)}${form.address()}`);
+    // Browsers refuse too many changes of an address in a short time.
+    clearTimeout(timer);
+    timer = setTimeout(() => {
+      if (!signal.aborted) keepAddress(`/pipelines/${part(id)}${form.address()}`);
+    }, 300);
   };
   const form = new StartForm(pipeline, query, changed);
   const plan = h("button", { type: "button" }, "Plan");
@@ -98,12 +103,14 @@ function drawPlan(place, found, id, asked) {
         ? `at least ${outline.deployments.least}` : String(most)),
       fact("At once", wide.deployments ? `up to ${count(wide.deployments, "deployment")}`
         : wide.commands ? `up to ${count(wide.commands, "command")}` : "—"),
-      locks.size > 0 && fact("Locks", [...locks].join(", ")),
+      locks.size > 0 && fact("Locks", named([...locks])),
       outline.longest_ms && fact("At most", elapsed(outline.longest_ms)),
-      found.targets.length > 0 && fact("On", found.targets.join(", ")),
+      found.targets.length > 0 && fact("On", named(found.targets)),
       fact("In a terminal", command(commandLine(id, asked)))),
     drawing.element);
 }
+
+const named = (all) => h("span", { title: all.join("\n") }, list(all, 8));
 
 function commandLine(id, asked) {
   const [file, name] = [id.slice(0, id.lastIndexOf("/")), id.slice(id.lastIndexOf("/") + 1)];

@@ -4,11 +4,11 @@ import { get, part } from "./api.js";
 import { fill, h } from "./dom.js";
 import { list } from "./words.js";
 
-const MOST_LINES = 6;
+const MOST_LINES = 5;
 const WORDS = [
   ["failed", "failed", "bad"], ["rollback-failed", "rollback failed", "bad"],
   ["rolled-back", "rolled back", "warn"], ["ignored", "failed and ignored", "warn"],
-  ["cancelled", "cancelled", "warn"], ["succeeded", "stay deployed", "good"],
+  ["cancelled", "cancelled", "warn"], ["succeeded", "deployed", "good"],
   ["skipped", "not started", "dim"],
 ];
 
@@ -25,43 +25,50 @@ export function whatIf(run, fails, signal) {
   return place;
 }
 
+/** Those that would lead to the same stand together. */
 function lines(report) {
   const groups = new Map();
   for (const it of report.cases || []) {
+    const outcomes = new Map();
     for (const outcome of it.outcomes || []) {
       const said = outcomeOf(outcome);
-      if (!groups.has(said.key)) groups.set(said.key, { ...said, who: new Set() });
-      groups.get(said.key).who.add(nameOf(it));
+      if (!outcomes.has(said.key)) outcomes.set(said.key, { ...said, at: new Set() });
+      for (const { inside } of outcome.at || []) outcomes.get(said.key).at.add(inside);
     }
+    const key = [...outcomes].map(([said, { at }]) => `${said} ${[...at]}`).join("\n");
+    if (!groups.has(key)) groups.set(key, { who: [], outcomes: [...outcomes.values()] });
+    groups.get(key).who.push(it.service ? `${it.service} → ${it.target}` : it.fails);
   }
   const all = [...groups.values()];
   if (!all.length) return h("p.dim", "Nothing is deployed: there is nothing that could fail.");
   return [
-    h("ul.plain", all.slice(0, MOST_LINES).map(({ who, shown }) => h("li",
-      h("span.if", "if ", h("strong", { title: [...who].join("\n") }, list([...who], 3)),
-        " fails: "), shown))),
-    all.length > MOST_LINES && h("p.dim", `and ${all.length - MOST_LINES} more outcomes: `,
+    h("ul.plain", all.slice(0, MOST_LINES).map(({ who, outcomes }) => h("li",
+      "if ", h("strong", { title: who.join("\n") }, list(who, 3, "or")), " fails",
+      outcomes.length === 1 ? [": ", outcomes[0].shown] : [", it depends on where:",
+        h("ul.plain", outcomes.map(({ at, shown }) => h("li", h("span", {
+          title: [...at].join("\n"),
+        }, `in ${list([...at].filter(Boolean), 2) || "itself"}: `), shown)))]))),
+    all.length > MOST_LINES && h("p.dim", `and ${all.length - MOST_LINES} more: `,
       h("code", "lockstep plan --blast")),
   ];
 }
 
-const nameOf = (it) => (it.service ? `${it.service} → ${it.target}` : it.fails);
-
 function outcomeOf(outcome) {
   const counts = new Map();
   for (const it of outcome.deployments || []) {
-    const end = it.ends.length > 1 ? it.ends.join(" or ") : it.ends[0];
+    const end = it.ends.join(" or ");
     counts.set(end, (counts.get(end) || 0) + 1);
   }
-  const run = `the run ${(outcome.pipeline || []).map((it) => (it === "failed" ? "fails"
-    : it === "succeeded" ? "succeeds all the same" : it)).join(" or ")}`;
-  const shown = [run];
-  const texts = [];
-  const known = WORDS.filter(([end]) => counts.has(end));
-  const others = [...counts.keys()].filter((end) => !WORDS.some(([it]) => it === end));
-  for (const [end, text, tone] of [...known, ...others.map((it) => [it, it, "warn"])]) {
-    texts.push(`${counts.get(end)} ${text}`);
+  const ends = (outcome.pipeline || []).map((it) => (it === "failed" ? "fails"
+    : it === "succeeded" ? "succeeds all the same" : `is ${it.replaceAll("-", " ")}`));
+  const shown = [`the run ${ends.join(" or ")}`];
+  const order = [...counts.keys()].sort((one, other) => rank(one) - rank(other));
+  for (const end of order) {
+    const [, text, tone] = WORDS.find(([it]) => it === end) ||
+      [end, end.replaceAll("-", " "), "warn"];
     shown.push(", ", h(`span.${tone}`, `${counts.get(end)} ${text}`));
   }
-  return { key: `${run}, ${texts.join(", ")}`, shown };
+  return { key: `${ends} ${order.map((end) => `${end} ${counts.get(end)}`)}`, shown };
 }
+
+const rank = (end) => WORDS.findIndex(([it]) => it === end);

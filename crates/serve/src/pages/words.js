@@ -99,13 +99,13 @@ export const count = (number, noun) =>
   `${number.toLocaleString("en")} ${noun}${number === 1 ? "" : "s"}`;
 
 /** `a, b and 3 more` */
-export function list(names, most = 3) {
+export function list(names, most = 3, between = "and") {
   if (names.length <= 1) return names.join("");
   if (names.length > most) {
     const shown = names.slice(0, most - 1).join(", ");
-    return `${shown} and ${names.length - most + 1} more`;
+    return `${shown} ${between} ${names.length - most + 1} more`;
   }
-  return `${names.slice(0, -1).join(", ")} and ${names.at(-1)}`;
+  return `${names.slice(0, -1).join(", ")} ${between} ${names.at(-1)}`;
 }
 
 /** `— → v1`; nothing where neither is known. */
