@@ -206,7 +206,7 @@ fn what_is_typed_becomes_what_the_input_is() {
             &["cancel", "--as", "bob"],
             "`--as` cannot be used with a server",
         ),
-        (&["prune"], "does not work with a server"),
+        (&["prune", "--keep", "1"], "does not work with a server"),
         (&["verify"], "does not work with a server"),
         (&["retry"], "no terminal on which to confirm"),
         (&["show", "nobody"], "there is no run `nobody`"),
