@@ -399,7 +399,7 @@ impl PlanAnswer {
     }
 }
 
-/// What the server has begun.
+/// What is sent to start a pipeline: what was typed is sent as it is.
 pub(super) fn start_body(pipeline: &str, asked: lockstep_plan::RunRequest) -> serde_json::Value {
     let mut inputs = serde_json::Map::new();
     let mut texts: IndexMap<String, String> = IndexMap::new();
@@ -415,4 +415,73 @@ pub(super) fn start_body(pipeline: &str, asked: lockstep_plan::RunRequest) -> se
         body.insert(String::from("texts"), serde_json::json!(texts));
     }
     body
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::{from_value, json};
+
+    #[test]
+    fn a_plan_says_how_much_there_is_to_do() {
+        let plan = json!({
+            "version": 1, "pipeline": "ship", "deployments": {"least": 1, "most": null},
+            "items": [{
+                "kind": "stage", "label": "out", "path": "ship/out", "width": {},
+                "deployments": {"least": 1, "most": null},
+                "items": [
+                    {"kind": "deploy", "label": "", "path": "ship/out/deploy[a, b]", "width": {}},
+                    {"kind": "parallel", "label": "", "cells": 4, "width": {}},
+                ],
+            }],
+        });
+        let plan: PlanAnswer = from_value(plan).expect("a plan");
+        let outline = plan.outline();
+        assert_eq!(outline.cells_without_deployments(), 4);
+        let work = outline.work();
+        assert_eq!(work.len(), 2);
+        assert_eq!((&*work[1].path, work[1].deployments), ("ship/out", 1));
+        assert_eq!(outline.items[0].items[0].kind, ItemKind::Deploy);
+        assert_eq!(outline.items[0].deployments.most, None);
+    }
+
+    #[test]
+    fn a_ledger_is_in_the_order_of_its_places() {
+        let place = |target: &str| {
+            json!({
+                "infrastructure": target, "version": "v2", "state": "under-way",
+                "since": "2026-01-01T00:00:00.000Z", "run": "r-1", "node": "ship",
+            })
+        };
+        let all = json!([{
+            "environment": "prod",
+            "services": [
+                {"service": "web", "places": [place("prod.us"), place("prod.eu")]},
+                {"service": "cart", "places": [place("prod.us")]},
+            ],
+        }]);
+        let lines = ledger(from_value(all).expect("environments"));
+        let places: Vec<(&str, &str)> = (lines.iter())
+            .map(|line| (&*line.target, &*line.service))
+            .collect();
+        assert_eq!(
+            places,
+            [("prod.eu", "web"), ("prod.us", "cart"), ("prod.us", "web")]
+        );
+        assert_eq!(lines[0].state, PlaceState::UnderWay);
+    }
+
+    #[test]
+    fn what_is_typed_stays_a_text_until_its_type_is_known() {
+        let mut asked = lockstep_plan::RunRequest::default();
+        let text = lockstep_plan::InputValue::Text(String::from("4"));
+        asked.inputs.insert(String::from("n"), text);
+        let json = lockstep_plan::InputValue::Json(json!([1]));
+        asked.inputs.insert(String::from("m"), json);
+        let body = start_body("a.deploy/p", asked);
+        let wanted = json!({
+            "pipeline": "a.deploy/p", "inputs": {"m": [1]}, "set": {}, "texts": {"n": "4"},
+        });
+        assert_eq!(body, wanted);
+    }
 }

@@ -415,8 +415,8 @@ impl Reader {
                 None => WAIT_SECONDS,
             };
             let asked = records(&self.server, &self.run, after, wait);
-            let told = asked.and_then(|page| self.tell(page, &mut after));
-            match told {
+            let passed = asked.and_then(|page| self.pass_on(page, &mut after));
+            match passed {
                 Ok(None) => stopped_since = None,
                 Ok(Some((word, why))) => match status(&word) {
                     RunStatus::Running => stopped_since = None,
@@ -447,7 +447,7 @@ impl Reader {
     }
 
     /// Passes on what a page says; how the run is where that is nothing.
-    fn tell(
+    fn pass_on(
         &mut self,
         page: RecordsAnswer,
         after: &mut u64,

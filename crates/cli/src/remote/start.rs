@@ -42,7 +42,7 @@ fn begin(arguments: &Run, server: &RemoteServer, output: &mut Output) -> Result<
     let options = &arguments.options;
     let approve = "approvals are answered by `lockstep approve`, by whoever may";
     let part = "a server runs pipelines as a whole";
-    let disk = "the server keeps its runs as it was set up to";
+    let disk = "how runs are stored is a matter of the server";
     refuse_options(
         &[
             ("--yes", options.yes, approve),
