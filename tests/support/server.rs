@@ -85,11 +85,6 @@ impl TestServer {
         }
     }
 
-    /// Its process.
-    pub fn id(&self) -> u32 {
-        self.child.as_ref().map_or(0, Child::id)
-    }
-
     pub fn path(&self) -> &Path {
         self.folder.path()
     }

@@ -48,7 +48,7 @@ impl Generator {
     }
 
     pub(super) fn item(&mut self) {
-        match self.chance.below(19) {
+        match self.chance.below(20) {
             16 => {
                 self.put("function");
                 self.name();
@@ -178,7 +178,7 @@ impl Generator {
                 }
             }
             12 => self.test(),
-            18 => self.trigger(),
+            19 => self.trigger(),
             _ => {
                 self.put("pipeline");
                 self.name();
