@@ -1,4 +1,10 @@
-// Drives the pages of `lockstep serve` in a browser: `LOCKSTEP=path node tests/pages/run.mjs`.
+// Drives the pages of `lockstep serve` in a browser:
+//
+//   npm ci --prefix tests/pages
+//   LOCKSTEP=target/debug/lockstep node tests/pages/run.mjs
+//
+// It needs Chromium (`CHROMIUM` names it where it is not found). `SHOTS=folder` keeps pictures of
+// all pages there; `WITHOUT_AXE=1` leaves out what takes most of the time.
 
 import assert from "node:assert/strict";
 import { complaints, expectAnswer, lookAt, open, person, shoot } from "./browser.mjs";
@@ -283,6 +289,10 @@ await step("what waits for a lock says who holds it", async () => {
   await grace.getByLabel("Reason (kept with it)").fill("not now");
   await decide(grace, "Cancel the run");
   await state(grace, "cancelled");
+  await ada.goto(at(`/runs/${first}`));
+  await press(ada, "Cancel…");
+  await decide(ada, "Cancel the run");
+  await state(ada, "cancelled");
 });
 
 await step("five thousand cells: the page stays alive, small, and shows the failure", async () => {
