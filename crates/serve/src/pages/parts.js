@@ -80,7 +80,7 @@ export function confirm({ title, text, extra, label, isBad, work }) {
   return new Promise((done) => {
     const id = newId("dialog");
     const trouble = h("div");
-    const go = h(isBad ? "button.bad" : "button.main", { type: "submit" }, label);
+    const go = h(isBad ? "button.danger" : "button.main", { type: "submit" }, label);
     let result;
     const submit = async (event) => {
       event.preventDefault();
