@@ -1,8 +1,14 @@
-// Drives the pages of `lockstep serve` in a browser: `LOCKSTEP=path node tests/pages/run.mjs`.
+// Drives the pages of `lockstep serve` in a browser:
+//
+//   npm ci --prefix tests/pages
+//   LOCKSTEP=target/debug/lockstep node tests/pages/run.mjs
+//
+// It needs Chromium (`CHROMIUM` names it where it is not found). `SHOTS=folder` keeps pictures of
+// all pages there; `WITHOUT_AXE=1` leaves out what takes most of the time.
 
 import assert from "node:assert/strict";
 import { complaints, expectAnswer, lookAt, open, person, shoot } from "./browser.mjs";
-import { startServer } from "./server.mjs";
+import { startServer, stoppedRun } from "./server.mjs";
 import { triggersPage } from "./triggers.mjs";
 
 const PASSWORD = "correct horse battery";
@@ -283,6 +289,25 @@ await step("what waits for a lock says who holds it", async () => {
   await grace.getByLabel("Reason (kept with it)").fill("not now");
   await decide(grace, "Cancel the run");
   await state(grace, "cancelled");
+  await ada.goto(at(`/runs/${first}`));
+  await press(ada, "Cancel…");
+  await decide(ada, "Cancel the run");
+  await state(ada, "cancelled");
+});
+
+await step("a run that was stopped goes on", async () => {
+  await stoppedRun(server, "edge.deploy", "holds");
+  await ada.goto(at("/runs?status=stopped"));
+  await ada.locator("tbody th a").first().click();
+  await seen(ada, "No process drives this run");
+  await lookAt(ada, "run-stopped");
+  await press(ada, "Resume…");
+  await decide(ada, "Resume the run");
+  await state(ada, "running");
+  await ada.locator(".drawing .chip.note", { hasText: "sleep" }).waitFor({ timeout: LONG });
+  await press(ada, "Cancel…");
+  await decide(ada, "Cancel the run");
+  await state(ada, "cancelled");
 });
 
 await step("five thousand cells: the page stays alive, small, and shows the failure", async () => {

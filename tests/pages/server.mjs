@@ -53,5 +53,20 @@ export async function startServer() {
     await ended;
     rmSync(folder, { recursive: true, force: true });
   };
-  return { url, link, folder, stop };
+  return { url, link, folder, program, stop };
+}
+
+/** Starts a run without the server and kills what drives it, so that it is stopped. */
+export async function stoppedRun({ folder, program }, file, pipeline) {
+  const child = spawn(program, ["run", file, pipeline], {
+    cwd: folder, stdio: ["ignore", "pipe", "ignore"],
+  });
+  const ended = new Promise((done) => child.on("exit", done));
+  await new Promise((done) => {
+    child.stdout.on("data", (data) => {
+      if (/sleep/.test(data)) done();
+    });
+  });
+  child.kill("SIGKILL");
+  await ended;
 }

@@ -77,7 +77,7 @@ function userTable(users, load, self) {
     }, text);
     return [
       h("th", { scope: "row" }, it.name, it.is_admin && h("span.dim", " administrator")),
-      it.is_disabled ? h("span.bad", "✗ disabled") : h("span.good", "✓ active"),
+      it.is_disabled ? h("span.state.bad", "✗ disabled") : h("span.state.good", "✓ active"),
       it.groups.join(", ") || h("span.dim", "none"), timeText(it.created_at),
       h("div.row", quiet("New link…", () => newLink(it.name)),
         it.name !== self.name && quiet(it.is_admin ? "No administrator…" : "Administrator…",

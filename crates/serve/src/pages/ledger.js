@@ -51,7 +51,8 @@ function row(state, path, item) {
   const isUnchanged = node && node.deployment && node.deployment.changed === false;
   // What was taken back is as it was before.
   const after = status === "rolled-back" ? it.before : it.after;
-  const took = node && node.ended ? duration(Date.parse(node.ended) - Date.parse(node.began)) : "";
+  const took = node && node.ended && status !== "skipped"
+    ? duration(Date.parse(node.ended) - Date.parse(node.began)) : "";
   const href = `${runAddress(state.id)}?node=${encodeURIComponent(path)}`;
   return [
     h("td", badge(status, "deploy"), isUnchanged && h("span.dim", ", unchanged")),

@@ -22,7 +22,7 @@ export async function show({ main, signal, title }) {
         : table("Locks", ["Lock", "Places", "Held by", "Waits"], locks.map((it) => [
           h("th", { scope: "row" }, h("code", it.lock)),
           `${it.holders.length} of ${it.places}`,
-          requests(it.holders, "since"), requests(it.queue, "waits since"),
+          requests(it.holders, "taken"), requests(it.queue, "asked for"),
         ])),
       h("h2", "Queues"),
       !runs.runs.length ? nothing("No run waits in a queue.")

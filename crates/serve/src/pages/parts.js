@@ -25,7 +25,8 @@ export function problemBox(problem) {
     h("p.headline", h("span.mark.bad", { "aria-hidden": "true" }, "✗"), " ",
       isKnown ? problem.title : "This page has a fault"),
     isKnown ? text : h("p", String(problem)),
-    mistakes.map((it) => h("pre", { tabindex: "0", "aria-label": it.message }, it.text.trim())));
+    mistakes.map((it) => h("pre", { tabindex: "0", "aria-label": it.message },
+      it.text.trim().replace(/\n\n\d+ errors?$/, ""))));
 }
 
 /** A command that can be copied. */
@@ -79,7 +80,7 @@ export function confirm({ title, text, extra, label, isBad, work }) {
   return new Promise((done) => {
     const id = newId("dialog");
     const trouble = h("div");
-    const go = h(isBad ? "button.bad" : "button.main", { type: "submit" }, label);
+    const go = h(isBad ? "button.danger" : "button.main", { type: "submit" }, label);
     let result;
     const submit = async (event) => {
       event.preventDefault();

@@ -85,8 +85,11 @@ export async function takeBack({ run, go, feed }, path, what) {
   const key = newKey();
   const done = [...(feed ? feed.states.deployments.values() : [])]
     .filter((it) => it.status === "succeeded" && (!path || it.path.startsWith(path)));
-  const shown = done.slice(0, 12).map(({ deployment: it }) => h("li", h("code",
-    `${it.service}  ${it.target}  ${it.after || "—"} → ${it.before || "—"}`)));
+  const rows = done.slice(0, 12).map(({ deployment: it }) => [
+    it.service, it.target, `${it.after || "—"} → ${it.before || "—"}`]);
+  const wide = [0, 1].map((at) => Math.max(0, ...rows.map((it) => it[at].length)));
+  const shown = rows.map((it) => h("li", h("code.columns",
+    `${it[0].padEnd(wide[0])}  ${it[1].padEnd(wide[1])}  ${it[2]}`)));
   const started = await confirm({
     title: `Take back ${what || run.run}?`,
     text: "A new run undoes what was deployed. What a later run has deployed there is left alone.",

@@ -144,7 +144,7 @@ class Failures {
   name(node) {
     return h("button.link", {
       type: "button", "data-key": `failure ${node.path}`, onclick: () => this.select(node.path),
-    }, people(node.path));
+    }, nameOf(node));
   }
 
   /** Failures of the same kind: the first with its last lines, the others by their names. */
@@ -153,7 +153,7 @@ class Failures {
     this.fillLog(node, log);
     const few = others.length <= MOST_NAMED;
     return h("div.failure", h("p.headline", this.line(node)),
-      node.text && h("p.dim", h("code", `$ ${node.text.trim().split("\n")[0]}`)), log,
+      node.text && nameOf(node) !== commandOf(node) && h("p.dim", h("code", commandOf(node))), log,
       others.length > 0 && few && h("p", "The same happened to ", others.map((it, at) => [
         at > 0 && (at === others.length - 1 ? " and " : ", "), this.name(it)]), "."),
       others.length > 0 && !few && this.folded(`The same happened to ${others.length} more`,
@@ -179,6 +179,12 @@ class Failures {
     }
   }
 }
+
+const commandOf = (node) => `$ ${node.text.trim().split("\n")[0]}`;
+
+/** A command that is in no deployment is called by what it does. */
+const nameOf = (node) => (node.kind === "run" && node.text && !deployment(node.path)
+  ? commandOf(node) : people(node.path));
 
 /** Failures by what they have in common: the same part of a workflow, with the same message. */
 function alike(nodes) {
