@@ -69,7 +69,7 @@ fn keys_and_their_values_are_offered_and_explained() {
     let found = asked(&mut editor, &uri, "completion", (2, 0));
     assert_eq!(
         labels(&found),
-        ["file", "groups", "language", "lint", "state"]
+        ["file", "groups", "language", "lint", "serve", "state"]
     );
     assert_eq!(found[1]["textEdit"]["newText"], "[groups]");
     assert_eq!(found[4]["textEdit"]["newText"], "state = ");

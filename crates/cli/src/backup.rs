@@ -11,6 +11,8 @@ use super::state::{self, StateArgument};
 use lockstep_base::diagnostic::{Diagnostic, codes};
 
 #[derive(Debug, Args)]
+#[command(mut_arg("server", |it| it.hide(true)))]
+#[command(mut_arg("token_file", |it| it.hide(true)))]
 pub(super) struct Backup {
     /// The folder to make; it must not exist yet.
     #[arg(value_name = "DIR")]
@@ -21,6 +23,11 @@ pub(super) struct Backup {
 }
 
 pub(super) fn run(arguments: &Backup, output: &mut Output) -> Exit {
+    let instead = "copy the state directory on the machine of the server, with `--state`";
+    let refused = (arguments.state).refuse_server("backup", instead, true, output);
+    if let Err(exit) = refused {
+        return exit;
+    }
     let store = match arguments.state.open(output) {
         Ok(store) => store,
         Err(exit) => return exit,

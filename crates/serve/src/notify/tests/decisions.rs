@@ -1,3 +1,5 @@
+//! What is said of what happens, and what is not.
+
 use lockstep_engine::run_event::Status;
 use serde_json::json;
 
