@@ -2,9 +2,9 @@
 //!
 //! What is to be said is decided from the events of a run alone ([`decide`]). A follower writes it
 //! into an outbox in the server's database, in one transaction with how far it has looked
-//! ([`follow`]); for each target a task sends from there ([`deliver`]). So a message is neither lost
-//! nor written twice, whenever the server is killed; one that was being sent then is sent again,
-//! under the same id.
+//! ([`follow`]); for each target a task sends from there ([`deliver`]). So a message is neither
+//! lost nor written twice, whenever the server is killed; one that was being sent then is sent
+//! again, under the same id.
 
 mod decide;
 mod deliver;

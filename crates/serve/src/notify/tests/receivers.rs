@@ -29,7 +29,8 @@ pub(super) struct HttpReceiver {
 pub(super) fn answer(status: u16, headers: &str, body: &str) -> String {
     let length = body.len();
     format!(
-        "HTTP/1.1 {status} X\r\nconnection: close\r\ncontent-length: {length}\r\n{headers}\r\n{body}"
+        "HTTP/1.1 {status} X\r\nconnection: close\r\ncontent-length: {length}\r\n\
+         {headers}\r\n{body}"
     )
 }
 
