@@ -152,7 +152,8 @@ class Console {
       onclick: () => this.open(node.path),
     }, h("span.mark", { class: tone(status), "aria-hidden": "true" }, symbol(status)),
     h("span.name", inside), h("span.dim.text", line),
-    h("span.unseen", word(status)));
+    h(status === "succeeded" ? "span.unseen" : "span.word", { class: tone(status) },
+      word(status)));
   }
 
   async open(path, line) {

@@ -125,13 +125,14 @@ export class Drawing {
     const isStage = item.kind === "stage";
     const mark = h("span.mark", { "aria-hidden": "true" });
     const counts = h("span.counted");
+    const said = h(isStage ? "span.said" : "span.unseen");
     const body = h("div.body");
-    const head = this.head(item, mark, depth);
+    const head = this.head(item, mark, said, depth);
     const about = notes(item);
     const element = h(isStage ? "section.group.stage" : "div.group", {
       class: isLoop ? `loop of-${item.kind}` : `of-${item.kind}`,
     }, h("div.head", head, counts), about, body);
-    const group = { item, all, element, mark, counts, unlisted: item.unlisted || 0 };
+    const group = { item, all, element, mark, said, counts, unlisted: item.unlisted || 0 };
     // What the block around it counts already is not counted again.
     group.isSaid = isLoop && this.around.at(-1) === all.length && size <= most;
     this.around.push(all.length);
@@ -155,8 +156,8 @@ export class Drawing {
     return element;
   }
 
-  head(item, mark, depth) {
-    const text = h("span.label", title(item));
+  head(item, mark, said, depth) {
+    const text = [h("span.label", title(item)), said];
     const level = Math.min(3 + depth, 6);
     if (!item.path || !this.onSelect) {
       return item.kind === "stage" ? h(`h${level}`, mark, text) : h("span.title", mark, text);
@@ -221,6 +222,8 @@ export class Drawing {
     const isCounted = size > 1;
     write(group.mark, states ? `${symbol(status)} ` : "");
     group.mark.className = `mark ${tone(status)}`;
+    write(group.said, states ? ` ${word(status)}` : "");
+    if (item.kind === "stage") group.said.className = `said ${tone(status)}`;
     const isDeploy = item.deployments ? item.deployments.most !== 0 : item.kind === "axis";
     const line = !isCounted || group.isSaid || (item.kind === "axis" && !group.cells) ? null
       : states ? countsLine(counts, isDeploy ? "deploy" : null)

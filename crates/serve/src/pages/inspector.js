@@ -191,7 +191,8 @@ export class Inspector {
       h("span.name", { title: label }, isLogged
         ? h("a", { href: logAddress(this.state.id, path), "data-key": `log ${path}` }, text)
         : text),
-      h("span.dim", took || (status === "succeeded" ? "" : word(status))),
-      h("span.unseen", word(status, kind)));
+      h("span", status !== "succeeded" && h("span", { class: tone(status) },
+        `${word(status, kind)} `), h("span.dim", took)),
+      status === "succeeded" && h("span.unseen", word(status, kind)));
   }
 }

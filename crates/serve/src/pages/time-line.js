@@ -36,7 +36,10 @@ export async function part(state, body) {
     }, h("span.name", h("span.mark", { class: tone(node.status), "aria-hidden": "true" },
       symbol(node.status)), " ", node.kind === "stage" ? `stage ${people(node.path)}`
       : people(node.path)),
-    h("span.track", bar), h("span.took", took), h("span.unseen", word(node.status, node.kind)));
+    h("span.track", bar), h("span.took", node.status !== "succeeded" && h("span.word", {
+      class: tone(node.status),
+    }, `${word(node.status, node.kind)} `), took),
+    h("span.unseen", word(node.status, node.kind)));
   };
 
   const draw = () => {
