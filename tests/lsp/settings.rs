@@ -72,9 +72,10 @@ fn keys_and_their_values_are_offered_and_explained() {
         ["file", "groups", "language", "lint", "serve", "state"]
     );
     assert_eq!(found[1]["textEdit"]["newText"], "[groups]");
-    assert_eq!(found[4]["textEdit"]["newText"], "state = ");
+    assert_eq!(found[4]["textEdit"]["newText"], "[serve]");
+    assert_eq!(found[5]["textEdit"]["newText"], "state = ");
     let found = asked(&mut editor, &uri, "completion", (0, 2));
-    assert_eq!(found[4]["textEdit"]["newText"], "state");
+    assert_eq!(found[5]["textEdit"]["newText"], "state");
     let found = asked(&mut editor, &uri, "completion", (1, 13));
     assert_eq!(labels(&found), ["\"2\""]);
     let found = asked(&mut editor, &uri, "completion", (4, 5));

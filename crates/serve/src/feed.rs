@@ -1,7 +1,7 @@
 //! The events of runs for those who watch. One thread asks the database whether anything has been
 //! written, and reads what is new of each watched run once, for all who watch it. Each of them has
-//! a position of their own and asks for what comes behind it, so that nobody misses anything or gets
-//! it twice, however slow they are.
+//! a position of their own and asks for what comes behind it, so that nobody misses anything or
+//! gets it twice, however slow they are.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
@@ -99,7 +99,7 @@ impl Feeds {
         };
         for feed in watched {
             if is_new || !feed.state.borrow().is_read {
-                // Whoever watches a run that was forgotten hears so when their rights are looked at.
+                // Whoever watches a run that was forgotten hears so when rights are looked at.
                 let _ = feed.read_on(store);
             }
         }

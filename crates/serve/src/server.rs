@@ -114,8 +114,8 @@ impl Server {
         ServerStop(self.stop.clone())
     }
 
-    /// Answers until it is stopped, in a tokio runtime with timers and I/O. `log` hears what it does
-    /// by itself.
+    /// Answers until it is stopped, in a tokio runtime with timers and I/O. `log` hears what it
+    /// does by itself.
     ///
     /// # Errors
     ///

@@ -1,5 +1,5 @@
-//! Clients that show wrong tokens, cookies or links again and again are not listened to for a while:
-//! nobody guesses a secret of 256 bits, but each guess is a question to the database.
+//! Clients that show wrong tokens, cookies or links again and again are not listened to for a
+//! while: nobody guesses a secret of 256 bits, but each guess is a question to the database.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};

@@ -1,8 +1,8 @@
 //! Triggers: what starts pipelines without a person.
 //!
 //! `webhook` says whether a delivery is genuine, `poll` looks at what is not delivered (times,
-//! digests, commits), `fire` decides and starts. A delivery, what was decided about it and the start
-//! of its run are one transaction, so a crash neither loses one nor starts one twice.
+//! digests, commits), `fire` decides and starts. A delivery, what was decided about it and the
+//! start of its run are one transaction, so a crash neither loses one nor starts one twice.
 
 pub(crate) mod change;
 pub(crate) mod deliveries;

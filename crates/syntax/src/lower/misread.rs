@@ -152,7 +152,8 @@ impl<'t> TreeBuilder<'t> {
         let [keyword, class, text, ..] = units.as_slice() else {
             return;
         };
-        if !text.begins(&['"', '\'']) || !words::is_name(class.text) {
+        let is_class = words::is_name(class.text) && !words::RESERVED.contains(&class.text);
+        if !text.begins(&['"', '\'']) || !is_class {
             return;
         }
         let place = |from: usize, to: usize| self.place(start + from, start + to);
