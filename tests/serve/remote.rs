@@ -17,7 +17,7 @@ input loud: bool = false
 input names: [string] = []
 
 pipeline typed {
-  log "copies ${copies + 1}, loud ${loud}, ${count(names)} names"
+  log "copies ${copies + 1}, loud ${loud}, ${length(names)} names"
 }
 
 pipeline bad {
