@@ -37,7 +37,7 @@ impl Spawner for Silent {
 }
 
 fn engine(clock: &SimulatedClock, outside: &str) -> EngineBuilder {
-    let files = MemoryFiles::new().with("a.deploy", &program(outside));
+    let files = MemoryFiles::new().with("a.deploy", program(outside));
     let builder = Engine::builder().files(files).spawner(Silent);
     builder.clock(clock.clone())
 }
