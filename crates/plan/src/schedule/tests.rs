@@ -158,14 +158,14 @@ fn watched(schedule: &Schedule, from: Timestamp, upto: Timestamp) -> Vec<Timesta
         // What the clock has skipped since the last minute.
         while expected < shown {
             due |= seen.insert(expected) && fires(expected);
-            expected = expected + minute;
+            expected += minute;
         }
         due |= seen.insert(shown) && fires(shown);
         expected = shown + minute;
         if due && at > from {
             found.push(at);
         }
-        at = at + minute;
+        at += minute;
     }
     found
 }
