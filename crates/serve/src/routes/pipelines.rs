@@ -6,7 +6,7 @@ use axum::Json;
 use axum::extract::{Path, State};
 use lockstep_access::Right;
 use lockstep_base::diagnostic::Severity;
-use lockstep_base::value::{InfrastructureId, Type};
+use lockstep_base::value::{InfrastructureId, Type, Value};
 use lockstep_lang::eval::Expr;
 use lockstep_lang::ir::{Global, GlobalSource, Pipeline, Program};
 use lockstep_outline::Outline;
@@ -249,7 +249,7 @@ fn form(file: &CompiledFile, program: &Program, at: usize, caller: &Caller) -> P
         environments: environments
             .filter(|it| !it.infrastructures.is_empty())
             .collect(),
-        groups: BTreeMap::new(),
+        groups: groups(program, caller),
         fields: plan::settable_fields(program)
             .into_iter()
             .filter(|(path, _)| is_visible(path, program, caller))
@@ -259,6 +259,31 @@ fn form(file: &CompiledFile, program: &Program, at: usize, caller: &Caller) -> P
             })
             .collect(),
     }
+}
+
+/// The groups of a file as far as the caller may see their infrastructures.
+fn groups(program: &Program, caller: &Caller) -> BTreeMap<String, Vec<String>> {
+    let facts = plan::Facts::default();
+    let locals = plan::Locals::default();
+    let scope = plan::EvalScope {
+        program,
+        facts: &facts,
+        locals: &locals,
+        run: None,
+    };
+    let names = |value: &Value| -> Vec<String> {
+        let all = value.as_list().unwrap_or_default().iter();
+        let names = all.map(|place| plan::display(program, place));
+        names
+            .filter(|name| caller.on_target(Right::View, name))
+            .collect()
+    };
+    // What depends on inputs is not known here.
+    let known = program.groups.iter().filter_map(|group| {
+        let value = scope.eval(&group.value).ok()?;
+        Some((group.name.to_string(), names(&value)))
+    });
+    known.filter(|(_, names)| !names.is_empty()).collect()
 }
 
 /// Whether a field is not one of an infrastructure that the caller may not see.
