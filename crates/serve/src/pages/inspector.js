@@ -60,7 +60,8 @@ export class Inspector {
     if (!isMine) return;
     this.timer = setTimeout(() => {
       this.timer = null;
-      this.draw();
+      // What was shown may have been closed meanwhile.
+      if (this.path) this.draw();
     }, 300);
   }
 
