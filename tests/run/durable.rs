@@ -417,7 +417,7 @@ fn a_run_of_another_version_is_refused_with_the_reason() {
         ),
         (
             "PRAGMA user_version = 99",
-            "PRAGMA user_version = 4",
+            "PRAGMA user_version = 5",
             "E0731",
             "was written by a later version of this program",
         ),
