@@ -51,7 +51,9 @@ fn a_killed_runner_leaves_no_command_behind() {
     let test = super::file(FAMILY)
         .file("stay.sh", STAY)
         .args(["--format", "json"]);
-    let running = Running::start(test.command());
+    let mut running = Running::start(test.command());
+    // Before it is known that its command has ended, the daemon belongs to that.
+    running.line(r#""node":"p/before","kind":"step","status":"succeeded""#);
     let names = [
         "plain", "inner", "nested", "session", "orphan", "parent", "bare", "stubborn",
     ];
