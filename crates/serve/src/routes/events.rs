@@ -7,7 +7,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use axum::body::{Body, Bytes};
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use futures_core::Stream;
@@ -21,7 +21,7 @@ use crate::app::App;
 use crate::database::StartState;
 use crate::feed::RunFeed;
 use crate::http::caller::Caller;
-use crate::http::input::Params;
+use crate::http::input::{Params, Path};
 use crate::http::problem::Problem;
 use crate::routes::runs;
 use crate::stores::Stores;

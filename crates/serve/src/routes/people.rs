@@ -1,7 +1,7 @@
 //! Users, groups, rights and tokens.
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use jiff::{SignedDuration, Timestamp};
 use lockstep_access::{Grant, GroupName, On, Pattern, Right, Scope, UserName, Who};
@@ -10,7 +10,7 @@ use utoipa::ToSchema;
 
 use crate::app::App;
 use crate::http::caller::Caller;
-use crate::http::input::Body;
+use crate::http::input::{Body, Path};
 use crate::http::problem::Problem;
 
 /// A token ends after so many days where nothing else is said.

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use lockstep_access::Right;
 use lockstep_base::diagnostic::Severity;
 use lockstep_base::value::{InfrastructureId, Type, Value};
@@ -18,7 +18,7 @@ use utoipa::ToSchema;
 use crate::app::App;
 use crate::database::RunScope;
 use crate::http::caller::Caller;
-use crate::http::input::Body;
+use crate::http::input::{Body, Path};
 use crate::http::problem::Problem;
 use crate::project::CompiledFile;
 use crate::routes::runs::{self, StartJson};

@@ -1,7 +1,7 @@
 //! What runs ask people: approvals, and what is to be done about failures.
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use lockstep_access::Right;
 use lockstep_engine::{Answer, ApprovalAnswer, FailureChoice, Question};
 use lockstep_store::{AnswerStatus, RunStatus, StoredQuestion, StoredRun, time};
@@ -11,7 +11,7 @@ use utoipa::ToSchema;
 use crate::app::App;
 use crate::database::RunScope;
 use crate::http::caller::Caller;
-use crate::http::input::Body;
+use crate::http::input::{Body, Path};
 use crate::http::problem::Problem;
 use crate::routes::runs;
 use crate::stores::Stores;

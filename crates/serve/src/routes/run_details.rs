@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use lockstep_outline::Outline;
 use lockstep_plan::Plan;
 use lockstep_runtime::logs::{file_name, log_names};
@@ -14,7 +14,7 @@ use utoipa::{IntoParams, ToSchema};
 use super::pipelines::MAX_OUTLINE_CELLS;
 use crate::app::App;
 use crate::http::caller::Caller;
-use crate::http::input::Params;
+use crate::http::input::{Params, Path};
 use crate::http::problem::Problem;
 use crate::log_lines::MAX_LINES;
 use crate::routes::runs;

@@ -1,7 +1,7 @@
 //! Runs: the list, one run, starting, cancelling, going on, retrying, taking back.
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use indexmap::IndexMap;
@@ -16,7 +16,7 @@ use utoipa::{IntoParams, ToSchema};
 use crate::app::App;
 use crate::database::{RunScope, RunStart, StartRequest, StartState};
 use crate::http::caller::Caller;
-use crate::http::input::{Body, Params};
+use crate::http::input::{Body, Params, Path};
 use crate::http::problem::Problem;
 use crate::project::PlanError;
 use crate::runner::RunnerCommand;

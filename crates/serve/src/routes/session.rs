@@ -1,7 +1,7 @@
 //! Signing in and out, and one-time links.
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -12,7 +12,7 @@ use utoipa::ToSchema;
 
 use crate::app::App;
 use crate::http::caller::{self, AuditDraft, COOKIE, Caller, SECURE_COOKIE};
-use crate::http::input::Body;
+use crate::http::input::{Body, Path};
 use crate::http::problem::Problem;
 use crate::stores::Stores;
 

@@ -1,8 +1,7 @@
 //! Triggers: the list, what one would do, and the deliveries of webhooks.
 
 use axum::Json;
-use axum::body::Bytes;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode};
 use jiff::Timestamp;
@@ -15,7 +14,7 @@ use utoipa::ToSchema;
 
 use crate::app::App;
 use crate::http::caller::{self, Caller};
-use crate::http::input::Body;
+use crate::http::input::{Body, Path, RawBody};
 use crate::http::problem::{Problem, ProblemDiagnostic};
 use crate::stores::Stores;
 use crate::triggers::deliveries::{self, DecidedDelivery, Delivery};
@@ -245,7 +244,7 @@ pub(crate) async fn deliver(
     State(app): State<App>,
     Path(id): Path<String>,
     parts: Parts,
-    body: Bytes,
+    RawBody(body): RawBody,
 ) -> Result<(StatusCode, Json<DeliveryJson>), Problem> {
     let headers = &parts.headers;
     let client = caller::client(&parts, app.options.behind_proxy);
