@@ -102,7 +102,8 @@ def fuzzed(address, token):
         [tool("schemathesis"), "run", f"http://{address}/api/v1/openapi.json",
          "--header", f"Authorization: Bearer {token}", "--checks", CHECKS,
          "--exclude-path-regex", LEFT_OUT, "--max-examples", os.environ.get("EXAMPLES", "10"),
-         "--request-timeout", "60", "--suppress-health-check", "all", "--phases", "examples,coverage,fuzzing", "--seed", "7", "--no-color"],
+         "--phases", "examples,coverage,fuzzing", "--seed", "7", "--no-color",
+         "--request-timeout", "60", "--suppress-health-check", "all"],
         check=False, stdout=subprocess.PIPE, text=True,
     )
     if done.returncode != 0:
