@@ -7,7 +7,7 @@ use std::io::Read;
 use std::os::unix::fs::OpenOptionsExt;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
@@ -68,13 +68,13 @@ pub(crate) struct Runners {
 }
 
 impl Runners {
-    /// Starts the process of a run with this id, for this user.
-    pub(crate) fn start(
+    /// The process of a run with this id, for this user, which has not been started.
+    pub(crate) fn process(
         &self,
         id: &str,
         user: &str,
         command: &RunnerCommand,
-    ) -> std::io::Result<Child> {
+    ) -> std::io::Result<Command> {
         let own = self.folder_of_messages();
         create_private_folder(&own)?;
         let said = private(&self.message_file(id))?;
@@ -126,8 +126,8 @@ impl Runners {
             .stdout(Stdio::null())
             .stderr(said)
             // A signal to the server, or the end of its terminal, is none to the run.
-            .process_group(0)
-            .spawn()
+            .process_group(0);
+        Ok(process)
     }
 
     fn common(&self, process: &mut Command, id: &str, user: &str) {

@@ -3,12 +3,12 @@
 //! id that the start has fixed. After a crash what was written down is started again; if the first
 //! process is still there, only one of them can write the run.
 
-use std::process::Child;
 use std::time::Duration;
 
 use jiff::Timestamp;
 use lockstep_runtime::run_id;
 use lockstep_store::{RunOwner, RunStatus};
+use tokio::process::Child;
 
 use crate::app::App;
 use crate::database::{NewStart, RunScope, RunStart, StartRequest, StartState};
@@ -110,10 +110,7 @@ pub(crate) async fn launch(app: &App, start: &RunStart) -> Result<(), ServeError
 
 /// Starts the process of a start; where that is not possible, the start is refused.
 async fn spawn(app: &App, start: &RunStart) -> Result<Option<Child>, ServeError> {
-    let runners = app.runners.clone();
-    let (run, user, command) = (start.run.clone(), start.user.clone(), start.command.clone());
-    let spawned = tokio::task::spawn_blocking(move || runners.start(&run, &user, &command)).await;
-    match spawned.unwrap_or_else(|error| Err(std::io::Error::other(error))) {
+    match begin(app, &start.run, &start.user, &start.command).await {
         Ok(child) => Ok(Some(child)),
         Err(error) => {
             let why = StartState::Refused(format!("its process cannot be started: {error}"));
@@ -121,6 +118,20 @@ async fn spawn(app: &App, start: &RunStart) -> Result<Option<Child>, ServeError>
             Ok(None)
         }
     }
+}
+
+/// Starts a process, for which no thread waits: there may be many.
+async fn begin(
+    app: &App,
+    run: &str,
+    user: &str,
+    command: &RunnerCommand,
+) -> std::io::Result<Child> {
+    let runners = app.runners.clone();
+    let (run, user, command) = (run.to_owned(), user.to_owned(), command.clone());
+    let made = tokio::task::spawn_blocking(move || runners.process(&run, &user, &command)).await;
+    let made = made.unwrap_or_else(|error| Err(std::io::Error::other(error)));
+    tokio::process::Command::from(made?).spawn()
 }
 
 async fn settle(app: &App, run: &str, state: StartState) -> Result<(), ServeError> {
@@ -194,8 +205,7 @@ async fn watch(app: App, start: RunStart, mut child: Child) {
         tokio::time::sleep(BEGIN_POLL_INTERVAL).await;
     }
     // One that has ended is removed from the system's table of processes.
-    let waited = tokio::task::spawn_blocking(move || child.wait());
-    let _ = waited.await;
+    let _ = child.wait().await;
 }
 
 /// After a start of the server: what was asked for and has not begun is started again, and runs
@@ -226,11 +236,8 @@ pub(crate) async fn recover(app: &App) -> Result<Vec<String>, ServeError> {
             let command = RunnerCommand::Resume {
                 run: run.id.to_string(),
             };
-            let runners = app.runners.clone();
-            let (id, user) = (run.id.to_string(), String::from("lockstep serve"));
-            let child = tokio::task::spawn_blocking(move || runners.start(&id, &user, &command));
-            if let Ok(Ok(mut child)) = child.await {
-                tokio::task::spawn_blocking(move || child.wait());
+            if let Ok(mut child) = begin(app, &run.id, "lockstep serve", &command).await {
+                tokio::spawn(async move { child.wait().await });
             }
         }
     }
