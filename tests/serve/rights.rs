@@ -1,5 +1,7 @@
 //! Who may do what: on every infrastructure of a plan, and what one may not see is not there.
 
+use std::process::Command;
+
 use serde_json::{Value, json};
 
 use super::SHOP;
@@ -246,4 +248,139 @@ fn all_that_is_done_is_in_the_audit_log_and_no_secret_is() {
         let check = ada.get("/api/v1/audit/check").expect(200);
         assert_eq!(check["is_whole"], false, "{check}");
     }
+}
+
+const FOUND: &str = "\
+kind app {
+  deploy using release
+}
+
+workflow release(s: service, i: infrastructure) {
+  run \"touch ${s.name}-${i.name}\" undo { run \"rm ${s.name}-${i.name}\" }
+}
+
+environment prod {
+  infrastructure eu: app {}
+  infrastructure us: app {}
+  infrastructure asia: app {}
+}
+
+service web: app {}
+
+pipeline ship {
+  let found = run \"cat list\"
+  stage out {
+    matrix serial target in prod.* where target.name in split(found.stdout, \",\") {
+      deploy web to target
+    }
+  }
+}
+
+pipeline look {
+  let found = run \"cat list\"
+  matrix serial target in prod.* where target.name in split(found.stdout, \",\") {
+    run \"touch at-${target.name}\" on target
+  }
+}
+
+pipeline ask {
+  run \"touch asked\" on prod.asia
+}
+";
+
+#[test]
+fn what_only_the_run_knows_needs_the_right_as_well() {
+    let server = TestServer::new(&[("found.deploy", FOUND)]);
+    let ada = server.admin("ada");
+    let bob = server.user(&ada, "bob");
+    narrow(&ada, &["view", "run"], &["prod.eu", "prod.us"]);
+    let list = |text: &str| std::fs::write(server.path().join("list"), text).unwrap();
+    let is_there = |name: &str| server.path().join(name).exists();
+    let start = |client: &Client, pipeline: &str| {
+        let asked = json!({"pipeline": format!("found.deploy/{pipeline}")});
+        let run = client.post("/api/v1/runs", &asked).expect(201);
+        let run = run["run"].as_str().unwrap().to_owned();
+        let status = server.ended(client, &run);
+        (run, status)
+    };
+    // The plan names none of those that may come, but what it says is true.
+    let asked = json!({"pipeline": "found.deploy/ship"});
+    let plan = bob.post("/api/v1/plans", &asked).expect(200);
+    assert_eq!(plan["open_targets"], json!(["prod.eu", "prod.us"]));
+    assert_eq!(plan["not_permitted"], json!([]));
+
+    list("prod.eu,prod.us");
+    assert_eq!(start(&bob, "ship").1, "succeeded");
+    assert!(is_there("web-prod.us"));
+    // One that may not be touched fails before anything is done there.
+    list("prod.eu,prod.asia");
+    let (refused, status) = start(&bob, "ship");
+    assert_eq!(status, "failed");
+    assert!(is_there("web-prod.eu") && !is_there("web-prod.asia"));
+    let events = bob.events(&refused, 0);
+    let why = "`bob` may not run anything on `prod.asia`";
+    assert!(format!("{events:?}").contains(why), "{events:?}");
+    // It stays so when it is retried, until there is the right.
+    let retry = |client: &Client| {
+        let path = format!("/api/v1/runs/{refused}/retry");
+        let run = client.post(&path, &json!({})).expect(201);
+        server.ended(client, run["run"].as_str().unwrap())
+    };
+    assert_eq!(retry(&bob), "failed");
+    assert!(!is_there("web-prod.asia"));
+    for right in ["view", "run"] {
+        let grant = json!({"who": "user bob", "right": right, "on": "targets prod.asia"});
+        ada.post("/api/v1/grants", &grant).expect(201);
+    }
+    assert_eq!(retry(&bob), "succeeded");
+    assert!(is_there("web-prod.asia"));
+}
+
+#[test]
+fn commands_on_infrastructures_need_the_right_on_them() {
+    let server = TestServer::new(&[("found.deploy", FOUND)]);
+    let ada = server.admin("ada");
+    let bob = server.user(&ada, "bob");
+    narrow(&ada, &["run"], &["prod.eu"]);
+    std::fs::write(server.path().join("list"), "prod.eu,prod.us").unwrap();
+    let asked = |pipeline: &str| json!({"pipeline": format!("found.deploy/{pipeline}")});
+    // `look` goes over all of them, and only the run knows which it leaves out.
+    let problem = bob.post("/api/v1/runs", &asked("look")).problem(403);
+    assert_eq!(
+        problem,
+        "no-right: you have not the right `run` on prod.asia, prod.us"
+    );
+    let problem = bob.post("/api/v1/runs", &asked("ask")).problem(403);
+    assert_eq!(
+        problem,
+        "no-right: you have not the right `run` on prod.asia"
+    );
+    assert!(!server.path().join("asked").exists());
+}
+
+#[test]
+fn a_run_that_is_resumed_may_touch_no_more_than_before() {
+    let mut server = TestServer::new(&[("found.deploy", FOUND)]);
+    let ada = server.admin("ada");
+    let bob = server.user(&ada, "bob");
+    narrow(&ada, &["view", "run"], &["prod.eu", "prod.us"]);
+    let list = server.path().join("list");
+    // It waits until there is a list.
+    let made = Command::new("mkfifo").arg(&list).status().unwrap();
+    assert!(made.success());
+    let asked = json!({"pipeline": "found.deploy/ship"});
+    let run = bob.post("/api/v1/runs", &asked).expect(201);
+    let run = run["run"].as_str().unwrap();
+    server.kill();
+    let pattern = format!("--run-id {run}");
+    let killed = Command::new("pkill")
+        .args(["-9", "-f", "--", &pattern])
+        .status();
+    assert!(killed.unwrap().success());
+    std::fs::remove_file(&list).unwrap();
+    std::fs::write(&list, "prod.eu,prod.asia").unwrap();
+    // Nobody has to ask for it: a server that starts resumes what lost its process.
+    server.start();
+    assert_eq!(server.ended(&bob, run), "failed");
+    assert!(!server.path().join("web-prod.asia").exists());
 }

@@ -216,7 +216,18 @@ impl Client {
     /// A request of which the answer has not been read.
     #[track_caller]
     pub fn open(&self, method: &str, path: &str, body: Option<&[u8]>) -> BufReader<TcpStream> {
-        let stream = TcpStream::connect(&self.address).expect("the server listens");
+        let opened = self.try_open(method, path, body);
+        opened.expect("the server listens")
+    }
+
+    /// The same of a server that may be gone.
+    pub fn try_open(
+        &self,
+        method: &str,
+        path: &str,
+        body: Option<&[u8]>,
+    ) -> std::io::Result<BufReader<TcpStream>> {
+        let stream = TcpStream::connect(&self.address)?;
         stream
             .set_read_timeout(Some(LONGEST))
             .expect("a time limit");
@@ -236,7 +247,7 @@ impl Client {
         bytes.extend_from_slice(body.unwrap_or_default());
         // A server that has been killed meanwhile is found when the answer is read.
         let _ = (&stream).write_all(&bytes);
-        BufReader::new(stream)
+        Ok(BufReader::new(stream))
     }
 
     /// The records of a run's events behind one, until the stream ends: `(number, data)`.

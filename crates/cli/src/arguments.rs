@@ -2,6 +2,7 @@
 //! It does not know what any of it does.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use clap::builder::NonEmptyStringValueParser;
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -24,6 +25,7 @@ use super::shell_word::shell_word;
 use super::show::Show;
 use super::state::{ListFormat, StateArgument};
 use super::terminal::Color;
+use lockstep_base::source::Name;
 
 const EXIT_CODES: &str = "\
 Exit codes:
@@ -342,6 +344,17 @@ pub(super) struct RunStarter {
     /// Who starts it.
     #[arg(long, hide = true, value_name = "NAME")]
     pub(super) run_user: Option<String>,
+
+    /// The infrastructures on which they may not run anything: a file with a JSON list.
+    #[arg(long, hide = true, value_name = "FILE", value_parser = read_names)]
+    pub(super) run_denied: Option<Arc<[Name]>>,
+}
+
+/// The names in a file with a JSON list.
+fn read_names(path: &str) -> Result<Arc<[Name]>, String> {
+    let text = std::fs::read_to_string(path).map_err(|error| error.to_string())?;
+    let names: Vec<Name> = serde_json::from_str(&text).map_err(|error| error.to_string())?;
+    Ok(names.into())
 }
 
 impl RunStarter {

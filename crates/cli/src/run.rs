@@ -186,5 +186,7 @@ pub(super) fn facts(
         }
     };
     let user = Name::from(starter.user());
-    RunFacts::new(new, user, lockstep_store::now()).with_max_commands(max_commands)
+    RunFacts::new(new, user, lockstep_store::now())
+        .with_max_commands(max_commands)
+        .with_denied(starter.run_denied.clone().unwrap_or_default())
 }

@@ -106,6 +106,7 @@ impl Machine {
         .map_err(fault)?;
         let mut own = CommandContext::clone(&node.inherited.commands);
         if let Some(place) = &command.on {
+            self.check_right_at(id, place)?;
             own.move_to(self.connection(place, locals).map_err(fault)?);
         }
         let mut variables = Vec::with_capacity(command.env.len());

@@ -16,7 +16,7 @@ use super::statement::{given, traits};
 use super::undo_list::{Undo, UndoRank, UndoStep};
 use super::{Machine, MachineTask};
 use lockstep_base::source::Name;
-use lockstep_base::value::Value;
+use lockstep_base::value::{InfrastructureId, Value};
 use lockstep_lang::eval::Expr;
 use lockstep_lang::ir::{self, FailureClass, Stmt, StmtKind};
 use lockstep_plan::{self as plan, Locals, PlanSequence, named_lock};
@@ -387,10 +387,34 @@ impl Machine {
     /// A place has a connection; where its value cannot be had, the statement fails.
     fn check_place(&self, id: NodeId, place: Option<&Expr>) -> Result<(), NodeError> {
         if let Some(place) = place {
+            self.check_right_at(id, place)?;
             let connection = self.connection(place, &self.node(id)?.locals);
             connection.map_err(|halt| self.fault(id, halt))?;
         }
         Ok(())
+    }
+
+    /// Refuses a place where the user of the run may not run anything.
+    pub(super) fn check_right_at(&self, id: NodeId, place: &Expr) -> Result<(), NodeError> {
+        if self.run.denied.is_empty() {
+            return Ok(());
+        }
+        match self.eval(place, &self.node(id)?.locals) {
+            Ok(Value::Infrastructure(target)) => self.check_right(id, target),
+            // What is wrong with it is found by whoever uses it.
+            Ok(_) | Err(_) => Ok(()),
+        }
+    }
+
+    /// Refuses an infrastructure on which the user of the run may not run anything. What has been
+    /// done can always be taken back.
+    fn check_right(&self, id: NodeId, target: InfrastructureId) -> Result<(), NodeError> {
+        let name = self.infrastructure_lock_name(target);
+        if self.node(id)?.inherited.undoing || !self.run.denied.contains(&name) {
+            return Ok(());
+        }
+        let message = format!("`{}` may not run anything on `{name}`", self.run.user);
+        Err(self.failure(id, FailureClass::Failed, message)?.into())
     }
 
     fn begin_action(
@@ -444,6 +468,7 @@ impl Machine {
         self.check_place(id, given(stmt).and_then(|it| it.place))?;
         let mut line = self.ledger_line(&found);
         let target = found.target;
+        self.check_right(id, target)?;
         let mut at = None;
         if let Some(tried) = self.node_mut(id)?.deployment.take() {
             // What the first try found there is what counts.

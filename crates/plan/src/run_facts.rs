@@ -1,5 +1,7 @@
 //! Facts about one run: its id, who started it and when.
 
+use std::sync::Arc;
+
 use lockstep_base::source::Name;
 
 /// The most commands that run at once, where nobody has asked for fewer.
@@ -22,6 +24,9 @@ pub struct RunFacts {
     pub max_commands: Option<u32>,
     /// Why it does not ask the windows of what it deploys to, where it does not.
     pub outside_window: Option<Name>,
+    /// The infrastructures on which its user may not run anything. What a plan knows is asked for
+    /// before a run starts; this is for what only the run knows.
+    pub denied: Arc<[Name]>,
     /// Whether it is no run but a foresight, in which what only the run knows is supposed.
     pub supposes: bool,
 }
@@ -37,6 +42,7 @@ impl RunFacts {
             scratch: "".into(),
             max_commands: None,
             outside_window: None,
+            denied: Arc::default(),
             supposes: false,
         };
         unplaced.with_temporary_files_in("/tmp")
@@ -47,6 +53,15 @@ impl RunFacts {
     pub fn with_outside_window(self, reason: Option<Name>) -> Self {
         Self {
             outside_window: reason,
+            ..self
+        }
+    }
+
+    /// The same run of a user who may run nothing on these infrastructures.
+    #[must_use]
+    pub fn with_denied(self, denied: impl Into<Arc<[Name]>>) -> Self {
+        Self {
+            denied: denied.into(),
             ..self
         }
     }

@@ -87,7 +87,7 @@ impl App {
         match stores.own().scope(&run.id) {
             Ok(Some(known)) => known,
             _ => {
-                let scope = scope::of_stored(&stores.runs, run, self.project.folder());
+                let scope = scope::of_stored(&stores.runs, run, self.project.folder()).whole();
                 // What cannot be written now is found again.
                 let _ = stores.own().put_scope(&run.id, &scope);
                 scope

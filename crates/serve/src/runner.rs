@@ -35,11 +35,19 @@ pub(crate) enum RunnerCommand {
         /// Why it does not ask deployment windows.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         outside_window: Option<String>,
+        /// The infrastructures on which its user may not run anything.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        denied: Vec<String>,
     },
     /// A run that was stopped goes on.
     Resume { run: String },
     /// A new run of what another one has not done.
-    Retry { run: String },
+    Retry {
+        run: String,
+        /// The infrastructures on which its user may not run anything.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        denied: Vec<String>,
+    },
     /// A new run that takes another one back, or a part of it.
     Undo { run: String, path: Option<String> },
 }
@@ -88,8 +96,9 @@ impl Runners {
                 texts,
                 set,
                 outside_window,
+                denied,
             } => {
-                let path = own.join(format!("{id}.json"));
+                let path = self.inputs_file(id);
                 serde_json::to_writer(private(&path)?, inputs)?;
                 process.arg("run").arg("--inputs").arg(path);
                 for (name, text) in texts {
@@ -101,6 +110,7 @@ impl Runners {
                 if let Some(reason) = outside_window {
                     process.arg(format!("--outside-window={reason}"));
                 }
+                self.deny(&mut process, id, denied)?;
                 self.common(&mut process, id, user);
                 process.arg("--").arg(format!("./{file}")).arg(pipeline);
             }
@@ -109,8 +119,9 @@ impl Runners {
                 self.common(&mut process, id, user);
                 process.arg("--").arg(run);
             }
-            RunnerCommand::Retry { run } => {
+            RunnerCommand::Retry { run, denied } => {
                 process.args(["retry", "--start"]);
+                self.deny(&mut process, id, denied)?;
                 self.common(&mut process, id, user);
                 process.arg("--").arg(run);
             }
@@ -130,6 +141,16 @@ impl Runners {
         Ok(process)
     }
 
+    /// Says what the user of a run may not touch. There may be more than fits into arguments.
+    fn deny(&self, process: &mut Command, id: &str, denied: &[String]) -> std::io::Result<()> {
+        if !denied.is_empty() {
+            let path = self.denied_file(id);
+            serde_json::to_writer(private(&path)?, denied)?;
+            process.arg("--run-denied").arg(path);
+        }
+        Ok(())
+    }
+
     fn common(&self, process: &mut Command, id: &str, user: &str) {
         process.args(["--format", "quiet", "--color", "never"]);
         process.arg("--run-id").arg(id).arg("--run-user").arg(user);
@@ -138,6 +159,14 @@ impl Runners {
 
     fn folder_of_messages(&self) -> PathBuf {
         self.state.join("server")
+    }
+
+    fn inputs_file(&self, id: &str) -> PathBuf {
+        self.folder_of_messages().join(format!("{id}.json"))
+    }
+
+    fn denied_file(&self, id: &str) -> PathBuf {
+        self.folder_of_messages().join(format!("{id}.denied.json"))
     }
 
     fn message_file(&self, id: &str) -> PathBuf {
@@ -156,9 +185,9 @@ impl Runners {
 
     /// Removes what was written for a run that has begun.
     pub(crate) fn forget(&self, id: &str) {
-        let inputs = self.folder_of_messages().join(format!("{id}.json"));
         // What stays is removed with the state directory.
-        let _ = std::fs::remove_file(inputs);
+        let _ = std::fs::remove_file(self.inputs_file(id));
+        let _ = std::fs::remove_file(self.denied_file(id));
         if self.message(id).is_empty() {
             let _ = std::fs::remove_file(self.message_file(id));
         }

@@ -1,6 +1,7 @@
 //! The stored runs of a state directory: plan and inputs, status, and the process that drives each.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use rusqlite::{OptionalExtension, Row, params};
 
@@ -114,6 +115,8 @@ pub struct StoredRun {
     pub put_aside_by: Option<Name>,
     /// Why it does not ask the windows of what it deploys to, if it does not.
     pub outside_window: Option<Name>,
+    /// The infrastructures on which its user may not run anything.
+    pub denied: Arc<[Name]>,
     /// The completed work of the run that it retries, sealed.
     pub kept: CompletedWork,
     /// Its status.
@@ -144,13 +147,14 @@ impl StoredRun {
             .with_scratch_in(&self.state)
             .with_max_commands(self.most)
             .with_outside_window(self.outside_window.clone())
+            .with_denied(self.denied.clone())
     }
 }
 
 const RUN_COLUMNS: &str = "number, id, pipeline, plan_hash, inputs, file, folder, user, seed, \
     most, parent, kept, status, started_at, finished_at, clock, program, place, made_by, \
     folders, uid, events, undoes, undo_part, queue, unstarted, put_aside_by, \
-    outside_window";
+    outside_window, denied";
 
 /// The columns of a run; those of its owner come last.
 fn columns() -> String {
@@ -181,11 +185,14 @@ impl Store {
         let program = self.insert_program(&program)?;
         let insert = "INSERT INTO runs (id, pipeline, place, program, facts, plan_hash, inputs, \
             file, folder, user, made_by, seed, most, parent, kept, started_at, folders, uid, \
-            events, undoes, undo_part, outside_window, status) \
-            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'running')";
+            events, undoes, undo_part, outside_window, denied, status) \
+            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, \
+            'running')";
         let undoes = new.undoes.map(|(undoes, _)| undoes.0);
         let undo_part = new.undoes.and_then(|(_, part)| part);
         let outside = new.facts.outside_window.as_ref();
+        let denied = Some(&new.facts.denied).filter(|it| !it.is_empty());
+        let denied = denied.and_then(|it| serde_json::to_string(&**it).ok());
         change
             .execute(
                 insert,
@@ -212,6 +219,7 @@ impl Store {
                     undoes,
                     undo_part.map(|part| new.vault.mask(part)),
                     outside.map(|reason| new.vault.mask(reason)),
+                    denied,
                 ],
             )
             .map_err(|error| self.error(&error))?;
@@ -441,6 +449,12 @@ fn row(row: &Row<'_>) -> rusqlite::Result<Option<StoredRun>> {
     ) else {
         return Ok(None);
     };
+    // One that cannot be read would permit what is denied.
+    let denied: Result<Vec<Name>, _> =
+        serde_json::from_str(row.get::<_, Option<String>>(28)?.as_deref().unwrap_or("[]"));
+    let Ok(denied) = denied.map(Arc::from) else {
+        return Ok(None);
+    };
     Ok(Some(StoredRun {
         number: RunNumber(row.get(0)?),
         id: text(1)?.into(),
@@ -474,6 +488,7 @@ fn row(row: &Row<'_>) -> rusqlite::Result<Option<StoredRun>> {
         unstarted: row.get(25)?,
         put_aside_by: row.get::<_, Option<String>>(26)?.map(Name::from),
         outside_window: row.get::<_, Option<String>>(27)?.map(Name::from),
-        owner: owner(row, 28)?,
+        denied,
+        owner: owner(row, 29)?,
     }))
 }

@@ -12,7 +12,6 @@ use super::super::exit::Exit;
 use super::super::next_commands;
 use super::super::output::Output;
 use super::super::run::execute::{observer, shows_all};
-use super::super::run::signals::listen;
 use super::super::runs::wait_words;
 use super::super::shell_word::shell_word;
 use super::super::show::{logged, written};
@@ -20,6 +19,7 @@ use super::super::state;
 use super::answers::{RecordsAnswer, status};
 use super::cancel;
 use super::client::{RemoteError, RemoteProblem, RemoteServer};
+use super::interrupts::Interrupts;
 use super::named::run_by_id;
 use super::show::{last_lines, outline, records};
 use lockstep_base::node_path::NodePath;
@@ -76,26 +76,30 @@ enum News {
 }
 
 /// Follows a run; the exit code says how it ended.
-pub(super) fn follow(followed: &FollowedRun<'_>, output: &mut Output) -> Exit {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build();
-    let runtime = match runtime {
-        Ok(runtime) => runtime,
-        Err(error) => {
-            output.complain(&format!("error: the run cannot be followed: {error}\n"));
-            return Exit::Stopped;
-        }
-    };
-    let exit = runtime.block_on(watch(followed, output));
+pub(super) fn follow(
+    followed: &FollowedRun<'_>,
+    interrupts: Interrupts,
+    output: &mut Output,
+) -> Exit {
+    let Interrupts {
+        runtime,
+        mut requests,
+        listener,
+        cancels,
+    } = interrupts;
+    let exit = runtime.block_on(watch(followed, &mut requests, cancels, output));
+    listener.abort();
     // A request may still wait for its answer.
     runtime.shutdown_background();
     exit
 }
 
-async fn watch(followed: &FollowedRun<'_>, output: &mut Output) -> Exit {
-    let (control, mut controls) = unbounded_channel();
-    let signals = listen(control);
+async fn watch(
+    followed: &FollowedRun<'_>,
+    controls: &mut UnboundedReceiver<ControlRequest>,
+    cancels: bool,
+    output: &mut Output,
+) -> Exit {
     let (to, mut news) = unbounded_channel();
     let reader = Reader {
         server: followed.server.clone(),
@@ -115,8 +119,10 @@ async fn watch(followed: &FollowedRun<'_>, output: &mut Output) -> Exit {
         output.complain(&format!("error: the run cannot be followed: {error}\n"));
         return Exit::Stopped;
     }
-    let ended = screen.draw(&to, &mut news, &mut controls).await;
-    signals.abort();
+    if cancels {
+        screen.cancel(&to);
+    }
+    let ended = screen.draw(&to, &mut news, controls).await;
     let (mut summary, broken) = screen.finish();
     if let Some(plan) = &plan {
         summary.by_plan(plan);

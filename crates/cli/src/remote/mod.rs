@@ -6,6 +6,7 @@ mod approve;
 mod cancel;
 mod client;
 mod follow;
+mod interrupts;
 mod lists;
 mod logs;
 mod named;

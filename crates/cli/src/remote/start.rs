@@ -1,5 +1,6 @@
 //! Starts, resumes, retries and takes back runs of a server, and follows them.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
@@ -12,6 +13,7 @@ use super::super::{prepare, prompt, state};
 use super::answers::{PipelineAnswer, PipelinesAnswer, RunAnswer, start_body};
 use super::client::{RemoteError, RemoteServer, escaped};
 use super::follow::{FollowedRun, follow};
+use super::interrupts::{Interrupts, Left};
 use super::named::choose;
 use super::refuse_options;
 use super::show::records;
@@ -68,12 +70,19 @@ fn begin(arguments: &Run, server: &RemoteServer, output: &mut Output) -> Result<
     let known = known.map_err(|error| error.show(server, output))?;
     let pipeline = pipeline(&known, &arguments.target, server, output)?;
     let body = start_body(&pipeline.id, asked);
-    let started = start(server, "/runs", &body, output)?;
-    Ok(follow_new(&started, options.format, server, output))
+    let (started, interrupts) = start(server, "/runs", body, output)?;
+    Ok(follow_new(
+        &started,
+        interrupts,
+        options.format,
+        server,
+        output,
+    ))
 }
 
 fn follow_new(
     started: &RunAnswer,
+    interrupts: Interrupts,
     format: RunFormat,
     server: &RemoteServer,
     output: &mut Output,
@@ -85,7 +94,7 @@ fn follow_new(
         format,
         goes_back: started.undoes.is_some(),
     };
-    follow(&followed, output)
+    follow(&followed, interrupts, output)
 }
 
 /// The pipeline that is named by its file in the served folder, by its name, or by both.
@@ -140,30 +149,32 @@ fn pipeline<'k>(
 }
 
 /// Starts something: where there is no answer it is sent again with the same key, so that it is
-/// started once.
+/// started once. From before it is sent, Ctrl-C is a request to cancel it.
 fn start(
     server: &RemoteServer,
     path: &str,
-    body: &Value,
+    body: Value,
     output: &mut Output,
-) -> Result<RunAnswer, Exit> {
+) -> Result<(RunAnswer, Interrupts), Exit> {
+    let mut interrupts = Interrupts::listen(output)?;
     let key = format!("{:016x}{:016x}", chance(), chance());
+    let asked = Arc::new((server.clone(), path.to_owned(), body, key));
     let began = Instant::now();
     let mut is_lost = false;
     loop {
-        let error = match server.start(path, body, &key) {
-            Ok(started) => return Ok(started),
-            Err(error) => error,
+        let asked = asked.clone();
+        let ask = move || asked.0.start::<RunAnswer>(&asked.1, &asked.2, &asked.3);
+        let error = match interrupts.answer(ask, output) {
+            Ok(Ok(started)) => return Ok((started, interrupts)),
+            Ok(Err(error)) => error,
+            Err(Left) => return Err(is_unknown(server, output)),
         };
-        if !error.may_pass() || began.elapsed() >= MAX_START_TIME {
+        if !error.may_pass() || interrupts.cancels || began.elapsed() >= MAX_START_TIME {
             let exit = error.show(server, output);
-            if error.may_pass() {
-                output.complain(&format!(
-                    "whether the run has begun is not known: `lockstep runs{}` lists the runs\n",
-                    server.words()
-                ));
-            }
-            return Err(exit);
+            return Err(match error.may_pass() {
+                true => is_unknown(server, output),
+                false => exit,
+            });
         }
         if !is_lost {
             let why = error.why();
@@ -172,8 +183,19 @@ fn start(
             ));
         }
         is_lost = true;
-        std::thread::sleep(START_INTERVAL);
+        if let Err(Left) = interrupts.pause(START_INTERVAL, output) {
+            return Err(is_unknown(server, output));
+        }
     }
+}
+
+/// There is no answer to a start, which may have come to the server.
+fn is_unknown(server: &RemoteServer, output: &mut Output) -> Exit {
+    output.complain(&format!(
+        "whether the run has begun is not known: `lockstep runs{}` lists the runs\n",
+        server.words()
+    ));
+    Exit::Stopped
 }
 
 /// Goes on with a run that was stopped.
@@ -200,7 +222,7 @@ fn resumed(arguments: &Resume, server: &RemoteServer, output: &mut Output) -> Re
     let run = choose(server, named, fits, "interrupted run", output)?;
     let known = last_record(server, &run.run).map_err(|error| error.show(server, output))?;
     let path = format!("/runs/{}/resume", escaped(&run.run));
-    start(server, &path, &json!({}), output)?;
+    let (_, interrupts) = start(server, &path, json!({}), output)?;
     let followed = FollowedRun {
         server,
         run: &run.run,
@@ -208,7 +230,7 @@ fn resumed(arguments: &Resume, server: &RemoteServer, output: &mut Output) -> Re
         format: options.format,
         goes_back: run.undoes.is_some(),
     };
-    Ok(follow(&followed, output))
+    Ok(follow(&followed, interrupts, output))
 }
 
 /// The number of the last record of a run that says something.
@@ -268,8 +290,14 @@ fn retried(arguments: &Retry, server: &RemoteServer, output: &mut Output) -> Res
         )?;
     }
     let path = format!("/runs/{}/retry", escaped(&run.run));
-    let started = start(server, &path, &json!({}), output)?;
-    Ok(follow_new(&started, options.format, server, output))
+    let (started, interrupts) = start(server, &path, json!({}), output)?;
+    Ok(follow_new(
+        &started,
+        interrupts,
+        options.format,
+        server,
+        output,
+    ))
 }
 
 /// Takes a run back, or a part of it.
@@ -299,7 +327,7 @@ fn undone(arguments: &Undo, server: &RemoteServer, output: &mut Output) -> Resul
         confirm(&run, options.format, ("undo", &question, "--yes"), output)?;
     }
     let path = format!("/runs/{}/undo", escaped(&run.run));
-    let started = start(server, &path, &json!({ "path": part }), output)?;
+    let (started, interrupts) = start(server, &path, json!({ "path": part }), output)?;
     let followed = FollowedRun {
         server,
         run: &started.run,
@@ -307,7 +335,7 @@ fn undone(arguments: &Undo, server: &RemoteServer, output: &mut Output) -> Resul
         format: options.format,
         goes_back: true,
     };
-    Ok(follow(&followed, output))
+    Ok(follow(&followed, interrupts, output))
 }
 
 /// Asks whether a new run is to be started for a run: what it is, the question, and the option that

@@ -106,6 +106,7 @@ function drawPlan(place, found, id, asked) {
       locks.size > 0 && fact("Locks", named([...locks])),
       outline.longest_ms && fact("At most", elapsed(outline.longest_ms)),
       found.targets.length > 0 && fact("On", named(found.targets)),
+      found.open_targets.length > 0 && fact("Perhaps on", named(found.open_targets)),
       fact("In a terminal", command(commandLine(id, asked)))),
     drawing.element);
 }

@@ -16,13 +16,12 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::app::App;
-use crate::database::RunScope;
 use crate::http::caller::Caller;
 use crate::http::input::{Body, Path};
 use crate::http::problem::Problem;
 use crate::project::CompiledFile;
 use crate::routes::runs::{self, StartJson};
-use crate::scope;
+use crate::scope::ForeseenScope;
 
 /// So many cells of each loop are in an outline.
 pub(crate) const MAX_OUTLINE_CELLS: usize = 10_000;
@@ -133,6 +132,9 @@ pub(crate) struct PlanJson {
     targets: Vec<String>,
     /// Those on which the caller may not run pipelines.
     not_permitted: Vec<String>,
+    /// Other infrastructures of which only the run knows whether it touches them. There it fails
+    /// where the caller may not run pipelines.
+    open_targets: Vec<String>,
     /// The outline, as of `lockstep plan --format json`.
     #[schema(value_type = Object)]
     outline: serde_json::Value,
@@ -387,15 +389,15 @@ pub(crate) async fn plan(
     let shared = app.clone();
     let planned = shared.stores.run(move |stores| {
         let (_, plan) = runs::planned(&app, stores, &caller, &asked)?;
-        let scope = RunScope {
-            pipeline: asked.pipeline.clone(),
-            targets: scope::targets(&plan),
-        };
+        let mut foreseen = ForeseenScope::of(asked.pipeline.clone(), &plan);
+        let scope = foreseen.known;
         caller.require(Right::View, &scope)?;
+        (foreseen.open).retain(|target| caller.on_target(Right::View, target));
         let outline = json(&Outline::with(&plan, MAX_OUTLINE_CELLS));
         Ok::<_, Problem>(PlanJson {
             not_permitted: caller.missing(Right::Run, &scope),
             targets: scope.targets,
+            open_targets: foreseen.open,
             outline: serde_json::from_str(&outline).unwrap_or_default(),
         })
     });

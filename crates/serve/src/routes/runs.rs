@@ -20,7 +20,7 @@ use crate::http::input::{Body, Params, Path};
 use crate::http::problem::Problem;
 use crate::project::PlanError;
 use crate::runner::RunnerCommand;
-use crate::scope;
+use crate::scope::{self, ForeseenScope, PermittedScope};
 use crate::starts::{self, NewRunRequest, Started};
 use crate::stores::Stores;
 
@@ -390,8 +390,8 @@ pub(crate) async fn start(
     let request = request_of(&caller, &headers, "run", &asked)?;
     let shared = app.clone();
     let planned = shared.stores.run(move |stores| {
-        let scope = planned_scope(&app, stores, &caller, &asked)?;
-        caller.require(Right::Run, &scope)?;
+        let foreseen = planned_scope(&app, stores, &caller, &asked)?;
+        let PermittedScope { scope, denied } = foreseen.run_by(&caller)?;
         if let Some(reason) = &asked.outside_window {
             caller.require(Right::FreezeException, &scope)?;
             if reason.trim().is_empty() {
@@ -408,6 +408,7 @@ pub(crate) async fn start(
             texts: asked.texts,
             set: asked.set,
             outside_window: asked.outside_window,
+            denied,
         };
         Ok::<_, Problem>((caller, scope, command))
     });
@@ -422,12 +423,9 @@ pub(crate) fn planned_scope(
     stores: &Stores,
     caller: &Caller,
     asked: &StartJson,
-) -> Result<RunScope, Problem> {
+) -> Result<ForeseenScope, Problem> {
     let (_, plan) = planned(app, stores, caller, asked)?;
-    Ok(RunScope {
-        pipeline: asked.pipeline.clone(),
-        targets: scope::targets(&plan),
-    })
+    Ok(ForeseenScope::of(asked.pipeline.clone(), &plan))
 }
 
 /// The plan of what is asked for.
@@ -613,7 +611,10 @@ pub(crate) async fn retry(
     headers: HeaderMap,
     Path(id): Path<String>,
 ) -> Result<Response, Problem> {
-    let command = RunnerCommand::Retry { run: id.clone() };
+    let command = RunnerCommand::Retry {
+        run: id.clone(),
+        denied: Vec::new(),
+    };
     of_run(app, caller, headers, id, command).await
 }
 
@@ -641,12 +642,25 @@ async fn of_run(
     caller: Caller,
     headers: HeaderMap,
     id: String,
-    command: RunnerCommand,
+    mut command: RunnerCommand,
 ) -> Result<Response, Problem> {
     let request = request_of(&caller, &headers, "of-run", &command)?;
     let shared = app.clone();
     let allowed = shared.stores.run(move |stores| {
-        let (run, scope) = permitted(&app, stores, &caller, &id, Right::Run)?;
+        let (run, mut scope) = visible(&app, stores, &caller, &id)?;
+        match &mut command {
+            // It goes on with the rights of who has started it, on no more than that.
+            RunnerCommand::Resume { .. } | RunnerCommand::Undo { .. } => {
+                caller.require(Right::Run, &scope)?;
+            }
+            // It is a run of its own.
+            RunnerCommand::Retry { denied, .. } => {
+                let foreseen = scope::of_stored(&stores.runs, &run, app.project.folder());
+                let permitted = foreseen.run_by(&caller)?;
+                (scope, *denied) = (permitted.scope, permitted.denied);
+            }
+            RunnerCommand::Run { .. } => {}
+        }
         let is_stopped = run.status == RunStatus::Stopped;
         if matches!(command, RunnerCommand::Resume { .. }) && !is_stopped {
             let why = format!("run {id} is not stopped: it is {}", run.status.as_str());

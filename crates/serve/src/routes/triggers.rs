@@ -224,10 +224,10 @@ pub(crate) async fn test(
                 diagnostics: problem.diagnostics,
                 ..nothing
             },
-            Decision::Starts(asked, scope) => TestedJson {
+            Decision::Starts(asked, permitted) => TestedJson {
                 decision: "starts",
                 inputs: Some(asked.inputs.into()),
-                targets: scope.targets,
+                targets: permitted.scope.targets,
                 ..nothing
             },
         })

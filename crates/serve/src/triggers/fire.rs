@@ -4,7 +4,6 @@ use std::collections::HashSet;
 use std::path::Path;
 
 use jiff::Timestamp;
-use lockstep_access::Right;
 use lockstep_api::DiskFiles;
 use lockstep_api::session::source_folders;
 use lockstep_base::source::FileId;
@@ -18,13 +17,14 @@ use lockstep_runtime::secrets::SecretVault;
 use super::TriggerOf;
 use super::deliveries::{self, DecidedDelivery, Delivery};
 use crate::app::App;
-use crate::database::{NewStart, RunScope, RunStart, StartRequest};
+use crate::database::{NewStart, RunStart, StartRequest};
 use crate::error::ServeError;
 use crate::http::caller::Caller;
 use crate::http::problem::Problem;
 use crate::project::ServerEnvironment;
 use crate::routes::runs::{self, StartJson};
 use crate::runner::RunnerCommand;
+use crate::scope::PermittedScope;
 use crate::starts::{self, NewRunRequest};
 use crate::stores::Stores;
 
@@ -36,7 +36,7 @@ pub(crate) enum Decision {
     /// What it gives the pipeline is not allowed.
     Refused(Problem),
     /// It starts this.
-    Starts(StartJson, RunScope),
+    Starts(StartJson, PermittedScope),
 }
 
 /// Decides, without starting anything.
@@ -74,7 +74,7 @@ pub(crate) fn look(
         outside_window: None,
     };
     let scope = runs::planned_scope(app, stores, &caller, &asked);
-    let scope = scope.and_then(|scope| caller.require(Right::Run, &scope).map(|()| scope));
+    let scope = scope.and_then(|foreseen| foreseen.run_by(&caller));
     Ok(match scope {
         Ok(scope) => (caller, Decision::Starts(asked, scope)),
         Err(problem) => (caller, Decision::Refused(problem)),
@@ -145,7 +145,7 @@ fn write_start(
     caller: &Caller,
     delivery: &Delivery,
     asked: StartJson,
-    scope: RunScope,
+    PermittedScope { scope, denied }: PermittedScope,
 ) -> Result<RunStart, ServeError> {
     let pipeline = of.program.pipelines.get(of.trigger().pipeline as usize);
     let command = RunnerCommand::Run {
@@ -155,6 +155,7 @@ fn write_start(
         texts: asked.texts,
         set: asked.set,
         outside_window: None,
+        denied,
     };
     let new = NewRunRequest {
         command,
