@@ -1,6 +1,9 @@
 //! The command line against a server, from another folder: as from a CI job or another machine.
 
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::net::TcpListener;
 use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::channel;
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -360,6 +363,52 @@ fn a_run_is_cancelled_or_left_to_the_server() {
         .status();
     assert!(go_on.unwrap().success());
     assert_eq!(server.ended(&ada, &run), "cancelled");
+}
+
+#[test]
+fn a_start_without_an_answer_can_be_left() {
+    // It says which pipelines there are, and then no more.
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", silent.local_addr().unwrap());
+    let (asked, is_asked) = channel();
+    std::thread::spawn(move || {
+        let mut held = Vec::new();
+        for stream in silent.incoming() {
+            let mut stream = BufReader::new(stream.unwrap());
+            let mut line = String::new();
+            stream.read_line(&mut line).unwrap();
+            if line.starts_with("GET /api/v1/pipelines ") {
+                let known = json!({"id": "a.deploy/a", "file": "a.deploy", "name": "a"});
+                let body = json!({"pipelines": [known], "broken": []}).to_string();
+                let head = format!(
+                    "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n\
+                     Content-Length: {}\r\n\r\n",
+                    body.len()
+                );
+                let answer = [head, body].concat();
+                stream.get_mut().write_all(answer.as_bytes()).unwrap();
+            } else {
+                assert!(line.starts_with("POST /api/v1/runs "), "{line}");
+                asked.send(()).unwrap();
+            }
+            held.push(stream);
+        }
+    });
+    let elsewhere = Elsewhere {
+        folder: tempfile::tempdir().unwrap(),
+        url,
+        token: String::from("none"),
+    };
+    let starting = elsewhere.start(&["run"]);
+    is_asked.recv().unwrap();
+    signal(&starting);
+    std::thread::sleep(Duration::from_millis(500));
+    signal(&starting);
+    let (code, stdout, stderr) = ended(starting);
+    assert_eq!(code, 5, "{stdout}{stderr}");
+    assert!(stderr.contains("cancelling as soon as the server has answered"));
+    let how = "whether the run has begun is not known: `lockstep runs` lists the runs\n";
+    assert!(stderr.ends_with(how), "{stderr}");
 }
 
 /// The process that drives a run.
