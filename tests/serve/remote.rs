@@ -411,6 +411,71 @@ fn a_start_without_an_answer_can_be_left() {
     assert!(stderr.ends_with(how), "{stderr}");
 }
 
+/// A window that is never open while this is tested.
+const CLOSED: &str = r#"
+kind app {
+  deploy using release
+}
+
+workflow release(s: service, i: infrastructure) {
+  run "echo ${s.name} on ${i.name}"
+}
+
+window never {
+  open = ["mon 03:00-03:10"]
+  except = ["2020-01-01 .. 2099-12-31"]
+  outside = "refuse"
+}
+
+environment prod {
+  window = never
+  infrastructure eu: app {}
+}
+
+service web: app {}
+service cart: app {}
+
+pipeline ship {
+  stage first timeout 20s {
+    deploy web to prod.eu
+  }
+  stage second timeout 20s {
+    deploy cart to prod.eu
+  }
+}
+"#;
+
+#[test]
+fn what_is_asked_of_a_run_holds_at_the_server() {
+    let server = TestServer::new(&[("closed.deploy", CLOSED)]);
+    let ada = server.admin("ada");
+    let rights = ["view", "run", "outside-window"];
+    let ci = Elsewhere::new(&server, &ada, &rights);
+    let said = ci.run(&["run"]);
+    assert_eq!(said.code, 1, "{said:?}");
+    let outside = ["run", "--outside-window", "hotfix 17"];
+    let said = ci.run(&[&outside[..], &["--max", "1"]].concat());
+    assert_eq!(said.code, 0, "{said:?}");
+    assert_eq!(ci.json(&["runs"])[0]["outside_window"], "hotfix 17");
+    let shown = ci.run(&["show"]);
+    assert!(shown.stdout.contains("hotfix 17"), "{shown:?}");
+    let said = ci.run(&[&outside[..], &["--only", "ship/second"]].concat());
+    assert_eq!(said.code, 0, "{said:?}");
+    assert!(said.stdout.contains("cart on") && !said.stdout.contains("web on"));
+    let said = ci.run(&[&outside[..], &["--from", "ship/third"]].concat());
+    assert_eq!(said.code, 2, "{said:?}");
+    assert!(said.stderr.contains("E0771"), "{said:?}");
+    let said = ci.run(
+        &[
+            &outside[..],
+            &["--only", "ship/first", "--values-of", "r-1"],
+        ]
+        .concat(),
+    );
+    assert_eq!(said.code, 2, "{said:?}");
+    assert!(said.stderr.contains("--values-of"), "{said:?}");
+}
+
 /// The process that drives a run.
 fn server_process(server: &TestServer, run: &str) -> String {
     let runs = server.lockstep(&["runs", run, "--format", "json"]);

@@ -19,7 +19,7 @@ use lockstep_api::state::{file, inputs};
 use lockstep_base::node_path::NodePath;
 use lockstep_base::source::Name;
 use lockstep_engine::CompletedWork;
-use lockstep_plan::{BoundInputs, PipelinePart, Plan, RunFacts, part_of};
+use lockstep_plan::{BoundInputs, PipelinePart, Plan, RunFacts};
 use lockstep_runtime::driver::RecordedRun;
 use lockstep_runtime::run_id;
 use lockstep_runtime::secrets::SecretVault;
@@ -103,12 +103,7 @@ fn part(plan: Plan, arguments: &Run, output: &mut Output) -> Result<Plan, Exit> 
     };
     let lent = |node: &NodePath| done.get(node).map(|done| done.value.clone());
     let sources = plan.bound.program.sources.clone();
-    let cut = part_of(&plan, &part, &lent).and_then(|program| {
-        lockstep_verify::proved(BoundInputs {
-            program: Arc::new(program),
-            ..plan.bound.clone()
-        })
-    });
+    let cut = lockstep_verify::proved_part(&plan, &part, &lent);
     cut.map_err(|mistakes| prepare::show(&mistakes, &sources, output))
 }
 

@@ -4,6 +4,7 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::Read;
+use std::num::NonZeroU32;
 use std::os::unix::fs::OpenOptionsExt;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
@@ -35,6 +36,15 @@ pub(crate) enum RunnerCommand {
         /// Why it does not ask deployment windows.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         outside_window: Option<String>,
+        /// The part of the pipeline that is run alone.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        only: Option<String>,
+        /// The part of the pipeline from which it is run.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        from: Option<String>,
+        /// So many commands run at once, at most.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        max: Option<NonZeroU32>,
         /// The infrastructures on which its user may not run anything.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         denied: Vec<String>,
@@ -96,6 +106,9 @@ impl Runners {
                 texts,
                 set,
                 outside_window,
+                only,
+                from,
+                max,
                 denied,
             } => {
                 let path = self.inputs_file(id);
@@ -109,6 +122,14 @@ impl Runners {
                 }
                 if let Some(reason) = outside_window {
                     process.arg(format!("--outside-window={reason}"));
+                }
+                for (option, part) in [("--only", only), ("--from", from)] {
+                    if let Some(part) = part {
+                        process.arg(format!("{option}={part}"));
+                    }
+                }
+                if let Some(max) = max {
+                    process.arg(format!("--max={max}"));
                 }
                 self.deny(&mut process, id, denied)?;
                 self.common(&mut process, id, user);

@@ -12,11 +12,15 @@ pub mod simulate;
 pub mod testing;
 pub mod what_if;
 
+use std::sync::Arc;
+
 pub use every_pipeline::{DistinctMistakes, each_plan};
 use lockstep_base::diagnostic::Diagnostic;
+use lockstep_base::node_path::NodePath;
+use lockstep_base::value::Value;
 use lockstep_base::world::{EnvironmentVariables, Files};
 use lockstep_lang::ir::Program;
-use lockstep_plan::{BoundInputs, Plan, RunRequest};
+use lockstep_plan::{BoundInputs, PipelinePart, Plan, RunRequest, part_of};
 
 use lockstep_outline::{infeasible_timeouts, window_faults};
 
@@ -33,6 +37,24 @@ pub fn proved(bound: BoundInputs) -> Result<Plan, Vec<Diagnostic>> {
         return Err(faults);
     }
     Ok(plan)
+}
+
+/// The plan of a part of a pipeline, proved to end. `lent` has the values of nodes that another run
+/// has made.
+///
+/// # Errors
+///
+/// Where there is no such part, a value is missing that what is left out would have made, or the
+/// plan is wrong.
+pub fn proved_part(
+    plan: &Plan,
+    part: &PipelinePart,
+    lent: &dyn Fn(&NodePath) -> Option<Value>,
+) -> Result<Plan, Vec<Diagnostic>> {
+    proved(BoundInputs {
+        program: Arc::new(part_of(plan, part, lent)?),
+        ..plan.bound.clone()
+    })
 }
 
 /// The same, whatever values its expressions have: those of inputs that a file is checked with are

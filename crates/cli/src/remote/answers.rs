@@ -32,6 +32,7 @@ pub(super) struct RunAnswer {
     pub(super) queue: Option<QueueAnswer>,
     unstarted: Option<String>,
     put_aside_by: Option<Name>,
+    outside_window: Option<String>,
     pub(super) undoes: Option<String>,
 }
 
@@ -103,7 +104,7 @@ impl RunAnswer {
             wait: self.queue.as_ref().map(QueueAnswer::wait),
             unstarted: self.unstarted.clone(),
             put_aside_by: self.put_aside_by.clone(),
-            outside_window: None,
+            outside_window: self.outside_window.clone(),
         }
     }
 }

@@ -27,7 +27,10 @@ const START_INTERVAL: Duration = Duration::from_secs(1);
 /// So many pipelines are named where one has to be chosen.
 const MAX_NAMED: usize = 8;
 
-const NOT_MAX: (&str, &str) = ("--max", "the server decides how many commands run at once");
+const NOT_MAX: (&str, &str) = (
+    "--max",
+    "it runs as many commands at once as the run was started with",
+);
 const NOT_FORCE: (&str, &str) = (
     "--force",
     "somebody who is on the machine of the server can do that, with `--state`",
@@ -43,16 +46,17 @@ pub(crate) fn run(arguments: &Run, server: &RemoteServer, output: &mut Output) -
 fn begin(arguments: &Run, server: &RemoteServer, output: &mut Output) -> Result<Exit, Exit> {
     let options = &arguments.options;
     let approve = "approvals are answered by `lockstep approve`, by whoever may";
-    let part = "a server runs pipelines as a whole";
     let disk = "how runs are stored is a matter of the server";
     refuse_options(
         &[
             ("--yes", options.yes, approve),
             ("--no-input", options.no_input, approve),
-            (NOT_MAX.0, options.max.is_some(), NOT_MAX.1),
             (NOT_FORCE.0, options.force, NOT_FORCE.1),
-            ("--only", arguments.only.is_some(), part),
-            ("--from", arguments.from.is_some(), part),
+            (
+                "--values-of",
+                arguments.values_of.is_some(),
+                "a run of a part takes no values of other runs there",
+            ),
             (
                 "--plan",
                 arguments.plan.is_some(),
@@ -69,7 +73,20 @@ fn begin(arguments: &Run, server: &RemoteServer, output: &mut Output) -> Result<
     let known: Result<PipelinesAnswer, RemoteError> = server.get("/pipelines");
     let known = known.map_err(|error| error.show(server, output))?;
     let pipeline = pipeline(&known, &arguments.target, server, output)?;
-    let body = start_body(&pipeline.id, asked);
+    let mut body = start_body(&pipeline.id, asked);
+    for (name, value) in [
+        ("only", arguments.only.as_deref().map(Value::from)),
+        ("from", arguments.from.as_deref().map(Value::from)),
+        ("max", options.max.map(Value::from)),
+        (
+            "outside_window",
+            arguments.outside_window.as_deref().map(Value::from),
+        ),
+    ] {
+        if let Some(value) = value {
+            body[name] = value;
+        }
+    }
     let (started, interrupts) = start(server, "/runs", body, output)?;
     Ok(follow_new(
         &started,
@@ -116,7 +133,11 @@ fn pipeline<'k>(
     if let [only] = &*found {
         return Ok(*only);
     }
-    let broken = known.broken.iter().find(|it| Some(&*it.file) == file);
+    let mut broken = known.broken.iter();
+    let broken = match known.pipelines.is_empty() {
+        true => broken.find(|it| file.is_none_or(|file| it.file == file)),
+        false => broken.find(|it| Some(&*it.file) == file),
+    };
     if let (true, Some(broken)) = (found.is_empty(), broken) {
         let problem = RemoteError::Refused(Box::new(broken.problem.clone()));
         return Err(problem.show(server, output));

@@ -105,6 +105,7 @@ function headOf(state, draw, reload) {
       inputs.length > 0 && fact("Inputs", inputs.map(([name, value]) => inputText(name, value))),
       run.retries && fact("Retries", link(runAddress(run.retries), run.retries)),
       run.undoes && fact("Takes back", link(runAddress(run.undoes), run.undoes)),
+      run.outside_window && fact("Outside of its windows", run.outside_window),
       fact("In a terminal", command(`lockstep show ${run.run}`))),
     run.unstarted && h("p.callout", h("span.mark.bad", { "aria-hidden": "true" }, "✗ "),
       `It has not begun: ${run.unstarted}`),

@@ -1,12 +1,14 @@
 //! Runs: the list, one run, starting, cancelling, going on, retrying, taking back.
 
+use std::num::NonZeroU32;
+
 use axum::Json;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use indexmap::IndexMap;
 use lockstep_access::Right;
-use lockstep_plan::{InputValue, RunRequest};
+use lockstep_plan::{InputValue, PipelinePart, RunRequest};
 use lockstep_runtime::inbox::InboxRequestKind;
 use lockstep_store::{QueueWait, RunStatus, StoredRun, time};
 use serde::{Deserialize, Serialize};
@@ -64,6 +66,9 @@ pub(crate) struct RunJson {
     /// Why it has not begun.
     #[serde(skip_serializing_if = "Option::is_none")]
     unstarted: Option<String>,
+    /// Why it does not ask deployment windows.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    outside_window: Option<String>,
     /// The newer run of its queue that has put it aside.
     #[serde(skip_serializing_if = "Option::is_none")]
     put_aside_by: Option<String>,
@@ -132,6 +137,16 @@ pub(crate) struct StartJson {
     /// Why it does not ask deployment windows; that needs the right `outside-window`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) outside_window: Option<String>,
+    /// Only this is run: a stage, or a deployment in one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) only: Option<String>,
+    /// Only this and what comes after it is run: a stage, or a deployment in one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) from: Option<String>,
+    /// So many commands run at once, at most.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<u32>, minimum = 1)]
+    pub(crate) max: Option<NonZeroU32>,
 }
 
 /// A reason for what is asked.
@@ -181,6 +196,7 @@ impl RunJson {
                 behind: wait.behind.iter().map(ToString::to_string).collect(),
             }),
             unstarted: run.unstarted.clone(),
+            outside_window: run.outside_window.as_ref().map(ToString::to_string),
             put_aside_by: run.put_aside_by.as_ref().map(ToString::to_string),
             retries: None,
             undoes: None,
@@ -228,6 +244,12 @@ impl RunJson {
             plan: None,
             queue: None,
             unstarted,
+            outside_window: match &start.command {
+                RunnerCommand::Run { outside_window, .. } => outside_window.clone(),
+                RunnerCommand::Resume { .. }
+                | RunnerCommand::Retry { .. }
+                | RunnerCommand::Undo { .. } => None,
+            },
             put_aside_by: None,
             retries: None,
             undoes: None,
@@ -408,6 +430,9 @@ pub(crate) async fn start(
             texts: asked.texts,
             set: asked.set,
             outside_window: asked.outside_window,
+            only: asked.only,
+            from: asked.from,
+            max: asked.max,
             denied,
         };
         Ok::<_, Problem>((caller, scope, command))
@@ -461,7 +486,22 @@ pub(crate) fn planned(
         fields: asked.set.clone(),
         ..RunRequest::default()
     };
-    match app.project.plan(&compiled, request, &stores.runs) {
+    let part = match (&asked.only, &asked.from) {
+        (Some(_), Some(_)) => {
+            let why = "`only` and `from` are both parts of the pipeline: leave out one";
+            return Err(Problem::bad_request(why));
+        }
+        (Some(path), None) => Some(PipelinePart::only(path)),
+        (None, Some(path)) => Some(PipelinePart::from(path)),
+        (None, None) => None,
+    };
+    let planned = app.project.plan(&compiled, request, &stores.runs);
+    let planned = planned.and_then(|plan| match part {
+        Some(part) => lockstep_verify::proved_part(&plan, &part, &|_| None)
+            .map_err(|wrong| PlanError::Refused(wrong, Box::new(compiled.sources.clone()))),
+        None => Ok(plan),
+    });
+    match planned {
         Ok(plan) => Ok((file.to_owned(), plan)),
         Err(PlanError::Refused(mistakes, sources)) => {
             Err(Problem::diagnostics(&mistakes, &sources))

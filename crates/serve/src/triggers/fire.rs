@@ -72,6 +72,9 @@ pub(crate) fn look(
         texts: Default::default(),
         set: request.fields,
         outside_window: None,
+        only: None,
+        from: None,
+        max: None,
     };
     let scope = runs::planned_scope(app, stores, &caller, &asked);
     let scope = scope.and_then(|foreseen| foreseen.run_by(&caller));
@@ -155,6 +158,9 @@ fn write_start(
         texts: asked.texts,
         set: asked.set,
         outside_window: None,
+        only: None,
+        from: None,
+        max: None,
         denied,
     };
     let new = NewRunRequest {
