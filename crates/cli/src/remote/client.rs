@@ -33,6 +33,8 @@ pub(crate) enum RemoteError {
     Refused(Box<RemoteProblem>),
     /// The answer is not one that this version understands.
     Strange(String),
+    /// Who answers is not trusted.
+    Untrusted(String),
 }
 
 /// What is wrong, as the server says it (RFC 9457).
@@ -116,6 +118,7 @@ impl RemoteServer {
         };
         let answer = answer.map_err(|error| match error {
             HttpError::Timeout | HttpError::Connection(_) => RemoteError::Lost(error.to_string()),
+            HttpError::Authentication(_) => RemoteError::Untrusted(error.to_string()),
             error => RemoteError::Strange(error.to_string()),
         })?;
         match answer.status {
@@ -155,7 +158,7 @@ impl RemoteError {
         match self {
             Self::Lost(_) => true,
             Self::Refused(problem) => problem.status == 429 || problem.status >= 500,
-            Self::Strange(_) => false,
+            Self::Strange(_) | Self::Untrusted(_) => false,
         }
     }
 
@@ -167,7 +170,7 @@ impl RemoteError {
     /// The reason in a few words.
     pub(super) fn why(&self) -> String {
         match self {
-            Self::Lost(why) | Self::Strange(why) => why.clone(),
+            Self::Lost(why) | Self::Strange(why) | Self::Untrusted(why) => why.clone(),
             Self::Refused(problem) => problem.why(),
         }
     }
@@ -189,6 +192,10 @@ impl RemoteError {
                      and the server should have the same version",
                 )
             }
+            Self::Untrusted(why) => mistake(format!("`{url}` cannot be trusted: {why}")).help(
+                "the address has the name of the certificate; `SSL_CERT_FILE` names a file with \
+                 the authorities to trust where they are not those of the system",
+            ),
             Self::Refused(problem) if problem.status == 401 => {
                 let message = format!("`{url}` does not know this token");
                 mistake(message).help(
