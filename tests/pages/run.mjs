@@ -9,7 +9,7 @@
 import assert from "node:assert/strict";
 import { complaints, expectAnswer, lookAt, open, person, shoot } from "./browser.mjs";
 import { startServer, stoppedRun } from "./server.mjs";
-import { triggersPage } from "./triggers.mjs";
+import { TRIGGER_STEPS } from "./triggers.mjs";
 
 const PASSWORD = "correct horse battery";
 const LONG = 60_000;
@@ -399,7 +399,9 @@ await step("a token is made, shown once and ended", async () => {
   await seen(ada, "ended");
 });
 
-await step("triggers, in the shape that they will have", () => triggersPage(ada, server.url));
+for (const [name, work] of Object.entries(TRIGGER_STEPS)) {
+  await step(name, () => work(ada, server));
+}
 
 await step("a run is started by the keyboard alone, with the focus seen", async () => {
   await grace.goto(at("/pipelines"));
