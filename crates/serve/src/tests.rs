@@ -1,7 +1,6 @@
 //! What tests of the whole server share: a served folder, and requests through the real router.
 
 mod logins;
-mod provider;
 
 use std::path::PathBuf;
 

@@ -3,12 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use lockstep_stand_ins::{HttpReceiver, answer};
 use serde_json::json;
 
 use super::super::deliver::{Delivery, Sent};
 use super::super::post::SendError;
 use super::super::target::{Target, Targets};
-use super::receivers::{HttpReceiver, MailReceiver, answer};
+use super::receivers::MailReceiver;
 use super::{delivery, hostile};
 use crate::settings::ServeSettings;
 
