@@ -79,3 +79,34 @@ fn groups_say_how_many_people_may_approve() {
         (0, "ship.deploy is fine\n")
     );
 }
+
+#[test]
+fn a_secret_in_the_settings_is_never_shown() {
+    let secret = "[serve.oidc]\nissuer = \"https://login.example.com\"\nclient-id = \"c\"\n\
+        client-secret = \"hunter2\"\n";
+    let no_toml = "[serve.oidc]\nclient-secret = \"hunter2\nclient-id = \"c\"\n";
+    // The lines around a place are shown as well.
+    let beside = format!("{secret}lable = \"Log in\"\n");
+    let texts = [secret, no_toml, &beside];
+    for settings in texts {
+        for args in [
+            &["lint"][..],
+            &["lint", "--format", "github"],
+            &["lint", "--format", "sarif"],
+            &["lint", "--format", "json"],
+            &["serve", "--listen", "127.0.0.1:0"],
+        ] {
+            let test = Test::new()
+                .file("ship.deploy", IGNORES)
+                .file("lockstep.toml", settings);
+            let said = test.args(args.iter().copied()).said();
+            assert_ne!(said.code, 0, "{args:?}: {said:?}");
+            assert!(said.stdout.len() + said.stderr.len() > 50, "{said:?}");
+            assert!(!format!("{said:?}").contains("hunter2"), "{said:?}");
+        }
+    }
+    let test = Test::new()
+        .file("ship.deploy", IGNORES)
+        .file("lockstep.toml", &beside);
+    insta::assert_snapshot!(test.args(["lint"]).said().stderr);
+}

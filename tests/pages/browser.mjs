@@ -17,8 +17,6 @@ export const complaints = [];
 /** Answers that a browser reports as errors and that a test has asked for. */
 const EXPECTED = [
   [401, /\/api\/v1\/session$/],
-  // The API of triggers may not be there.
-  [404, /\/api\/v1\/triggers$/],
 ];
 
 /** Says that an answer is what a test wants. */

@@ -9,7 +9,7 @@
 import assert from "node:assert/strict";
 import { complaints, expectAnswer, lookAt, open, person, shoot } from "./browser.mjs";
 import { startServer, stoppedRun } from "./server.mjs";
-import { triggersPage } from "./triggers.mjs";
+import { TRIGGER_STEPS } from "./triggers.mjs";
 
 const PASSWORD = "correct horse battery";
 const LONG = 60_000;
@@ -262,6 +262,22 @@ await step("a deployment is taken back from the environments", async () => {
   await lookAt(ada, "environments");
 });
 
+await step("a whole run is taken back: what it deployed is what it was before", async () => {
+  const run = await start(ada, "shop.deploy/ship", (page) => version(page).fill("v2"));
+  await state(ada, "succeeded");
+  await press(ada, "Take back…");
+  const dialog = ada.getByRole("dialog", { name: `Take back ${run}?` });
+  await dialog.getByText("v2 → v1").first().waitFor();
+  await decide(ada, "Take back");
+  await ada.waitForURL((url) => !url.pathname.endsWith(run));
+  await seen(ada, "Takes back");
+  await state(ada, "succeeded");
+  await ada.goto(at("/environments"));
+  const prod = ada.getByRole("table", { name: "What is in prod" });
+  await prod.getByText("v1", { exact: true }).first().waitFor();
+  assert.equal(await prod.getByText("v2", { exact: true }).count(), 0);
+});
+
 await step("an approval is not for who started it, and another user gives it", async () => {
   const run = await start(ada, "edge.deploy/gate");
   await seen(ada, "You may not answer");
@@ -276,6 +292,16 @@ await step("an approval is not for who started it, and another user gives it", a
   await seen(grace, "No run asks anything");
   await state(ada, "succeeded");
   assert.match(ada.url(), new RegExp(run));
+  // One of its three infrastructures is not hers: what she may not do is not offered.
+  const takeBack = (page) => page.getByRole("button", { name: /^Take back/ });
+  await untilCount(takeBack(ada), 1);
+  await grace.goto(at(`/runs/${run}`));
+  await state(grace, "succeeded");
+  assert.equal(await takeBack(grace).count(), 0);
+  await grace.goto(at("/environments"));
+  await grace.getByRole("table", { name: "What is in edge" }).waitFor();
+  assert.equal(await grace.getByRole("button", { name: /^Take back page of edge/ }).count(), 0);
+  assert.ok(await takeBack(grace).count() > 0, "what she may run on is offered");
 });
 
 await step("what waits for a lock says who holds it", async () => {
@@ -399,7 +425,9 @@ await step("a token is made, shown once and ended", async () => {
   await seen(ada, "ended");
 });
 
-await step("triggers, in the shape that they will have", () => triggersPage(ada, server.url));
+for (const [name, work] of Object.entries(TRIGGER_STEPS)) {
+  await step(name, () => work(ada, server));
+}
 
 await step("a run is started by the keyboard alone, with the focus seen", async () => {
   await grace.goto(at("/pipelines"));

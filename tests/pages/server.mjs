@@ -1,11 +1,14 @@
 // Starts the real server on a copy of examples/shop, with a file of the tests' own.
 
 import { spawn } from "node:child_process";
-import { cpSync, mkdtempSync, rmSync } from "node:fs";
+import { cpSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
+
+/** What those who send webhooks share with the server. */
+const SECRET = "s3cret of the hooks";
 
 const here = dirname(fileURLToPath(import.meta.url));
 
@@ -27,6 +30,7 @@ export async function startServer() {
   const folder = mkdtempSync(join(tmpdir(), "lockstep-pages-"));
   cpSync(join(here, "../../examples/shop"), folder, { recursive: true });
   cpSync(join(here, "edge.deploy"), join(folder, "edge.deploy"));
+  writeFileSync(join(folder, "hook.txt"), `${SECRET}\n`);
   const listen = process.env.LOCKSTEP_LISTEN || `127.0.0.1:${await freePort()}`;
   const url = process.env.LOCKSTEP_URL || `http://${listen}`;
   const child = spawn(program, ["serve", "--listen", listen, "--url", url], {
@@ -53,7 +57,7 @@ export async function startServer() {
     await ended;
     rmSync(folder, { recursive: true, force: true });
   };
-  return { url, link, folder, program, stop };
+  return { url, link, folder, program, secret: SECRET, stop };
 }
 
 /** Starts a run without the server and kills what drives it, so that it is stopped. */

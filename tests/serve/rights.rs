@@ -46,9 +46,9 @@ fn a_run_needs_the_right_on_every_infrastructure() {
     let plan = bob.post("/api/v1/plans", &all).expect(200);
     assert_eq!(plan["not_permitted"], json!(["prod.asia"]));
     let two = asked(&["prod.eu", "prod.us"]);
-    let run = bob.post("/api/v1/runs", &two).expect(201);
+    let bob_run = bob.post("/api/v1/runs", &two).expect(201);
     assert_eq!(
-        server.ended(&bob, run["run"].as_str().unwrap()),
+        server.ended(&bob, bob_run["run"].as_str().unwrap()),
         "succeeded"
     );
     // Who started what was refused is nowhere, and a token has no more rights than its owner.
@@ -61,7 +61,37 @@ fn a_run_needs_the_right_on_every_infrastructure() {
     ci.post("/api/v1/runs", &all).expect(403);
     ci.post("/api/v1/runs", &two).expect(201);
     // An administrator may.
-    ada.post("/api/v1/runs", &all).expect(201);
+    let run = ada.post("/api/v1/runs", &all).expect(201);
+    // A run says what its reader may do to it: who shows it offers nothing that is refused.
+    let path = format!("/api/v1/runs/{}", run["run"].as_str().unwrap());
+    let may = |client: &Client, path: &str| client.get(path).expect(200)["may"].clone();
+    let every = ["view", "run", "approve", "cancel", "answer"];
+    let unlimited = [&every[..], &["outside-window"]].concat();
+    assert_eq!(run["may"], json!(unlimited));
+    assert_eq!(may(&ada, &path), json!(unlimited));
+    assert_eq!(
+        may(&bob, &path),
+        json!(["view", "approve", "cancel", "answer"])
+    );
+    assert_eq!(may(&ci, &path), json!(["view"]));
+    let own = format!("/api/v1/runs/{}", bob_run["run"].as_str().unwrap());
+    assert_eq!(may(&bob, &own), json!(every));
+    let listed = bob.get("/api/v1/runs").expect(200);
+    let listed = listed["runs"].as_array().unwrap().clone();
+    let of = |run: &Value| listed.iter().find(|it| it["run"] == run["run"]).unwrap()["may"].clone();
+    assert_eq!(of(&bob_run), json!(every));
+    assert_eq!(of(&run), json!(["view", "approve", "cancel", "answer"]));
+    bob.post(&format!("{path}/undo"), &json!({})).expect(403);
+    // So does what is where, of the run that brought it.
+    server.ended(&ada, run["run"].as_str().unwrap());
+    let may_undo = |client: &Client| {
+        let places = client.get("/api/v1/environments").expect(200);
+        places[0]["services"][0]["places"][0]["may_undo"].clone()
+    };
+    assert_eq!(
+        (may_undo(&ada), may_undo(&bob)),
+        (json!(true), json!(false))
+    );
 }
 
 #[test]

@@ -110,6 +110,14 @@ fn a_signed_delivery_starts_the_whole_pipeline_once() {
         "{all:?}"
     );
     assert_eq!(runs(&ada).len(), 2);
+    let repeats: Vec<Value> = {
+        let triggers = ada.get("/api/v1/triggers").expect(200);
+        let deliveries = triggers[0]["deliveries"].as_array().unwrap().iter();
+        deliveries
+            .map(|it| json!([it["repeats"], it["repeated_at"].is_string()]))
+            .collect()
+    };
+    assert_eq!(repeats, [json!([7, true]), json!([2, true])]);
     // Nothing of what was delivered stays but what the inputs were given.
     for file in ["server.db", "server.db-wal", "state.db", "state.db-wal"] {
         let bytes = std::fs::read(server.state().join(file)).unwrap_or_default();
@@ -159,6 +167,9 @@ fn what_is_not_genuine_or_does_not_fit_starts_nothing() {
     let triggers = ada.get("/api/v1/triggers").expect(200);
     let push = &triggers[0];
     assert_eq!(push["id"], "shop.deploy/on-push");
+    // The one whose signature was wrong is told of until a genuine one has come.
+    assert_eq!(push["problem"], Value::Null);
+    assert_eq!(push["not_permitted"], json!([]));
     let reasons: Vec<&str> = (push["deliveries"].as_array().unwrap().iter())
         .map(|it| it["reason"].as_str().unwrap_or_default())
         .collect();

@@ -8,6 +8,7 @@
 //! One file for each subject. Everything is kept in one SQLite database, which the server shares:
 //! an [`AccessStore`] is a connection to it, and each thread opens its own.
 
+mod agent;
 mod attempts;
 pub mod audit;
 mod credential;
@@ -30,6 +31,7 @@ mod tests;
 mod tokens;
 mod users;
 
+pub use agent::http_agent;
 pub use attempts::LoginAttempt;
 pub use credential::Credential;
 pub use error::{AccessError, AccessErrorKind};

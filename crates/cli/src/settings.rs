@@ -1,11 +1,14 @@
 //! The settings of a project: `lockstep.toml`, in the folder of a file or in one above it.
 
+mod masked;
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
+use self::masked::masked;
 use super::files::CallerFiles;
 use lockstep_base::diagnostic::suggest::did_you_mean;
 use lockstep_base::diagnostic::{Code, Diagnostic, codes};
@@ -199,7 +202,8 @@ pub fn read(path: &Path) -> Result<ProjectSettings, SettingsErrors> {
             });
         }
     };
-    let file = sources.add(name, text.as_str());
+    // Messages show lines of it, also in the log of a CI job.
+    let file = sources.add(name, masked(&text));
     match parse(&text, file) {
         Ok(settings) => Ok(settings),
         Err(diagnostics) => Err(SettingsErrors {
@@ -283,13 +287,16 @@ fn parse(text: &str, file: FileId) -> Result<ProjectSettings, Vec<Diagnostic>> {
                 }
             }
             #[cfg(feature = "serve")]
-            ("serve", DeValue::Table(_)) => match serve(text) {
-                Ok(read) => settings.serve = read,
-                Err(error) => {
-                    let span = error.span().unwrap_or_else(|| key.span());
-                    mistakes.push(mistake(at(span), error.message()));
+            ("serve", DeValue::Table(table)) => {
+                match lockstep_serve::ServeSettings::read(table, Spanned::span(value)) {
+                    Ok(read) => settings.serve = read,
+                    Err(wrong) => mistakes.extend(
+                        wrong
+                            .into_iter()
+                            .map(|it| mistake(at(it.at), it.message).help_opt(it.help)),
+                    ),
                 }
-            },
+            }
             // A program without the server leaves its settings alone.
             #[cfg(not(feature = "serve"))]
             ("serve", DeValue::Table(_)) => {}
@@ -324,16 +331,6 @@ fn parse(text: &str, file: FileId) -> Result<ProjectSettings, Vec<Diagnostic>> {
         true => Ok(settings),
         false => Err(mistakes),
     }
-}
-
-/// What is in `[serve]`, whatever else is in a text. The errors have their places in the text.
-#[cfg(feature = "serve")]
-fn serve(text: &str) -> Result<lockstep_serve::ServeSettings, toml::de::Error> {
-    #[derive(serde::Deserialize)]
-    struct Whole {
-        serve: lockstep_serve::ServeSettings,
-    }
-    toml::from_str::<Whole>(text).map(|whole| whole.serve)
 }
 
 /// A list of texts.
@@ -563,5 +560,47 @@ mod tests {
         ];
         let shown: Vec<String> = shown.iter().filter_map(|text| one(text)).collect();
         insta::assert_snapshot!(shown.join("\n\n"));
+    }
+
+    #[cfg(feature = "serve")]
+    #[test]
+    fn all_mistakes_in_the_settings_of_the_server_are_said() {
+        let text = r#"
+            [serve]
+            url = 1
+            notfy = []
+            [serve.oidc]
+            issuer = "https://ada:hunter2@login.example.com"
+            client-id = ""
+            client-secret = "hunter2"
+            scopes = ["openid", 2]
+            admin-group = "operators"
+            label = " "
+            [[serve.notify]]
+            to = "https://hooks.slack.com/hunter2"
+            on = ["failed", "faild"]
+            token = { env = 1, value = "hunter2" }
+            [[serve.notify]]
+            to = "mail"
+            smtp = "smtps://ada:hunter2@mail.example.com"
+            password = 1234
+            from = "ada"
+            addresses = ["grace@example.com", "grace", 7]
+            channel = "b"
+            pipelines = [""]
+            [[serve.notify]]
+            on = []
+        "#;
+        let mistakes = parse(text, FileId(0)).expect_err("it is wrong");
+        let shown = mistakes.iter().map(|it| {
+            let span = it.span().expect("a place");
+            let at = &text[span.start as usize..span.end as usize];
+            let help = it.help.as_deref().unwrap_or("-");
+            format!("{at} | {} | {help}", it.message)
+        });
+        insta::assert_snapshot!(shown.collect::<Vec<_>>().join("\n\n"));
+        // Only the place leads to what may be secret.
+        let said = |it: &Diagnostic| format!("{} {:?}", it.message, it.help);
+        assert!(!mistakes.iter().any(|it| said(it).contains("hunter2")));
     }
 }

@@ -12,6 +12,7 @@ mod barrier_without_timeout;
 mod constant_condition;
 mod empty_block;
 mod forgeable_output;
+mod frequent_schedule;
 mod hidden_character;
 mod hidden_pipe_failure;
 mod idle_across;
@@ -110,6 +111,7 @@ pub const ALL: &[Rule] = &[
     opposite_lock_orders::RULE,
     lock_limits_differ::RULE,
     too_few_approvers::RULE,
+    frequent_schedule::RULE,
     allow_without_reason::RULE,
     allow_unknown::RULE,
     allow_nothing::RULE,

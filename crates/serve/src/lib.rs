@@ -32,7 +32,7 @@ pub use options::{ServeOptions, TlsFiles};
 pub use server::{Server, ServerStop};
 pub use settings::{
     MailSettings, NotifyEvent, NotifySettings, NotifyTarget, OidcSettings, SERVE_KEYS,
-    SecretSource, ServeSettings, ServeUrl, SettingText,
+    SecretSource, ServeSettings, ServeUrl, SettingText, SettingsMistake,
 };
 
 /// The description of the API (OpenAPI 3.1), as JSON.

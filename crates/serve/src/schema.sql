@@ -40,6 +40,9 @@ CREATE TABLE deliveries (
   decision  TEXT NOT NULL,
   reason    TEXT NOT NULL,
   run       TEXT,
+  -- How often it has come again, and when it did last.
+  repeats   INTEGER NOT NULL DEFAULT 0,
+  repeated  INTEGER,
   UNIQUE (trigger, delivery),
   UNIQUE (trigger, content)
 ) STRICT;

@@ -1,14 +1,17 @@
 //! `[serve]` in `lockstep.toml`: what a server is to do beyond its options. Secrets are not written
 //! there: the settings name where each is, and it is read when the server starts.
 
+mod read;
+mod reader;
+
 use std::path::{Path, PathBuf};
 
-use lockstep_access::oidc::{HttpFetch, HttpRequest, HttpResponse, Oidc, OidcConfig};
+use lockstep_access::oidc::OidcConfig;
 use lockstep_access::{Credential, Pattern};
-use serde::de::{Error, MapAccess, Visitor};
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Serialize};
 
 use crate::error::ServeError;
+pub use reader::SettingsMistake;
 
 /// No secret is longer.
 const MAX_SECRET_BYTES: u64 = 64 * 1024;
@@ -36,23 +39,18 @@ pub const SERVE_KEYS: &[(&str, &str)] = &[
 ];
 
 /// The settings of a server.
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+#[derive(Debug, Clone, Default)]
 pub struct ServeSettings {
     /// The address by which people reach it.
-    #[serde(default)]
     pub url: Option<ServeUrl>,
     /// The OpenID Connect provider of its users.
-    #[serde(default, deserialize_with = "checked_oidc")]
     pub oidc: Option<OidcSettings>,
     /// Who is notified of runs.
-    #[serde(default)]
     pub notify: Vec<NotifySettings>,
 }
 
 /// The origin of an address: scheme, host and port.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(try_from = "String")]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ServeUrl(String);
 
 impl ServeUrl {
@@ -78,14 +76,6 @@ impl ServeUrl {
     /// The text.
     pub fn as_str(&self) -> &str {
         &self.0
-    }
-}
-
-impl TryFrom<String> for ServeUrl {
-    type Error = String;
-
-    fn try_from(text: String) -> Result<Self, String> {
-        Self::new(&text)
     }
 }
 
@@ -156,56 +146,6 @@ impl std::fmt::Display for SecretSource {
 
 const WHERE: &str = "`{ env = \"NAME\" }` or `{ file = \"PATH\" }`";
 
-/// Reads where a secret is; the text itself where that is allowed.
-struct SourceVisitor {
-    may_be_text: bool,
-}
-
-impl<'de> Visitor<'de> for SourceVisitor {
-    type Value = SettingText;
-
-    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(WHERE)
-    }
-
-    fn visit_str<E: Error>(self, text: &str) -> Result<SettingText, E> {
-        match self.may_be_text {
-            true => Ok(SettingText::Plain(text.to_owned())),
-            // What was written may be the secret: it is not shown.
-            false => Err(E::custom(format!(
-                "a secret is not written into the settings: name its place, with {WHERE}"
-            ))),
-        }
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<SettingText, A::Error> {
-        let mut found = None;
-        while let Some(key) = map.next_key::<String>()? {
-            let source = match key.as_str() {
-                "env" => SecretSource::Env(map.next_value()?),
-                "file" => SecretSource::File(map.next_value()?),
-                _ => return Err(A::Error::unknown_field(&key, &["env", "file"])),
-            };
-            if found.replace(source).is_some() {
-                return Err(A::Error::custom(format!("a secret has one place: {WHERE}")));
-            }
-        }
-        match found {
-            Some(source) => Ok(SettingText::Secret(source)),
-            None => Err(A::Error::custom(format!("write {WHERE}"))),
-        }
-    }
-}
-
-impl<'de> Deserialize<'de> for SecretSource {
-    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        match from.deserialize_any(SourceVisitor { may_be_text: false })? {
-            SettingText::Secret(source) => Ok(source),
-            SettingText::Plain(_) => Err(D::Error::custom(WHERE)),
-        }
-    }
-}
-
 /// A text that may be secret.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SettingText {
@@ -233,15 +173,8 @@ impl std::fmt::Display for SettingText {
     }
 }
 
-impl<'de> Deserialize<'de> for SettingText {
-    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        from.deserialize_any(SourceVisitor { may_be_text: true })
-    }
-}
-
 /// `[serve.oidc]`: the OpenID Connect provider of the users.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+#[derive(Debug, Clone)]
 pub struct OidcSettings {
     /// The issuer, exactly as the provider writes it.
     pub issuer: String,
@@ -258,18 +191,11 @@ pub struct OidcSettings {
     /// Whose members are administrators.
     pub admin_group: Option<String>,
     /// Who may log in: members of these groups.
-    #[serde(default)]
     pub allowed_groups: Vec<String>,
     /// Who may log in: verified addresses of these domains.
-    #[serde(default)]
     pub allowed_email_domains: Vec<String>,
     /// What the button says.
-    #[serde(default = "usual_label")]
     pub label: String,
-}
-
-fn usual_label() -> String {
-    LABEL.to_owned()
 }
 
 impl OidcSettings {
@@ -286,35 +212,6 @@ impl OidcSettings {
             ..usual
         }
     }
-
-    fn check(&self) -> Result<(), String> {
-        let is_label = !self.label.trim().is_empty()
-            && self.label.chars().count() <= MAX_LABEL_CHARACTERS
-            && !self.label.chars().any(char::is_control);
-        if !is_label {
-            return Err(format!(
-                "`label` has 1 to {MAX_LABEL_CHARACTERS} characters, in one line"
-            ));
-        }
-        let config = self.config("https://lockstep.invalid/");
-        let checked = Oidc::new(config, Box::new(NoFetch));
-        checked.map(|_| ()).map_err(|error| error.message)
-    }
-}
-
-/// Settings are checked without asking anybody.
-struct NoFetch;
-
-impl HttpFetch for NoFetch {
-    fn fetch(&self, _: &HttpRequest) -> Result<HttpResponse, String> {
-        Err(String::from("nothing is asked"))
-    }
-}
-
-fn checked_oidc<'de, D: Deserializer<'de>>(from: D) -> Result<Option<OidcSettings>, D::Error> {
-    let read = OidcSettings::deserialize(from)?;
-    read.check().map_err(D::Error::custom)?;
-    Ok(Some(read))
 }
 
 /// What is notified of.
@@ -345,6 +242,19 @@ impl NotifyEvent {
     /// What is notified of where the settings do not say it.
     const USUAL: [Self; 3] = [Self::Waiting, Self::Failed, Self::RollbackFailed];
 
+    /// All of them.
+    const ALL: [Self; 9] = [
+        Self::Started,
+        Self::Waiting,
+        Self::Answered,
+        Self::Succeeded,
+        Self::Failed,
+        Self::RollbackFailed,
+        Self::Cancelled,
+        Self::Superseded,
+        Self::Stopped,
+    ];
+
     /// Its word.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -362,8 +272,7 @@ impl NotifyEvent {
 }
 
 /// `[[serve.notify]]`: somebody who is notified of runs.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(try_from = "WrittenNotify")]
+#[derive(Debug, Clone)]
 pub struct NotifySettings {
     /// How messages get there.
     pub to: NotifyTarget,
@@ -417,144 +326,4 @@ pub struct MailSettings {
     pub from: String,
     /// Who gets it.
     pub addresses: Vec<String>,
-}
-
-#[derive(Debug, Clone, Copy, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-enum TargetWord {
-    Webhook,
-    Slack,
-    Teams,
-    Mail,
-}
-
-/// A table as it is written.
-#[derive(Deserialize)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields)]
-struct WrittenNotify {
-    to: TargetWord,
-    #[serde(default = "usual_events")]
-    on: Vec<NotifyEvent>,
-    #[serde(default = "all_pipelines")]
-    pipelines: Vec<Pattern>,
-    url: Option<SettingText>,
-    secret: Option<SecretSource>,
-    token: Option<SecretSource>,
-    channel: Option<String>,
-    smtp: Option<String>,
-    user: Option<String>,
-    password: Option<SecretSource>,
-    from: Option<String>,
-    addresses: Option<Vec<String>>,
-}
-
-fn usual_events() -> Vec<NotifyEvent> {
-    NotifyEvent::USUAL.to_vec()
-}
-
-fn all_pipelines() -> Vec<Pattern> {
-    vec![Pattern::all()]
-}
-
-impl WrittenNotify {
-    /// Refuses keys that mean nothing for what is written in `to`.
-    fn only(&self, word: &str, allowed: &[&str]) -> Result<(), String> {
-        let written = [
-            ("url", self.url.is_some()),
-            ("secret", self.secret.is_some()),
-            ("token", self.token.is_some()),
-            ("channel", self.channel.is_some()),
-            ("smtp", self.smtp.is_some()),
-            ("user", self.user.is_some()),
-            ("password", self.password.is_some()),
-            ("from", self.from.is_some()),
-            ("addresses", self.addresses.is_some()),
-        ];
-        let mut written = written.iter();
-        match written.find(|(name, is_there)| *is_there && !allowed.contains(name)) {
-            Some((name, _)) => Err(format!(
-                "`{name}` means nothing for `to = \"{word}\"`, which has `{}`",
-                allowed.join("`, `")
-            )),
-            None => Ok(()),
-        }
-    }
-}
-
-/// An address that lets everybody write who knows it.
-fn secret_url(url: Option<SettingText>, word: &str) -> Result<SecretSource, String> {
-    match url {
-        Some(SettingText::Secret(source)) => Ok(source),
-        Some(SettingText::Plain(_)) => Err(format!(
-            "whoever knows the `url` of `to = \"{word}\"` can write there: name its place, with \
-             {WHERE}"
-        )),
-        None => Err(format!(
-            "`to = \"{word}\"` needs `url = {{ env = \"NAME\" }}`"
-        )),
-    }
-}
-
-impl TryFrom<WrittenNotify> for NotifySettings {
-    type Error = String;
-
-    fn try_from(written: WrittenNotify) -> Result<Self, String> {
-        let (on, pipelines) = (written.on.clone(), written.pipelines.clone());
-        if on.is_empty() || pipelines.is_empty() {
-            return Err(String::from(
-                "`on` and `pipelines` are not empty; leave them out for the usual ones",
-            ));
-        }
-        let to = match written.to {
-            TargetWord::Webhook => {
-                written.only("webhook", &["url", "secret"])?;
-                let needs = "`to = \"webhook\"` needs `url = \"https://…\"`";
-                NotifyTarget::Webhook {
-                    url: written.url.ok_or(needs)?,
-                    secret: written.secret,
-                }
-            }
-            TargetWord::Slack => match (written.token.clone(), written.channel.clone()) {
-                (Some(token), Some(channel)) => {
-                    written.only("slack", &["token", "channel"])?;
-                    NotifyTarget::SlackBot { token, channel }
-                }
-                (None, None) => {
-                    written.only("slack", &["url", "token", "channel"])?;
-                    NotifyTarget::SlackWebhook {
-                        url: secret_url(written.url, "slack")?,
-                    }
-                }
-                (Some(_), None) | (None, Some(_)) => {
-                    let needs = "`to = \"slack\"` needs `token` and `channel` together, or `url`";
-                    return Err(String::from(needs));
-                }
-            },
-            TargetWord::Teams => {
-                written.only("teams", &["url"])?;
-                NotifyTarget::Teams {
-                    url: secret_url(written.url, "teams")?,
-                }
-            }
-            TargetWord::Mail => {
-                let allowed = ["smtp", "user", "password", "from", "addresses"];
-                written.only("mail", &allowed)?;
-                if written.user.is_some() != written.password.is_some() {
-                    return Err(String::from("`user` and `password` belong together"));
-                }
-                let needs = "`to = \"mail\"` needs `smtp`, `from` and `addresses`";
-                let addresses = written.addresses.filter(|it| !it.is_empty());
-                let mail = MailSettings {
-                    smtp: written.smtp.ok_or(needs)?,
-                    user: written.user,
-                    password: written.password,
-                    from: written.from.ok_or(needs)?,
-                    addresses: addresses.ok_or(needs)?,
-                };
-                crate::notify::check_mail(&mail)?;
-                NotifyTarget::Mail(mail)
-            }
-        };
-        Ok(Self { to, on, pipelines })
-    }
 }

@@ -1,7 +1,6 @@
 //! What tests of the whole server share: a served folder, and requests through the real router.
 
 mod logins;
-mod provider;
 
 use std::path::PathBuf;
 
@@ -9,6 +8,7 @@ use axum::body::to_bytes;
 use axum::http::{HeaderMap, Request, StatusCode, header};
 use lockstep_access::{NewUser, UserName};
 use tempfile::TempDir;
+use toml::de::{DeTable, DeValue};
 use tower::ServiceExt;
 
 use crate::app::App;
@@ -46,6 +46,20 @@ impl Answer {
     }
 }
 
+/// What is in `[serve]` of a `lockstep.toml`.
+pub(crate) fn read_settings(text: &str) -> ServeSettings {
+    let table = DeTable::parse(text).unwrap();
+    match table
+        .get_ref()
+        .get("serve")
+        .map(|it| (it.get_ref(), it.span()))
+    {
+        Some((DeValue::Table(serve), at)) => ServeSettings::read(serve, at).unwrap(),
+        Some(_) => panic!("`serve` is a table"),
+        None => ServeSettings::default(),
+    }
+}
+
 impl Served {
     pub(crate) fn new() -> Self {
         Self {
@@ -63,12 +77,6 @@ impl Served {
 
     /// The server, started with the settings of a `lockstep.toml`.
     pub(crate) fn open(&self, settings: &str) -> Result<App, ServeError> {
-        #[derive(serde::Deserialize)]
-        struct Whole {
-            #[serde(default)]
-            serve: ServeSettings,
-        }
-        let settings: Whole = toml::from_str(settings).unwrap();
         let app = App::new(ServeOptions {
             folder: self.folder.path().to_path_buf(),
             state: self.state(),
@@ -76,7 +84,7 @@ impl Served {
             tls: None,
             behind_proxy: false,
             public_url: None,
-            settings: settings.serve,
+            settings: read_settings(settings),
             settings_folder: self.folder.path().to_path_buf(),
             program: PathBuf::from("/nonexistent"),
         })?;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use ureq::tls::{Certificate, RootCerts, TlsConfig};
+use crate::http_agent;
 
 /// How long a request may take.
 const TIMEOUT: Duration = Duration::from_secs(15);
@@ -62,8 +62,7 @@ impl std::fmt::Debug for HttpResponse {
     }
 }
 
-/// Requests with TLS. Trusted are the certificates of the system, or those that `SSL_CERT_FILE` and
-/// `SSL_CERT_DIR` name; the usual variables name a proxy.
+/// Requests by the client that [`http_agent`] makes.
 #[derive(Debug)]
 pub struct UreqFetch {
     agent: ureq::Agent,
@@ -72,25 +71,8 @@ pub struct UreqFetch {
 impl UreqFetch {
     /// A client. It reads the certificates now.
     pub fn new() -> Self {
-        // What cannot be read there is missing for every other program, too.
-        let system = rustls_native_certs::load_native_certs().certs;
-        let system: Vec<_> = (system.iter())
-            .map(|certificate| Certificate::from_der(certificate).to_owned())
-            .collect();
-        let roots = match system.is_empty() {
-            true => RootCerts::WebPki,
-            false => RootCerts::from(system),
-        };
-        let config = ureq::Agent::config_builder()
-            .tls_config(TlsConfig::builder().root_certs(roots).build())
-            .timeout_global(Some(TIMEOUT))
-            .max_redirects(0)
-            .max_redirects_will_error(false)
-            .http_status_as_error(false)
-            .user_agent("lockstep")
-            .build();
         Self {
-            agent: ureq::Agent::new_with_config(config),
+            agent: http_agent(TIMEOUT),
         }
     }
 }

@@ -1,18 +1,16 @@
 mod attacks;
 mod logins;
-mod provider;
 
 use std::sync::{Arc, LazyLock};
 
+use lockstep_stand_ins::{CLIENT, Provider, Signer};
 use serde_json::{Value, json};
 
 use super::*;
 use crate::AccessStore;
 use crate::tests::{Fresh, at, fresh};
-use provider::{Provider, Signer};
 
 const BROWSER: &str = "a-cookie-of-this-browser-alone";
-const CLIENT: &str = "lockstep";
 
 /// A server with a provider, a browser, and the time.
 struct Setting {
@@ -27,7 +25,8 @@ impl Setting {
     }
 
     fn with(signer: Signer, change: impl FnOnce(&mut OidcConfig)) -> Self {
-        let provider = Provider::start(signer);
+        let provider = Provider::start(signer, alice());
+        provider.behaviour().now = Some(at(0).as_second());
         let oidc = oidc_of(&provider, change);
         Self {
             provider,
@@ -46,7 +45,16 @@ impl Setting {
             .oidc
             .begin(self.store(), BROWSER, "/runs?all=1", at(time))
             .unwrap();
-        self.provider.visit(redirect.url.reveal())
+        self.visit(redirect.url.reveal())
+    }
+
+    fn visit(&self, url: &str) -> OidcCallback {
+        let visit = self.provider.visit(url);
+        OidcCallback {
+            state: visit.state,
+            code: Some(visit.code),
+            ..OidcCallback::default()
+        }
     }
 
     fn finish(&self, callback: &OidcCallback, time: i64) -> Result<OidcLogin, OidcError> {

@@ -566,6 +566,8 @@ codes! {
     LOCK_LIMITS_DIFFER = "L0509";
     /// An approval that too few people may give.
     TOO_FEW_APPROVERS = "L0512";
+    /// A schedule that fires more often than it seems to.
+    FREQUENT_SCHEDULE = "L0513";
 
     /// A suppression without a reason.
     ALLOW_WITHOUT_REASON = "L0901";

@@ -4,6 +4,7 @@
 
 pub mod command;
 pub mod cron;
+pub mod file_pattern;
 mod input_uses;
 pub mod lower;
 mod properties;

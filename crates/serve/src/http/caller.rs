@@ -204,6 +204,15 @@ impl Caller {
             .may_on_run(right, &scope.pipeline, &scope.targets)
     }
 
+    /// What they may do to all that a run touches.
+    pub(crate) fn rights_on(&self, scope: &RunScope) -> Vec<&'static str> {
+        let all = Right::ALL.into_iter();
+        // That one is a property of users, and of no run.
+        let of_runs = all.filter(|right| *right != Right::Admin);
+        let granted = of_runs.filter(|right| self.may(*right, scope));
+        granted.map(Right::as_str).collect()
+    }
+
     /// The infrastructures on which they have not this right.
     pub(crate) fn missing(&self, right: Right, scope: &RunScope) -> Vec<String> {
         self.permissions

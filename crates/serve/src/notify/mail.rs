@@ -88,14 +88,14 @@ fn mailbox(text: &str) -> Result<Mailbox, String> {
     read.map_err(|_| format!("`{}` is no address of mail", line(text, 100)))
 }
 
-/// Finds what is wrong with the settings of mail.
-pub(crate) fn check(settings: &MailSettings) -> Result<(), String> {
-    server(&settings.smtp)?;
-    mailbox(&settings.from)?;
-    for address in &settings.addresses {
-        mailbox(address)?;
-    }
-    Ok(())
+/// Finds what is wrong with the address of a mail server.
+pub(crate) fn check_server(text: &str) -> Result<(), String> {
+    server(text).map(|_| ())
+}
+
+/// Finds what is wrong with an address of mail.
+pub(crate) fn check_address(text: &str) -> Result<(), String> {
+    mailbox(text).map(|_| ())
 }
 
 impl Mailer {

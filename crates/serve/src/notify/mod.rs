@@ -21,7 +21,7 @@ mod tests;
 mod text;
 mod webhook;
 
-pub(crate) use mail::check as check_mail;
+pub(crate) use mail::{check_address as check_mail_address, check_server as check_mail_server};
 pub(crate) use outbox::Outbox;
 pub(crate) use target::Targets;
 

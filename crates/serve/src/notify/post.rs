@@ -3,8 +3,8 @@
 
 use std::time::Duration;
 
+use lockstep_access::http_agent;
 use ureq::http::header;
-use ureq::tls::{Certificate, RootCerts, TlsConfig};
 
 /// How long a request may take.
 const TIMEOUT: Duration = Duration::from_secs(10);
@@ -51,25 +51,8 @@ impl SendError {
 impl Post {
     /// A client that trusts the certificates of the system.
     pub(super) fn new() -> Self {
-        // What cannot be read there is missing for every other program, too.
-        let system = rustls_native_certs::load_native_certs().certs;
-        let system: Vec<_> = (system.iter())
-            .map(|certificate| Certificate::from_der(certificate).to_owned())
-            .collect();
-        let roots = match system.is_empty() {
-            true => RootCerts::WebPki,
-            false => RootCerts::from(system),
-        };
-        let config = ureq::Agent::config_builder()
-            .tls_config(TlsConfig::builder().root_certs(roots).build())
-            .timeout_global(Some(TIMEOUT))
-            .max_redirects(0)
-            .max_redirects_will_error(false)
-            .http_status_as_error(false)
-            .user_agent("lockstep")
-            .build();
         Self {
-            agent: ureq::Agent::new_with_config(config),
+            agent: http_agent(TIMEOUT),
         }
     }
 

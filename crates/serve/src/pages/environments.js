@@ -54,7 +54,7 @@ function cell(service, at, go) {
     h("div.dim", at.before && `was ${at.before} · `, timeText(at.since),
       at.user && ` by ${at.user}`),
     h("div.row", link(`${runAddress(at.run)}?node=${encodeURIComponent(at.node)}`,
-      h("code", at.run)), at.state === "deployed" && h("button.quiet", {
+      h("code", at.run)), at.state === "deployed" && at.may_undo && h("button.quiet", {
       type: "button", "data-key": `${at.infrastructure} ${service.service}`,
       "aria-label": `Take back ${name}`,
       onclick: () => takeBack({ run: { run: at.run }, go }, at.node, name),

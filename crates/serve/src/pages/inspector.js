@@ -117,7 +117,7 @@ export class Inspector {
     if (kind === "run" && node) {
       all.push(h("a.button", { href: logAddress(state.id, path) }, "Log"));
     }
-    if (isTakeable && isOver) {
+    if (isTakeable && isOver && state.run.may.includes("run")) {
       all.push(h("button", {
         type: "button", "data-key": "take-back",
         onclick: () => takeBack(state, path, people(path)),

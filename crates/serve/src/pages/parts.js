@@ -25,9 +25,12 @@ export function problemBox(problem) {
     h("p.headline", h("span.mark.bad", { "aria-hidden": "true" }, "✗"), " ",
       isKnown ? problem.title : "This page has a fault"),
     isKnown ? text : h("p", String(problem)),
-    mistakes.map((it) => h("pre", { tabindex: "0", "aria-label": it.message },
-      it.text.trim().replace(/\n\n\d+ errors?$/, ""))));
+    mistakes.map(mistake));
 }
+
+/** A mistake with the lines that it is about, as the command line shows it. */
+export const mistake = (it) => h("pre", { tabindex: "0", "aria-label": it.message },
+  it.text.trim().replace(/\n\n\d+ errors?$/, ""));
 
 /** A command that can be copied. */
 export function command(text) {

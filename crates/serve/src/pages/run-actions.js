@@ -5,20 +5,21 @@ import { h } from "./dom.js";
 import { commentField, confirm, runAddress } from "./parts.js";
 import { isOpen } from "./words.js";
 
-/** The buttons that fit the status of a run. */
+/** The buttons that fit the status of a run, and what the caller may do to it. */
 export function actions(state, reload) {
   const { run } = state;
   const button = (text, work, extra = {}) =>
     h("button", { type: "button", "data-key": text, onclick: work, ...extra }, text);
   const all = [];
-  if (["running", "queued"].includes(run.status)) {
+  const mayRun = run.may.includes("run");
+  if (["running", "queued"].includes(run.status) && run.may.includes("cancel")) {
     all.push(button("Cancel…", () => cancel(state, reload)));
   }
-  if (run.status === "stopped") all.push(button("Resume…", () => resume(state, reload)));
-  if (["failed", "rollback-failed", "cancelled"].includes(run.status)) {
+  if (run.status === "stopped" && mayRun) all.push(button("Resume…", () => resume(state, reload)));
+  if (["failed", "rollback-failed", "cancelled"].includes(run.status) && mayRun) {
     all.push(button("Retry…", () => retry(state)));
   }
-  if (!isOpen(run.status) && run.number && run.targets.length) {
+  if (!isOpen(run.status) && run.number && run.targets.length && mayRun) {
     all.push(button("Take back…", () => takeBack(state)));
   }
   if (run.number) {

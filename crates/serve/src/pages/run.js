@@ -113,7 +113,9 @@ function headOf(state, draw, reload) {
       `It waits in queue ${run.queue.name}`, run.queue.behind.length > 0 && " behind ",
       run.queue.behind.map((it, at) => [at > 0 && ", ", link(runAddress(it), it)])),
     run.status === "stopped" && h("p.callout", h("span.mark.warn", { "aria-hidden": "true" },
-      "! "), "No process drives this run: it was stopped. Resume it, and it goes on where it was."),
+      "! "), "No process drives this run: it was stopped. ",
+      run.may.includes("run") ? "Resume it, and it goes on where it was."
+        : "Whoever may run it can resume it, and it goes on where it was."),
     run.status === "starting" && h("p.callout", "It is starting."),
     state.trouble && problemBox(state.trouble),
   ];

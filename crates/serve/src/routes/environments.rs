@@ -54,6 +54,8 @@ pub(crate) struct PlaceJson {
     confirmed_by: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     confirmed_at: Option<String>,
+    /// Whether the caller may take it back: that is about the run that brought it.
+    may_undo: bool,
 }
 
 /// A lock.
@@ -108,10 +110,10 @@ pub(crate) async fn list(
             if !caller.on_target(Right::View, &line.target) {
                 continue;
             }
-            let user = stores
-                .runs
-                .run_by_id(&line.run)?
-                .map(|run| run.user.to_string());
+            let run = stores.runs.run_by_id(&line.run)?;
+            let may_undo =
+                (run.as_ref()).is_some_and(|run| caller.may(Right::Run, &app.scope(stores, run)));
+            let user = run.map(|run| run.user.to_string());
             let place = PlaceJson {
                 infrastructure: line.target.to_string(),
                 version: line.after,
@@ -123,6 +125,7 @@ pub(crate) async fn list(
                 user,
                 confirmed_by: (line.confirmed.as_ref()).map(|(run, _)| run.to_string()),
                 confirmed_at: line.confirmed.as_ref().map(|(_, at)| time(*at)),
+                may_undo,
             };
             let services = &mut environment(&mut all, &line.target).services;
             let known = services.iter_mut().find(|it| *it.service == *line.service);

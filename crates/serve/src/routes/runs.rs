@@ -78,6 +78,9 @@ pub(crate) struct RunJson {
     /// The run that it takes back.
     #[serde(skip_serializing_if = "Option::is_none")]
     undoes: Option<String>,
+    /// What the caller may do to it: `view`, `run` (to resume, retry and take it back), `approve`,
+    /// `cancel`, `answer`, `outside-window`. A question may be for others all the same.
+    may: Vec<&'static str>,
 }
 
 /// The queue in which a run waits.
@@ -177,10 +180,16 @@ pub(crate) struct AcceptedJson {
 }
 
 impl RunJson {
-    pub(crate) fn of(run: &StoredRun, wait: Option<&QueueWait>, scope: RunScope) -> Self {
+    pub(crate) fn of(
+        run: &StoredRun,
+        wait: Option<&QueueWait>,
+        scope: RunScope,
+        caller: &Caller,
+    ) -> Self {
         let status = status_word(run, wait);
         let wait = wait.filter(|_| run.status == RunStatus::Running);
         Self {
+            may: caller.rights_on(&scope),
             run: run.id.to_string(),
             number: Some(run.number.0),
             pipeline: scope.pipeline,
@@ -215,7 +224,7 @@ impl RunJson {
     }
 
     /// One that is not in the state directory.
-    pub(crate) fn of_start(start: &RunStart, scope: RunScope) -> Self {
+    pub(crate) fn of_start(start: &RunStart, scope: RunScope, caller: &Caller) -> Self {
         let (status, unstarted) = match &start.state {
             StartState::Asked | StartState::Begun => ("starting", None),
             StartState::Refused(why) => ("refused", Some(why.clone())),
@@ -232,6 +241,7 @@ impl RunJson {
             | RunnerCommand::Undo { .. } => serde_json::Map::new(),
         };
         Self {
+            may: caller.rights_on(&scope),
             run: start.run.clone(),
             number: None,
             pipeline: start.pipeline.clone(),
@@ -320,7 +330,7 @@ pub(crate) async fn list(
             for start in stores.own().open_starts()? {
                 let scope = start_scope(stores, &start);
                 if caller.may(Right::View, &scope) && stores.runs.run_by_id(&start.run)?.is_none() {
-                    runs.push(RunJson::of_start(&start, scope));
+                    runs.push(RunJson::of_start(&start, scope, &caller));
                 }
             }
         }
@@ -343,7 +353,7 @@ pub(crate) async fn list(
                     next = runs.last().and_then(|run: &RunJson| run.number);
                     break 'pages;
                 }
-                let shown = RunJson::of(run, waits.get(&run.number), scope);
+                let shown = RunJson::of(run, waits.get(&run.number), scope, &caller);
                 if query.status.as_ref().is_none_or(|it| *it == shown.status) {
                     runs.push(shown.related(run, stores));
                 }
@@ -379,13 +389,13 @@ pub(crate) async fn show(
             let start = stores.own().start(&id)?.ok_or_else(|| no_run(&id))?;
             let scope = start_scope(stores, &start);
             return match caller.may(Right::View, &scope) {
-                true => Ok(RunJson::of_start(&start, scope)),
+                true => Ok(RunJson::of_start(&start, scope, &caller)),
                 false => Err(no_run(&id)),
             };
         }
         let (run, scope) = visible(&app, stores, &caller, &id)?;
         let waits = stores.runs.queue_waits()?;
-        let shown = RunJson::of(&run, waits.get(&run.number), scope);
+        let shown = RunJson::of(&run, waits.get(&run.number), scope, &caller);
         Ok(shown.related(&run, stores))
     });
     Ok(Json(shown.await??))
@@ -571,15 +581,16 @@ async fn begin(
             start.run.clone()
         }
     };
+    let caller = caller.clone();
     let found = app.stores.run(move |stores| {
         let run = stores.runs.run_by_id(&id)?;
         let waits = stores.runs.queue_waits()?;
         Ok::<_, Problem>(match run {
             Some(run) => {
-                let shown = RunJson::of(&run, waits.get(&run.number), scope);
+                let shown = RunJson::of(&run, waits.get(&run.number), scope, &caller);
                 shown.related(&run, stores)
             }
-            None => RunJson::of_start(&start, scope),
+            None => RunJson::of_start(&start, scope, &caller),
         })
     });
     let shown = found.await??;

@@ -46,6 +46,8 @@ pub(crate) struct TriggerJson {
     /// Why it cannot be looked at, or why the last delivery was not taken.
     #[serde(skip_serializing_if = "Option::is_none")]
     problem: Option<String>,
+    /// The infrastructures of its file on which it may not run, of those that the caller may see.
+    not_permitted: Vec<String>,
     /// The latest deliveries, the latest first.
     deliveries: Vec<DeliveryJson>,
 }
@@ -62,6 +64,11 @@ pub(crate) struct DeliveryJson {
     /// The run that it has started.
     #[serde(skip_serializing_if = "Option::is_none")]
     run: Option<String>,
+    /// How often it has come again, which starts nothing.
+    repeats: u32,
+    /// When it came again last.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    repeated_at: Option<String>,
 }
 
 /// Something that could come to a trigger.
@@ -104,6 +111,8 @@ impl DeliveryJson {
             decision: delivery.decision,
             reason: delivery.reason,
             run: delivery.run,
+            repeats: delivery.repeats,
+            repeated_at: delivery.repeated_at.map(lockstep_store::time),
         }
     }
 }
@@ -148,13 +157,18 @@ pub(crate) async fn list(
         let all = TriggerOf::all(&app.project).into_iter();
         let visible = all.filter(|of| caller.on_pipeline(Right::View, &of.pipeline()));
         visible
-            .map(|of| shown(&app, stores, &of))
+            .map(|of| shown(&app, stores, &of, &caller))
             .collect::<Result<Vec<_>, Problem>>()
     });
     Ok(Json(found.await??))
 }
 
-fn shown(app: &App, stores: &Stores, of: &TriggerOf) -> Result<TriggerJson, Problem> {
+fn shown(
+    app: &App,
+    stores: &Stores,
+    of: &TriggerOf,
+    caller: &Caller,
+) -> Result<TriggerJson, Problem> {
     let (id, trigger) = (of.id(), of.trigger());
     let next_at = match &trigger.kind {
         TriggerKind::Schedule { cron, zone, .. } => {
@@ -166,6 +180,11 @@ fn shown(app: &App, stores: &Stores, of: &TriggerOf) -> Result<TriggerJson, Prob
         }
     };
     let is_webhook = matches!(trigger.kind, TriggerKind::Webhook { .. });
+    let itself = Caller::trigger(&stores.access, &trigger.name, &of.pipeline())?;
+    let targets = of.program.infrastructures.iter().map(|it| &*it.name);
+    let is_missing = |target: &&str| {
+        caller.on_target(Right::View, target) && !itself.on_target(Right::Run, target)
+    };
     let latest = deliveries::latest(stores.access.connection(), &id, MAX_DELIVERIES)?;
     Ok(TriggerJson {
         pipeline: of.pipeline(),
@@ -175,6 +194,7 @@ fn shown(app: &App, stores: &Stores, of: &TriggerOf) -> Result<TriggerJson, Prob
         next_at: next_at.map(lockstep_store::time),
         webhook_url: is_webhook.then(|| format!("{}/webhooks/{id}", app.options.origin())),
         problem: app.trigger_error(&id),
+        not_permitted: targets.filter(is_missing).map(String::from).collect(),
         deliveries: latest.into_iter().map(DeliveryJson::of).collect(),
         id,
     })

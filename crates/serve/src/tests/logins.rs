@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use axum::http::StatusCode;
+use lockstep_stand_ins::{Provider, Signer};
 use serde_json::json;
 
-use super::provider::Provider;
 use super::{Answer, Served, administrator, get};
 use crate::app::App;
 
@@ -16,8 +16,13 @@ struct Setting {
     _served: Served,
 }
 
+fn provider() -> Arc<Provider> {
+    let user = json!({"sub": "0001", "preferred_username": "Alice", "groups": ["operators"]});
+    Provider::start(Signer::es256("key 1"), user)
+}
+
 fn setting(more: &str) -> Setting {
-    let (provider, served) = (Provider::start(), Served::new());
+    let (provider, served) = (provider(), Served::new());
     served.write("client.secret", "s3cret\n");
     let settings = format!(
         "[serve.oidc]\nissuer = \"{}\"\nclient-id = \"lockstep\"\n\
@@ -38,7 +43,12 @@ impl Setting {
         let begun = get(&self.app, &path, &[]).await;
         assert_eq!(begun.status, StatusCode::SEE_OTHER, "{}", begun.body);
         assert_eq!(begun.headers["cache-control"], "no-store");
-        let brought = self.provider.visit(begun.location());
+        let visit = self.provider.visit(begun.location());
+        assert_eq!(
+            self.provider.behaviour().request["redirect_uri"],
+            "http://127.0.0.1:7420/api/v1/session/oidc/callback"
+        );
+        let brought = format!("state={}&code={}", visit.state.unwrap(), visit.code);
         (begun.cookies()[0].to_owned(), brought)
     }
 
@@ -94,7 +104,7 @@ async fn a_browser_signs_in_and_comes_to_the_page_that_it_wanted() {
         (&json!("alice"), &json!(true))
     );
     // The client has shown its secret: `lockstep:s3cret`.
-    let shown = setting.provider.authorization.lock().unwrap().clone();
+    let shown = setting.provider.behaviour().authorization.clone();
     assert_eq!(shown.as_deref(), Some("Basic bG9ja3N0ZXA6czNjcmV0"));
     // The same cannot be used again, by whomever.
     let again = setting.back(&brought, &[&cookie]).await;
@@ -179,7 +189,7 @@ async fn a_provider_that_is_gone_is_said_on_the_page() {
 
 #[tokio::test]
 async fn cookies_of_https_are_for_https_alone() {
-    let provider = Provider::start();
+    let provider = provider();
     let served = Served::new();
     let app = served.open(&format!(
         "[serve]\nurl = \"https://deploy.example.com/\"\n\

@@ -3,8 +3,9 @@
 use std::path::Path;
 use std::process::Command;
 
-use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
+use globset::{GlobSet, GlobSetBuilder};
 use lockstep_base::source::Name;
+use lockstep_lang::ir::file_pattern::file_pattern;
 
 /// So many of the changed files are named to the trigger.
 const MAX_PATHS: usize = 1_000;
@@ -64,8 +65,8 @@ pub(crate) fn since(
 fn compiled(patterns: &[Name]) -> Result<GlobSet, String> {
     let mut set = GlobSetBuilder::new();
     for pattern in patterns {
-        let glob = GlobBuilder::new(pattern).literal_separator(true).build();
-        set.add(glob.map_err(|error| error.to_string())?);
+        let glob = file_pattern(pattern);
+        set.add(glob.map_err(|error| format!("the pattern `{pattern}`: {}", error.message))?);
     }
     set.build().map_err(|error| error.to_string())
 }

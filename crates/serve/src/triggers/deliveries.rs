@@ -23,9 +23,12 @@ pub(crate) struct DecidedDelivery {
     pub(crate) decision: String,
     pub(crate) reason: String,
     pub(crate) run: Option<String>,
+    /// How often it has come again, which starts nothing, and when it did last.
+    pub(crate) repeats: u32,
+    pub(crate) repeated_at: Option<Timestamp>,
 }
 
-const COLUMNS: &str = "at, decision, reason, run";
+const COLUMNS: &str = "at, decision, reason, run, repeats, repeated";
 
 fn read(row: &Row<'_>) -> rusqlite::Result<DecidedDelivery> {
     Ok(DecidedDelivery {
@@ -33,20 +36,34 @@ fn read(row: &Row<'_>) -> rusqlite::Result<DecidedDelivery> {
         decision: row.get(1)?,
         reason: row.get(2)?,
         run: row.get(3)?,
+        repeats: row.get(4)?,
+        repeated_at: (row.get::<_, Option<i64>>(5)?)
+            .and_then(|at| Timestamp::from_millisecond(at).ok()),
     })
 }
 
-/// What was decided about a delivery, if it has come before.
-pub(crate) fn known(
+/// What was decided about a delivery, if it has come before. That it has come again is written
+/// down.
+pub(crate) fn repeated(
     db: &Connection,
     delivery: &Delivery,
 ) -> rusqlite::Result<Option<DecidedDelivery>> {
-    let select = format!(
-        "SELECT {COLUMNS} FROM deliveries WHERE trigger = ?1 AND (delivery = ?2 OR content = ?3)"
+    let update = format!(
+        "UPDATE deliveries SET repeats = repeats + 1, repeated = ?4 \
+         WHERE number = (SELECT number FROM deliveries \
+           WHERE trigger = ?1 AND (delivery = ?2 OR content = ?3) LIMIT 1) \
+         RETURNING {COLUMNS}"
     );
-    let mut statement = db.prepare_cached(&select)?;
-    let values = params![delivery.trigger, delivery.id, delivery.content];
-    statement.query_row(values, read).optional()
+    let mut statement = db.prepare_cached(&update)?;
+    let at = delivery.at.as_millisecond();
+    let values = params![delivery.trigger, delivery.id, delivery.content, at];
+    // It is read to its end, where it is committed.
+    let mut rows = statement.query_map(values, read)?;
+    let known = rows.next().transpose()?;
+    match rows.next() {
+        Some(Err(error)) => Err(error),
+        Some(Ok(_)) | None => Ok(known),
+    }
 }
 
 /// Writes down what was decided about a delivery.

@@ -95,14 +95,15 @@ pub(crate) async fn fire(
 ) -> Result<(DecidedDelivery, bool), Problem> {
     let shared = app.clone();
     let fired = app.stores.run(move |stores| {
-        if let Some(known) = deliveries::known(stores.access.connection(), &delivery)? {
+        if let Some(known) = deliveries::repeated(stores.access.connection(), &delivery)? {
             return Ok((known, None, true));
         }
         let (caller, decision) = look(&shared, stores, &of, &event)?;
         let written = stores.access.in_transaction(|| {
             let db = stores.access.connection();
             // Another one may have come meanwhile.
-            if let Some(known) = deliveries::known(db, &delivery).map_err(ServeError::database)? {
+            let known = deliveries::repeated(db, &delivery).map_err(ServeError::database)?;
+            if let Some(known) = known {
                 return Ok((known, None, true));
             }
             let at = delivery.at;
@@ -111,6 +112,8 @@ pub(crate) async fn fire(
                 decision: decision.to_owned(),
                 reason,
                 run: None,
+                repeats: 0,
+                repeated_at: None,
             };
             let (decided, start) = match decision {
                 Decision::NoMatch(why) => (plain("no-match", why), None),

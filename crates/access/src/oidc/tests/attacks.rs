@@ -2,8 +2,8 @@
 
 use ring::hmac;
 
-use super::provider::encode;
 use super::*;
+use lockstep_stand_ins::encode;
 
 type Claim = (&'static str, Value);
 
@@ -441,7 +441,7 @@ fn the_browser_returns_to_this_server_only() {
             .oidc
             .begin(setting.store(), BROWSER, path, at(0))
             .unwrap();
-        let callback = setting.provider.visit(redirect.url.reveal());
+        let callback = setting.visit(redirect.url.reveal());
         assert_eq!(
             setting.finish(&callback, 1).unwrap().return_to,
             expected,

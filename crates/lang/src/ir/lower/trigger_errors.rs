@@ -1,6 +1,7 @@
 //! The errors of triggers: one diagnostic constructor for each.
 
 use crate::ir::Global;
+use crate::ir::file_pattern::FilePatternError;
 use crate::types::errors::and_list;
 use lockstep_base::diagnostic::suggest::did_you_mean;
 use lockstep_base::diagnostic::{Diagnostic, codes};
@@ -56,6 +57,14 @@ pub fn no_paths(at: Span) -> Diagnostic {
     Diagnostic::error(codes::TRIGGER, at, message)
         .here("an empty list or text matches no file")
         .help("write, for example, `change([\"k8s/**\"])`")
+}
+
+/// A pattern that cannot be read, or that fits no file.
+pub fn no_pattern(at: Span, pattern: &str, wrong: &FilePatternError) -> Diagnostic {
+    let message = format!("the pattern `{pattern}` fits no file");
+    Diagnostic::error(codes::TRIGGER, at, message)
+        .here(wrong.message)
+        .help(wrong.help.clone())
 }
 
 /// A text without a character.

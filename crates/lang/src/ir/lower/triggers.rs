@@ -5,6 +5,7 @@ use std::collections::{HashMap, HashSet};
 use crate::eval::visit::each_part;
 use crate::eval::{Expr, ExprKind, GlobalId, Halt, Slot, eval};
 use crate::ir::cron::Cron;
+use crate::ir::file_pattern::file_pattern;
 use crate::ir::{
     Global, GlobalSource, Missed, Program, Trigger, TriggerKind, WebhookSource, needed_inputs,
     time_zone, time_zones,
@@ -200,7 +201,7 @@ impl TriggerLowering<'_, '_, '_> {
                 let (image, every) = (image??, every?);
                 Some(TriggerKind::Artifact { image, every })
             }
-            _ => self.change(first, second, third),
+            _ => self.change(on, first, second, third),
         }
     }
 
@@ -258,6 +259,7 @@ impl TriggerLowering<'_, '_, '_> {
 
     fn change(
         &mut self,
+        on: &ast::TriggerPart,
         paths: GivenArgument,
         branch: GivenArgument,
         every: GivenArgument,
@@ -273,10 +275,16 @@ impl TriggerLowering<'_, '_, '_> {
             .iter()
             .filter_map(|path| path.as_str().map(Name::from));
         let paths: Vec<Name> = texts.collect();
-        if let Some(at) = at
-            && (paths.is_empty() || paths.iter().any(|path| path.trim().is_empty()))
-        {
+        let at = at.unwrap_or(on.name.span);
+        if paths.is_empty() {
             self.report(errors::no_paths(at));
+        }
+        for (place, path) in pattern_places(on, at, paths.len()).zip(&paths) {
+            if path.trim().is_empty() {
+                self.report(errors::no_paths(place));
+            } else if let Err(wrong) = file_pattern(path) {
+                self.report(errors::no_pattern(place, path, &wrong));
+            }
         }
         Some(TriggerKind::Change {
             paths,
@@ -494,6 +502,22 @@ fn input_without_value<'p>(program: &'p Program, expr: &Expr) -> Option<&'p Glob
         }
     }
     None
+}
+
+/// Where the patterns of `change` stand: each by itself where the list is written out, else all at
+/// one place.
+fn pattern_places(
+    on: &ast::TriggerPart,
+    whole: Span,
+    count: usize,
+) -> impl Iterator<Item = Span> + '_ {
+    let is_paths = |arg: &&ast::Arg| arg.name.as_ref().is_none_or(|it| &*it.name == "paths");
+    let written = on.args.iter().find(is_paths).map(|arg| &arg.value.kind);
+    let parts: &[ast::Expr] = match written {
+        Some(Form::List(parts)) if parts.len() == count => parts,
+        _ => &[],
+    };
+    (0..count).map(move |at| parts.get(at).map_or(whole, |part| part.span))
 }
 
 /// An argument with the name of its parameter, if it is given.

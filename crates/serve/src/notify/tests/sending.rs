@@ -3,14 +3,15 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use lockstep_stand_ins::{HttpReceiver, answer};
 use serde_json::json;
 
 use super::super::deliver::{Delivery, Sent};
 use super::super::post::SendError;
 use super::super::target::{Target, Targets};
-use super::receivers::{HttpReceiver, MailReceiver, answer};
+use super::receivers::MailReceiver;
 use super::{delivery, hostile};
-use crate::settings::ServeSettings;
+use crate::tests::read_settings;
 
 /// The targets of a `[[serve.notify]]`, whose secrets are in files of these names.
 fn targets(settings: &str, secrets: &[(&str, &str)]) -> Vec<Arc<Target>> {
@@ -18,8 +19,7 @@ fn targets(settings: &str, secrets: &[(&str, &str)]) -> Vec<Arc<Target>> {
     for (name, text) in secrets {
         std::fs::write(folder.path().join(name), text).unwrap();
     }
-    let settings = format!("[[notify]]\n{settings}");
-    let settings: ServeSettings = toml::from_str(&settings).unwrap();
+    let settings = read_settings(&format!("[[serve.notify]]\n{settings}"));
     let targets = Targets::new(&settings.notify, folder.path()).unwrap();
     targets.all().to_vec()
 }

@@ -7,13 +7,13 @@ use axum::http::StatusCode;
 use jiff::Timestamp;
 use lockstep_api::{DiskFiles, Engine, RunEnd};
 use lockstep_engine::ApprovalAnswer;
+use lockstep_stand_ins::{HttpReceiver, answer};
 use lockstep_store::Store;
 use tokio::sync::Semaphore;
 
 use super::super::deliver::Sender;
 use super::super::follow::{StoppedRuns, look};
 use super::super::outbox::Outbox;
-use super::receivers::{HttpReceiver, answer};
 use crate::app::App;
 use crate::tests::{Served, administrator, get};
 
