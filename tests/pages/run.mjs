@@ -9,6 +9,7 @@
 import assert from "node:assert/strict";
 import { complaints, expectAnswer, lookAt, open, person, shoot } from "./browser.mjs";
 import { startServer, stoppedRun } from "./server.mjs";
+import { keyboardOfPlan, largePlan, nastyPlan, planPage } from "./plan.mjs";
 import { triggersPage } from "./triggers.mjs";
 
 const PASSWORD = "correct horse battery";
@@ -398,6 +399,15 @@ await step("a token is made, shown once and ended", async () => {
   await decide(ada, "End it");
   await seen(ada, "ended");
 });
+
+await step("a plan is a page in a file", () => planPage(ada, server));
+
+await step("a plan is read by the keyboard alone", () => keyboardOfPlan(ada));
+
+await step("no value leaves its place in the page of a plan", () => nastyPlan(ada, server));
+
+await step("a plan of five thousand cells is a page, too", () => (
+  largePlan(ada, server, MOST_ELEMENTS)));
 
 await step("triggers, in the shape that they will have", () => triggersPage(ada, server.url));
 

@@ -318,7 +318,7 @@ const handlerWord = (handler) =>
 const unquoted = (text) => text.replace(/^"(.*)"$/s, "$1");
 
 /** What a chip is called; in a group of an infrastructure that is not said again. */
-function name(item, mode = "both") {
+export function name(item, mode = "both") {
   const line = unquoted(item.label).trim().split("\n")[0];
   if (item.kind === "deploy") {
     if (mode === "service") return item.service;
