@@ -458,7 +458,7 @@ const tests = {
     const [theme, page] = await colours();
     assert.deepEqual(page, theme);
     await drawing.locator('.chip.deploys').first().click();
-    const part = frame.getByRole('complementary', { name: 'The selected part' });
+    const part = frame.getByRole('region', { name: 'The selected part' });
     await part.getByText('What is in it').waitFor({ timeout: LONGEST });
     await code.press('Escape');
     await part.waitFor({ state: 'hidden', timeout: LONGEST });
@@ -469,7 +469,7 @@ const tests = {
     const before = read('shop.deploy');
     const broken = before.replace('pipeline ship', 'pipeline ship !');
     fs.writeFileSync(file, broken);
-    await code.planFrame('E0101');
+    await code.planFrame('E0116');
     fs.writeFileSync(file, before);
     await code.planFrame('12 deployments, up to 6 at once');
   },

@@ -5,7 +5,10 @@
 import { randomBytes } from 'node:crypto';
 import type { Ended } from './program';
 
-/** The colours of the page by those of the theme; what a theme may lack is mixed of what it has. */
+/**
+ * The colours of the page by those of the theme. What a theme may lack, or has no colour of its own
+ * for, is mixed of text and ground, which every theme makes sure can be read.
+ */
 const STYLE = `
 :root {
   color-scheme: light;
@@ -14,7 +17,7 @@ const STYLE = `
   --panel: color-mix(in srgb, var(--text) 7%, var(--ground));
   --line: color-mix(in srgb, var(--text) 20%, var(--ground));
   --edge: color-mix(in srgb, var(--text) 50%, var(--ground));
-  --dim: var(--vscode-descriptionForeground, color-mix(in srgb, var(--text) 75%, var(--ground)));
+  --dim: color-mix(in srgb, var(--text) 75%, var(--ground));
   --accent: var(--vscode-textLink-foreground);
   --on-accent: var(--vscode-button-foreground);
   --good: var(--vscode-charts-green);

@@ -1,7 +1,7 @@
-// What is planned of one part: beside the drawing of a plan, for the part that is selected.
+// The drawing of a plan, and beside it what is planned of the part that is selected.
 
 import { fill, h } from "./dom.js";
-import { name as nameOf } from "./drawing.js";
+import { Drawing, name as nameOf } from "./drawing.js";
 import { people } from "./node-path.js";
 import { count, elapsed, list } from "./words.js";
 
@@ -10,12 +10,28 @@ const MOST_LOCKS = 12;
 /** A text that is longer is not read in the drawing, and stands here in full. */
 const LONG = 40;
 
-export class PlanPart {
+/** The drawing of a plan, in which each part can be selected. */
+export function planDrawing(outline) {
+  const part = new PlanPart((path) => select(path));
+  const drawing = new Drawing(outline, null, {
+    label: "Drawing of the plan", onSelect: (path) => select(path),
+  });
+  const select = (path) => {
+    const item = path ? drawing.find(path) : null;
+    drawing.select(item ? path : null);
+    part.show(item);
+  };
+  return h("div.with-inspector", drawing.element, part.element);
+}
+
+class PlanPart {
   /** `select` is called with nothing when it is closed. */
   constructor(select) {
     this.select = select;
     this.path = null;
-    this.element = h("aside.inspector", { "aria-label": "The selected part", hidden: true });
+    this.element = h("section.inspector", {
+      "aria-label": "The selected part", "aria-live": "off", hidden: true,
+    });
     this.element.addEventListener("keydown", (event) => {
       if (event.key === "Escape") this.leave();
     });
@@ -49,8 +65,9 @@ export class PlanPart {
       isLong(item) && h("pre", { tabindex: "0", "aria-label": "Text" }, item.label.trim()),
       inside(item),
       h("p.path", h("code.whole", item.path)));
-    this.element.querySelector("h2").focus({ preventScroll: true });
-    this.element.scrollIntoView({ block: "nearest" });
+    const title = this.element.querySelector("h2");
+    title.focus({ preventScroll: true });
+    title.scrollIntoView({ block: "nearest" });
   }
 }
 

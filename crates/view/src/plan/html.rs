@@ -62,9 +62,9 @@ pub fn html(outline: &Outline, file: &str) -> String {
     );
     head(&mut out, outline, &pipeline, &file);
     out.push_str(
-        "<section id=\"drawing\" tabindex=\"-1\" aria-label=\"Drawing\">\n\
+        "<div id=\"drawing\" tabindex=\"-1\">\n\
          <noscript><p class=\"callout\">The drawing needs JavaScript. <code>lockstep plan</code> \
-         shows the plan as text.</p></noscript>\n</section>\n",
+         shows the plan as text.</p></noscript>\n</div>\n",
     );
     for section in sections(outline) {
         said(&mut out, &section);
