@@ -119,15 +119,43 @@ fn a_page_has_all_cells() {
         let (_, data) = page.split_once("id=\"plan\">").expect("data");
         json(data.split_once("</script>").expect("its end").0)
     };
-    assert_eq!(page(&[]), json(&plan(&["--format", "json", "--cells", "200"])));
+    assert_eq!(
+        page(&[]),
+        json(&plan(&["--format", "json", "--cells", "200"]))
+    );
     assert_eq!(page(&["--cells", "7"])["items"][0]["unlisted"], 193);
+}
+
+/// How many cells are listed of a loop of 3,000 whose body this is.
+fn listed(body: &str) -> usize {
+    let text = format!("pipeline p {{ parallel cell in range(0, 3000) {{ {body} }} }}");
+    let arguments = ["plan", "p.deploy", "--format", "json", "--cells", "9000"];
+    let said = Test::new().file("p.deploy", text).args(arguments).said();
+    assert_eq!((said.stderr.as_str(), said.code), ("", 0));
+    let json: serde_json::Value = serde_json::from_str(&said.stdout).expect("JSON");
+    let item = &json["items"][0];
+    let listed = item["items"].as_array().expect("cells").len();
+    let unlisted = item["unlisted"].as_u64().unwrap_or(0);
+    assert_eq!(listed as u64 + unlisted, 3_000);
+    listed
+}
+
+#[test]
+fn more_cells_are_listed_where_they_are_small() {
+    assert_eq!(listed("run \"echo ${cell}\""), 3_000);
+    assert_eq!(listed(&"run \"echo ${cell}\"\n".repeat(60)), 2_000);
 }
 
 #[test]
 fn a_what_if_is_no_page() {
-    for what in [&["--blast"][..], &["--if-fails", "build"]] {
-        let said = file(&[&["plan", "--format", "html"], what].concat()).said();
-        assert_eq!((said.stdout.as_str(), said.code), ("", 2));
-        assert!(said.stderr.contains("E0728"), "{}", said.stderr);
-    }
+    let said = file(&[
+        "plan",
+        "--format",
+        "html",
+        "--if-fails",
+        "release/build/run",
+    ])
+    .said();
+    assert_eq!((said.stdout.as_str(), said.code), ("", 2));
+    assert!(said.stderr.contains("E0728"), "{}", said.stderr);
 }

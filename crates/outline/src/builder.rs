@@ -157,8 +157,8 @@ pub(crate) struct InfeasibleTimeout {
     pub(crate) least: MinimumTime,
 }
 
-/// How many cells can be listed where an outline with at most `limit` cells of each loop lacks some,
-/// and has room for more than it lists.
+/// How many cells can be listed where an outline with at most `limit` cells of each loop lacks
+/// some, and has room for more than it lists.
 pub(crate) fn more_cells(items: &[Item], limit: usize) -> Option<usize> {
     if limit <= MAX_LISTED_CELLS {
         return None;

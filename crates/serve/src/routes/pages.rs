@@ -159,7 +159,10 @@ mod tests {
         }
         asked.sort_unstable();
         asked.dedup();
-        assert!(asked.contains(&"drawing.js") && asked.contains(&"base.css"), "{asked:?}");
+        assert!(
+            asked.contains(&"drawing.js") && asked.contains(&"base.css"),
+            "{asked:?}"
+        );
         for name in asked {
             assert!(file(&format!("/{name}")).is_some(), "{name} is not served");
         }

@@ -92,10 +92,19 @@ fn head(out: &mut String, outline: &Outline, pipeline: &str, file: &str) {
     }
     let remarks = remarks(outline);
     if !remarks.is_empty() {
-        let _ = writeln!(out, "<p class=\"dim\">{}</p>", escaped(&remarks.join(" · ")));
+        let _ = writeln!(
+            out,
+            "<p class=\"dim\">{}</p>",
+            escaped(&remarks.join(" · "))
+        );
     }
-    let (seen, more) = outline.inputs.split_at(outline.inputs.len().min(MAX_INPUTS));
-    let set = outline.set.iter().map(|it| (it, " <dd class=\"dim\">set</dd>"));
+    let (seen, more) = outline
+        .inputs
+        .split_at(outline.inputs.len().min(MAX_INPUTS));
+    let set = outline
+        .set
+        .iter()
+        .map(|it| (it, " <dd class=\"dim\">set</dd>"));
     let seen: Vec<(&Input, &str)> = seen.iter().map(|it| (it, "")).chain(set).collect();
     inputs(out, &seen);
     if !more.is_empty() {
@@ -122,7 +131,7 @@ fn inputs(out: &mut String, all: &[(&Input, &str)]) {
             out,
             "<div><dt>{}</dt><dd><code class=\"cut\" title=\"{}\">{}</code></dd>{note}</div>",
             escaped(&input.name),
-            escaped_lines(value),
+            escaped(value),
             escaped(&text::first_line(value, "…")),
         );
     }

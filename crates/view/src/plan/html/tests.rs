@@ -86,10 +86,16 @@ fn the_policy_permits_what_is_in_the_page_and_nothing_else() {
 #[test]
 fn nothing_is_fetched() {
     let page = page_of("plain");
-    for word in ["src=", "http:", "https:", "url(", "@import", "fetch(", "XMLHttp", "import("] {
+    for word in [
+        "src=", "http:", "https:", "url(", "@import", "fetch(", "XMLHttp", "import(",
+    ] {
         assert!(!page.contains(word), "{word}");
     }
-    assert_eq!(page.matches("href=").count(), 2, "the icon, and the way to the drawing");
+    assert_eq!(
+        page.matches("href=").count(),
+        2,
+        "the icon, and the way to the drawing"
+    );
 }
 
 #[test]
