@@ -220,7 +220,8 @@ fn deep_and_long_programs_are_planned() {
 fn deep_and_long_programs_are_drawn_and_tested() {
     let is_small = |name: &str| !name.contains("cells");
     let mermaid = ["plan", "--format", "mermaid"];
-    all_end(is_small, &[&mermaid, &["test"], &["inputs"]]);
+    let html = ["plan", "--format", "html"];
+    all_end(is_small, &[&mermaid, &html, &["test"], &["inputs"]]);
 }
 
 #[test]

@@ -257,17 +257,23 @@ class Code {
     await this.press('Escape');
   }
 
-  /** The text of the plan, which is in a frame in a frame. */
-  async plan() {
-    return until('the plan', async () => {
+  /** The plan, which is in a frame in a frame, with this text in it. */
+  async planFrame(wanted) {
+    return until(`a plan with ${wanted}`, async () => {
       for (const frame of this.page.frames()) {
         const text = await frame.evaluate(() => document.body?.innerText ?? '').catch(() => '');
-        if (text.includes('deployments, up to')) {
-          return text;
+        if (text.includes(wanted)) {
+          return frame;
         }
       }
       return undefined;
     });
+  }
+
+  /** The text of the plan. */
+  async plan() {
+    const frame = await this.planFrame('deployments, up to');
+    return frame.evaluate(() => document.body.innerText);
   }
 
   /** The visible lines by their numbers, with the colours of their characters. */
@@ -426,6 +432,48 @@ const tests = {
     }
   },
 
+  async 'the plan is the drawing, in the colours of the theme'(code) {
+    const frame = await code.planFrame('12 deployments, up to 6 at once');
+    const drawing = frame.getByRole('region', { name: 'Drawing of the plan' });
+    assert.equal(await drawing.locator('.chip.deploys').count(), 12);
+    const place = async (name) =>
+      drawing.locator('.group', { hasText: name }).last().boundingBox();
+    const [north, south] = [await place('staging.north'), await place('staging.south')];
+    assert(south.y > north.y && Math.abs(south.x - north.x) < 2, 'parallel goes downwards');
+    const [eu, us] = [await place('prod.eu'), await place('prod.us')];
+    assert(us.x > eu.x && Math.abs(us.y - eu.y) < 2, 'serial goes to the right');
+    const colours = () =>
+      frame.evaluate(() => {
+        const root = getComputedStyle(document.documentElement);
+        const probe = document.createElement('i');
+        document.body.append(probe);
+        const found = ['--vscode-editor-background', '--vscode-editor-foreground'].map((name) => {
+          probe.style.color = root.getPropertyValue(name);
+          return getComputedStyle(probe).color;
+        });
+        probe.remove();
+        const chip = document.querySelector('.chip .name');
+        return [found, [root.backgroundColor, getComputedStyle(chip).color]];
+      });
+    const [theme, page] = await colours();
+    assert.deepEqual(page, theme);
+    await drawing.locator('.chip.deploys').first().click();
+    const part = frame.getByRole('region', { name: 'The selected part' });
+    await part.getByText('What is in it').waitFor({ timeout: LONGEST });
+    await code.press('Escape');
+    await part.waitFor({ state: 'hidden', timeout: LONGEST });
+  },
+
+  async 'the plan follows what is saved, here and elsewhere'(code) {
+    const file = path.join(shop, 'shop.deploy');
+    const before = read('shop.deploy');
+    const broken = before.replace('pipeline ship', 'pipeline ship !');
+    fs.writeFileSync(file, broken);
+    await code.planFrame('E0116');
+    fs.writeFileSync(file, before);
+    await code.planFrame('12 deployments, up to 6 at once');
+  },
+
   async 'Escape in the form of the inputs runs nothing'(code) {
     const form = await openForm(code);
     await code.press('Escape');
@@ -462,6 +510,13 @@ const tests = {
     await until('the program is started', () => called('run').length === 1);
     const end = path.join(shop, 'site', 'prod', 'us', 'web', 'current');
     await until('the run has ended', () => fs.existsSync(end));
+  },
+
+  // The last one: nobody saves its document.
+  async 'the plan becomes a diagram'(code) {
+    const frame = await code.planFrame('12 deployments, up to 6 at once');
+    await frame.getByRole('button', { name: 'As a diagram' }).click();
+    await code.page.locator('.view-line', { hasText: 'flowchart' }).waitFor({ timeout: LONGEST });
   },
 };
 

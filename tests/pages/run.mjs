@@ -9,6 +9,7 @@
 import assert from "node:assert/strict";
 import { complaints, expectAnswer, lookAt, open, person, shoot } from "./browser.mjs";
 import { startServer, stoppedRun } from "./server.mjs";
+import { keyboardOfPlan, largePlan, nastyPlan, planPage } from "./plan.mjs";
 import { TRIGGER_STEPS } from "./triggers.mjs";
 
 const PASSWORD = "correct horse battery";
@@ -177,6 +178,12 @@ await step("a plan is drawn before anything is started", async () => {
   assert.ok(south.y > north.y && Math.abs(south.x - north.x) < 2, "parallel goes downwards");
   assert.ok(us.x > eu.x && Math.abs(us.y - eu.y) < 2, "serial goes to the right");
   await lookAt(ada, "start-plan");
+  await drawing.locator(".chip.deploys", { hasText: "cart" }).last().click();
+  const part = ada.getByRole("region", { name: "The selected part" });
+  await part.getByRole("heading", { name: "cart → prod.us" }).waitFor();
+  await lookAt(ada, "start-plan-selected");
+  await ada.keyboard.press("Escape");
+  assert.equal(await part.count(), 0);
 });
 
 await step("a run is started with the form, and watched", async () => {
@@ -428,6 +435,20 @@ await step("a token is made, shown once and ended", async () => {
 for (const [name, work] of Object.entries(TRIGGER_STEPS)) {
   await step(name, () => work(ada, server));
 }
+
+// Files, opened by somebody who has not been on the server.
+const reader = await person(browser);
+
+await step("a plan is a page in a file", () => planPage(reader, server));
+
+await step("a plan is read by the keyboard alone", () => keyboardOfPlan(reader));
+
+await step("no value leaves its place in the page of a plan", () => nastyPlan(reader, server));
+
+await step("a plan of five thousand cells is a page, too", () => (
+  largePlan(reader, server, MOST_ELEMENTS)));
+
+await reader.context().close();
 
 await step("a run is started by the keyboard alone, with the focus seen", async () => {
   await grace.goto(at("/pipelines"));

@@ -124,7 +124,7 @@ fn a_secret_is_a_value_and_is_in_no_place() {
             } else {
                 &["json"]
             };
-            for format in ["text", "json", "mermaid", "dot"] {
+            for format in ["text", "json", "mermaid", "dot", "html"] {
                 all += &said(
                     &test,
                     &[

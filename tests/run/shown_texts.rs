@@ -66,6 +66,7 @@ fn no_text_forges_what_is_shown() {
             &["plan", "main.deploy", "--full", "-i", &input],
             &["plan", "main.deploy", "-i", &input, "--format", "mermaid"],
             &["plan", "main.deploy", "-i", &input, "--format", "dot"],
+            &["plan", "main.deploy", "-i", &input, "--format", "html"],
             &["plan", "main.deploy", "-i", &input, "--if-fails", "p"],
             &[
                 "run",

@@ -244,9 +244,10 @@ pub(super) struct Plan {
     #[arg(long)]
     pub(super) full: bool,
 
-    /// List at most this many cells of each loop or matrix; the others are counted.
-    #[arg(long, value_name = "N", default_value_t = 60)]
-    pub(super) cells: usize,
+    /// List at most this many cells of each loop or matrix; the others are counted. 60 by default,
+    /// and 10000 in a page.
+    #[arg(long, value_name = "N")]
+    pub(super) cells: Option<usize>,
 
     /// Also write the plan to this file, for `run --plan`.
     #[arg(long, value_name = "FILE", conflicts_with = "what_if")]
@@ -491,6 +492,8 @@ pub(super) enum PlanFormat {
     Mermaid,
     /// A Graphviz graph.
     Dot,
+    /// A page for browsers, in one file.
+    Html,
 }
 
 #[derive(Debug, Args)]

@@ -42,7 +42,7 @@ pub(super) fn run(arguments: &Plan, output: &mut Output) -> Exit {
     if arguments.blast || arguments.if_fails.is_some() {
         return print_what_if(arguments, plan, lent, output);
     }
-    let outline = Outline::with(&plan, arguments.cells);
+    let outline = Outline::with(&plan, arguments.listed_cells());
     let style = output.stdout_style();
     let text = match arguments.format {
         PlanFormat::Text => plan::text(
@@ -56,9 +56,28 @@ pub(super) fn run(arguments: &Plan, output: &mut Output) -> Exit {
         PlanFormat::Json => plan::json(&outline),
         PlanFormat::Mermaid => plan::mermaid(&outline, arguments.full),
         PlanFormat::Dot => plan::dot(&outline, arguments.full),
+        PlanFormat::Html => plan::html(&outline, file(&plan)),
     };
     output.print(&text);
     Exit::Succeeded
+}
+
+impl Plan {
+    /// A page has room for all that a person would look through: it shows many as their count, and
+    /// lists them when it is asked.
+    fn listed_cells(&self) -> usize {
+        let default = match self.format {
+            PlanFormat::Text | PlanFormat::Json | PlanFormat::Mermaid | PlanFormat::Dot => 60,
+            PlanFormat::Html => 10_000,
+        };
+        self.cells.unwrap_or(default)
+    }
+}
+
+/// The file whose pipeline is planned.
+fn file(plan: &lockstep_plan::Plan) -> &str {
+    let file = plan.bound.program.sources.iter().next();
+    file.map_or("", |(_, source)| &source.name)
 }
 
 fn report_style(output: &Output) -> Style {
@@ -110,7 +129,7 @@ fn print_what_if(
     let text = match arguments.format {
         PlanFormat::Json => what_if::json(&foresight),
         PlanFormat::Text => drawn(arguments, &foresight, look),
-        PlanFormat::Mermaid | PlanFormat::Dot => {
+        PlanFormat::Mermaid | PlanFormat::Dot | PlanFormat::Html => {
             let message = "what-if analysis can be shown as text or json";
             return output.refuse(&Diagnostic::without_place(codes::NO_SUCH_FORM, message));
         }

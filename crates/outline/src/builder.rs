@@ -21,8 +21,12 @@ use lockstep_plan::grid::Position;
 use lockstep_plan::{BarrierName, BodySummary, Locals, Place, Plan, PlanWalk, stage_value};
 use lockstep_plan::{PlanNode, PlanSequence, PlanTree, TreeId};
 
-/// Cells that are listed in one outline, all loops and matrices together.
+/// Cells that are listed in one outline, all loops and matrices together, however large they are.
 const MAX_LISTED_CELLS: usize = 2_000;
+/// So many are listed as long as they are small,
+const MAX_SMALL_CELLS: usize = 10_000;
+/// that is to say, as long as all of them together have no more items.
+const MAX_LISTED_ITEMS: usize = 80_000;
 /// Strands of a meeting that are named.
 const MAX_NAMED_STRANDS: usize = 6;
 /// Pairs of stages that take turns.
@@ -153,7 +157,34 @@ pub(crate) struct InfeasibleTimeout {
     pub(crate) least: MinimumTime,
 }
 
+/// How many cells can be listed where an outline with at most `limit` cells of each loop lacks
+/// some, and has room for more than it lists.
+pub(crate) fn more_cells(items: &[Item], limit: usize) -> Option<usize> {
+    if limit <= MAX_LISTED_CELLS {
+        return None;
+    }
+    let (mut all, mut cells, mut unlisted) = (0, 0, 0);
+    let mut open: Vec<&Item> = items.iter().collect();
+    while let Some(item) = open.pop() {
+        all += 1;
+        cells += usize::from(item.kind == ItemKind::Cell);
+        unlisted += item.unlisted;
+        open.extend(item.items.iter().chain(&item.handlers));
+    }
+    if unlisted == 0 || cells == 0 {
+        return None;
+    }
+    let room = (MAX_LISTED_ITEMS / (all / cells).max(1)).min(MAX_SMALL_CELLS);
+    (room > MAX_LISTED_CELLS).then_some(room)
+}
+
 impl<'a> OutlineBuilder<'a> {
+    /// The same with room for so many cells, all loops and matrices together.
+    pub(crate) fn with_room(mut self, cells: usize) -> Self {
+        self.left = cells;
+        self
+    }
+
     pub(crate) fn new(plan: &'a Plan, limit: usize) -> Self {
         Self {
             walk: plan.walk(),

@@ -166,7 +166,11 @@ impl Outline {
             })
             .collect();
         let pipeline = plan.bound.pipeline();
-        let whole = OutlineBuilder::new(plan, cells).whole();
+        let mut whole = OutlineBuilder::new(plan, cells).whole();
+        // How large cells are is known when some have been listed.
+        if let Some(room) = builder::more_cells(&whole.root.items, cells) {
+            whole = OutlineBuilder::new(plan, cells).with_room(room).whole();
+        }
         // A plan whose queue is not known is refused.
         let queue = plan.queue().ok().flatten().map(|queue| queue.written());
         let notes = queue.into_iter().chain(whole.root.notes).collect();

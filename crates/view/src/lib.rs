@@ -1,10 +1,11 @@
 //! Rendering of plans, runs and what-if reports: plain log lines, a live tree, JSON lines, the
-//! ledger at the end, Mermaid and Graphviz. Input is data (events, outlines) and a writer.
+//! ledger at the end, pages, Mermaid and Graphviz. Input is data (events, outlines) and a writer.
 
 #![cfg_attr(test, allow(clippy::disallowed_methods, clippy::disallowed_types))]
 
 mod cell_counts;
 mod deployment_counts;
+pub mod drawing;
 mod event_formatter;
 #[cfg(test)]
 mod event_script;

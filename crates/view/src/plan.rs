@@ -1,10 +1,12 @@
-//! Renders a plan as text on the screen, as JSON, and as a graph for Mermaid or Graphviz.
+//! Renders a plan as text on the screen, as JSON, as a page for
+//! browsers, and as a graph for Mermaid or Graphviz.
 
 #![deny(clippy::wildcard_enum_match_arm)]
 
 mod dot;
 mod fold;
 mod graph;
+mod html;
 mod mermaid;
 #[cfg(test)]
 mod tests;
@@ -15,6 +17,7 @@ mod view;
 use lockstep_outline::Outline;
 
 pub use dot::dot;
+pub use html::html;
 pub use mermaid::mermaid;
 pub use text::{PlanTextOptions, text};
 

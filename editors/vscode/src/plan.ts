@@ -1,27 +1,67 @@
-// Shows the plan of a pipeline beside its text, and anew whenever the file is saved.
+// Shows the plan of a pipeline beside its text, and anew whenever a file that it may be made of has
+// changed on disk: the program reads files, not the editor.
 
-import { randomBytes } from 'node:crypto';
 import * as vscode from 'vscode';
 import { needed } from './inputs';
+import { planPage } from './plan-page';
 import { type Ended, find, run } from './program';
 import type { Target } from './target';
+
+/** So long nothing changes before a plan is drawn anew. */
+const SETTLED_MS = 150;
+
+/** Folders whose files belong to other programs, or to runs. */
+const OTHERS = /[\\/](\.lockstep|\.git|node_modules|target)[\\/]/;
 
 export class PlanView implements vscode.Disposable {
   private panel: vscode.WebviewPanel | undefined;
   private shown: { target: Target; args: string[] } | undefined;
-  private readonly saved: vscode.Disposable;
+  private readonly parts: vscode.Disposable[];
+  /** A change waits for those that come with it. */
+  private timer: NodeJS.Timeout | undefined;
+  /** Whether something has changed since it was drawn. */
+  private isOld = false;
+  /** What was drawn last: the same again would only lose what is selected in it. */
+  private drawn: string | undefined;
+  /** How many plans were asked for: one that was overtaken is not shown. */
+  private asked = 0;
 
   constructor(private readonly memory: vscode.Memento) {
-    this.saved = vscode.workspace.onDidSaveTextDocument((document) => {
-      if (document.languageId === 'deploy' && this.panel?.visible) {
-        void this.draw();
-      }
-    });
+    // What a plan is made of: the language's files, and data that it may read.
+    const watcher = vscode.workspace.createFileSystemWatcher('**/*.{deploy,toml,json,yaml,yml}');
+    const changed = (uri: vscode.Uri): void => this.changed(uri);
+    this.parts = [
+      watcher,
+      watcher.onDidCreate(changed),
+      watcher.onDidChange(changed),
+      watcher.onDidDelete(changed),
+      vscode.workspace.onDidSaveTextDocument((document) => {
+        if (document.languageId === 'deploy') {
+          this.changed(document.uri);
+        }
+      }),
+    ];
   }
 
   dispose(): void {
-    this.saved.dispose();
+    clearTimeout(this.timer);
+    this.parts.forEach((part) => void part.dispose());
     this.panel?.dispose();
+  }
+
+  private changed(uri: vscode.Uri): void {
+    if (this.panel === undefined || OTHERS.test(uri.fsPath)) {
+      return;
+    }
+    this.isOld = true;
+    clearTimeout(this.timer);
+    this.timer = setTimeout(() => this.drawIfOld(), SETTLED_MS);
+  }
+
+  private drawIfOld(): void {
+    if (this.isOld && this.panel?.visible) {
+      void this.draw();
+    }
   }
 
   /** Shows a plan, with these arguments or those that are asked for; returns whether there is one. */
@@ -38,7 +78,8 @@ export class PlanView implements vscode.Disposable {
         enableScripts: true,
         localResourceRoots: [],
       });
-      this.panel.onDidDispose(() => (this.panel = undefined));
+      this.panel.onDidDispose(() => (this.panel = this.drawn = undefined));
+      this.panel.onDidChangeViewState(() => this.drawIfOld());
       this.panel.webview.onDidReceiveMessage((message: unknown) =>
         message === 'mermaid' ? this.diagram() : this.draw(),
       );
@@ -62,13 +103,23 @@ export class PlanView implements vscode.Disposable {
   }
 
   private async draw(): Promise<boolean> {
-    const planned = await this.plan('text');
+    this.isOld = false;
+    this.asked += 1;
+    const { asked } = this;
+    const planned = await this.plan('html');
     if (planned === undefined || this.panel === undefined) {
       return false;
     }
+    if (asked !== this.asked) {
+      return planned.code === 0;
+    }
     const name = this.shown?.target.name ?? this.shown?.target.file ?? '';
     this.panel.title = `Plan: ${name}`;
-    this.panel.webview.html = page(planned);
+    const said = JSON.stringify(planned);
+    if (said !== this.drawn) {
+      this.panel.webview.html = planPage(planned);
+    }
+    this.drawn = said;
     return planned.code === 0;
   }
 
@@ -82,41 +133,4 @@ export class PlanView implements vscode.Disposable {
     const document = await vscode.workspace.openTextDocument({ language: 'markdown', content });
     await vscode.window.showTextDocument(document);
   }
-}
-
-const SIGNS: Record<string, string> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;' };
-
-function escaped(text: string): string {
-  return text.replace(/[&<>"]/g, (sign) => SIGNS[sign] ?? sign);
-}
-
-function page({ code, stdout, stderr }: Ended): string {
-  const nonce = randomBytes(16).toString('hex');
-  const policy = `default-src 'none'; style-src 'nonce-${nonce}'; script-src 'nonce-${nonce}'`;
-  return `<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="${policy}">
-<style nonce="${nonce}">
-  pre { font-family: var(--vscode-editor-font-family); font-size: var(--vscode-editor-font-size); }
-  .wrong { color: var(--vscode-errorForeground); white-space: pre-wrap; }
-  button {
-    border: none; padding: 4px 10px; margin-right: 6px; cursor: pointer;
-    color: var(--vscode-button-foreground); background: var(--vscode-button-background);
-  }
-</style>
-</head>
-<body>
-<p><button id="draw">Refresh</button>${code === 0 ? '<button id="mermaid">As a diagram</button>' : ''}</p>
-${stderr === '' ? '' : `<pre class="wrong">${escaped(stderr)}</pre>`}
-<pre>${escaped(stdout)}</pre>
-<script nonce="${nonce}">
-  const editor = acquireVsCodeApi();
-  for (const button of document.querySelectorAll('button')) {
-    button.addEventListener('click', () => editor.postMessage(button.id));
-  }
-</script>
-</body>
-</html>`;
 }

@@ -2,8 +2,8 @@
 
 import { get, newKey, part, send } from "./api.js";
 import { add, fill, h, say } from "./dom.js";
-import { Drawing } from "./drawing.js";
 import { command, link, problemBox, runAddress } from "./parts.js";
+import { planDrawing } from "./plan-part.js";
 import { StartForm } from "./start-form.js";
 import { count, elapsed, list } from "./words.js";
 
@@ -90,7 +90,6 @@ function drawPlan(place, found, id, asked) {
     walk(it.items);
   });
   walk(outline.items);
-  const drawing = new Drawing(outline, null, { label: "Drawing of the plan" });
   const fact = (name, ...value) => h("div", h("dt", name), h("dd", value));
   const wide = outline.width || {};
   fill(place, h("h2", "Plan"),
@@ -108,7 +107,7 @@ function drawPlan(place, found, id, asked) {
       found.targets.length > 0 && fact("On", named(found.targets)),
       found.open_targets.length > 0 && fact("Perhaps on", named(found.open_targets)),
       fact("In a terminal", command(commandLine(id, asked)))),
-    drawing.element);
+    planDrawing(outline));
 }
 
 const named = (all) => h("span", { title: all.join("\n") }, list(all, 8));

@@ -4,6 +4,8 @@ use axum::extract::Request;
 use axum::http::{HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 
+use lockstep_view::drawing;
+
 use crate::http::problem::Problem;
 
 /// A file of the pages.
@@ -28,7 +30,8 @@ macro_rules! assets {
     };
 }
 
-/// All files of the pages; every other address is one of a page, which `app.js` draws.
+/// The files of the pages beside those of the drawing; every other address is one of a page, which
+/// `app.js` draws.
 const ASSETS: &[Asset] = assets! {
     "/index.html": PAGE,
     "/access.js": SCRIPT,
@@ -38,22 +41,15 @@ const ASSETS: &[Asset] = assets! {
     "/app.js": SCRIPT,
     "/approvals.js": SCRIPT,
     "/audit.js": SCRIPT,
-    "/cells.js": SCRIPT,
     "/choices.js": SCRIPT,
     "/console.js": SCRIPT,
-    "/dom.js": SCRIPT,
-    "/drawing.css": STYLE,
-    "/drawing.js": SCRIPT,
     "/environments.js": SCRIPT,
-    "/icon.svg": IMAGE,
     "/inspector.js": SCRIPT,
     "/invitation.js": SCRIPT,
     "/ledger.js": SCRIPT,
     "/locks.js": SCRIPT,
     "/log-view.js": SCRIPT,
-    "/node-path.js": SCRIPT,
     "/outcome.js": SCRIPT,
-    "/outline.js": SCRIPT,
     "/parts.js": SCRIPT,
     "/pipelines.js": SCRIPT,
     "/questions.js": SCRIPT,
@@ -61,6 +57,7 @@ const ASSETS: &[Asset] = assets! {
     "/run-feed.js": SCRIPT,
     "/run-overview.js": SCRIPT,
     "/run-states.js": SCRIPT,
+    "/run.css": STYLE,
     "/run.js": SCRIPT,
     "/runs.js": SCRIPT,
     "/sign-in.js": SCRIPT,
@@ -70,9 +67,7 @@ const ASSETS: &[Asset] = assets! {
     "/time-line.js": SCRIPT,
     "/tokens.js": SCRIPT,
     "/triggers.js": SCRIPT,
-    "/virtual-list.js": SCRIPT,
     "/what-if.js": SCRIPT,
-    "/words.js": SCRIPT,
 };
 
 /// The addresses of pages begin with one of these, so that a mistyped one is not found.
@@ -102,18 +97,36 @@ pub(crate) async fn page(request: Request) -> Response {
         .split('/')
         .next()
         .unwrap_or_default();
-    let found = ASSETS.iter().find(|asset| asset.path == path);
-    let index = || ASSETS.first().filter(|_| PAGES.contains(&first));
-    let Some(asset) = found.or_else(index) else {
+    let index = || {
+        let index = ASSETS.first().filter(|_| PAGES.contains(&first));
+        index.map(|asset| (asset.kind, asset.text))
+    };
+    let Some((kind, text)) = file(path).or_else(index) else {
         let status = StatusCode::NOT_FOUND;
         return (status, "there is nothing at this address\n").into_response();
     };
-    let mut response = asset.text.into_response();
+    let mut response = text.into_response();
     let headers = response.headers_mut();
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(asset.kind));
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
     // A new version of the program has new pages.
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
     response
+}
+
+/// The kind and the text of a file at a path.
+fn file(path: &str) -> Option<(&'static str, &'static str)> {
+    if let Some(asset) = ASSETS.iter().find(|asset| asset.path == path) {
+        return Some((asset.kind, asset.text));
+    }
+    let name = path.strip_prefix('/')?;
+    if name == "icon.svg" {
+        return Some((IMAGE, drawing::ICON));
+    }
+    if let Some(module) = drawing::MODULES.iter().find(|it| it.name == name) {
+        return Some((SCRIPT, module.text));
+    }
+    let style = drawing::STYLES.iter().find(|it| it.name == name)?;
+    Some((STYLE, style.text))
 }
 
 #[cfg(test)]
@@ -131,5 +144,27 @@ mod tests {
         let mut served: Vec<&str> = ASSETS.iter().map(|it| it.path).collect();
         served.sort_unstable();
         assert_eq!(served, files);
+    }
+
+    /// Every module that a file imports, and every file that the page names.
+    #[test]
+    fn what_the_pages_ask_for_is_served() {
+        let mut asked: Vec<&str> = Vec::new();
+        for asset in ASSETS {
+            let imports = asset.text.split(" from \"./").skip(1);
+            let named = asset.text.split("=\"/").skip(1);
+            let is_page = asset.kind == PAGE;
+            let all = imports.chain(named.filter(|_| is_page));
+            asked.extend(all.filter_map(|rest| rest.split('"').next()));
+        }
+        asked.sort_unstable();
+        asked.dedup();
+        assert!(
+            asked.contains(&"drawing.js") && asked.contains(&"base.css"),
+            "{asked:?}"
+        );
+        for name in asked {
+            assert!(file(&format!("/{name}")).is_some(), "{name} is not served");
+        }
     }
 }

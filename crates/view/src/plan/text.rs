@@ -12,7 +12,9 @@ use super::title::{notes, title};
 use super::view::{Detail, ViewNode, view};
 use crate::style::{Style, StyledLine, Tone};
 use crate::{phrases, text};
+pub(super) use head::{amounts, remarks};
 use layout::{PlanTextRow, lay_out};
+pub(super) use tail::{Section, sections};
 
 /// Options for the text.
 #[derive(Debug, Clone, Copy)]

@@ -26,10 +26,7 @@ pub(super) fn head(outline: &Outline, how: PlanTextOptions) -> Vec<StyledLine> {
     if let Some(doc) = outline.doc.as_ref().and_then(|doc| doc.lines().next()) {
         lines.push(StyledLine::of(Tone::Dim, text::clean(doc)));
     }
-    let mut notes: Vec<String> = outline.notes.clone();
-    if !outline.locks.is_empty() {
-        notes.push(format!("locks {}", names(&outline.locks)));
-    }
+    let notes = remarks(outline);
     if !notes.is_empty() {
         let dot = format!(" {} ", how.style.dot());
         lines.push(StyledLine::of(Tone::Dim, text::clean(&notes.join(&dot))));
@@ -70,8 +67,17 @@ pub(super) fn head(outline: &Outline, how: PlanTextOptions) -> Vec<StyledLine> {
     lines
 }
 
+/// Its modifiers and handlers, and what it locks as a whole.
+pub(in super::super) fn remarks(outline: &Outline) -> Vec<String> {
+    let mut notes: Vec<String> = outline.notes.clone();
+    if !outline.locks.is_empty() {
+        notes.push(format!("locks {}", names(&outline.locks)));
+    }
+    notes
+}
+
 /// `5 deployments`, `up to 2 at once`, `at most 3h 5m`
-fn amounts(outline: &Outline) -> Vec<String> {
+pub(in super::super) fn amounts(outline: &Outline) -> Vec<String> {
     let width = outline.width;
     let mut parts = vec![deployments(outline.deployments)];
     let at_once = |max: Option<u64>, word: &str| match max {

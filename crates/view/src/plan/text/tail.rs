@@ -8,7 +8,7 @@ use lockstep_lang::ir::Order;
 use lockstep_outline::{ItemKind, Outline};
 
 use super::super::title::names;
-use super::super::view::ViewNode;
+use super::super::view::{Detail, ViewNode, view};
 use super::PlanTextOptions;
 use crate::style::{Style, StyledLine, Tone};
 use crate::{phrases, text};
@@ -16,15 +16,53 @@ use crate::{phrases, text};
 /// Lines of one section.
 const MAX_SECTION_LINES: usize = 12;
 
+/// A heading with named texts.
+pub(in super::super) struct Section {
+    pub(in super::super) title: &'static str,
+    /// Names and texts; at least one.
+    pub(in super::super) rows: Vec<(String, String)>,
+}
+
+/// What stands below a drawing.
+pub(in super::super) fn sections(outline: &Outline) -> Vec<Section> {
+    let detail = Detail {
+        style: Style {
+            color: false,
+            unicode: true,
+        },
+        full: false,
+    };
+    sections_of(outline, &view(outline, detail))
+}
+
+fn sections_of(outline: &Outline, nodes: &[ViewNode<'_>]) -> Vec<Section> {
+    let mut all = vec![
+        Section {
+            title: "Barriers",
+            rows: barriers(outline),
+        },
+        Section {
+            title: "Turns",
+            rows: turns(outline),
+        },
+        Section {
+            title: "Workflows",
+            rows: workflows(nodes),
+        },
+    ];
+    all.retain(|section| !section.rows.is_empty());
+    all
+}
+
 pub(super) fn tail(
     outline: &Outline,
     nodes: &[ViewNode<'_>],
     how: PlanTextOptions,
 ) -> Vec<StyledLine> {
     let mut lines = Vec::new();
-    section(&mut lines, "Barriers", barriers(outline, how.style), how);
-    section(&mut lines, "Turns", turns(outline), how);
-    section(&mut lines, "Workflows", workflows(nodes), how);
+    for Section { title, rows } in sections_of(outline, nodes) {
+        section(&mut lines, title, rows, how);
+    }
     let mut signs = UsedSymbols::default();
     signs.collect_from(nodes, Order::Serial, 0);
     let style = how.style;
@@ -50,9 +88,6 @@ fn section(
     rows: Vec<(String, String)>,
     how: PlanTextOptions,
 ) {
-    if rows.is_empty() {
-        return;
-    }
     lines.push(StyledLine::new());
     lines.push(StyledLine::of(Tone::Bold, title));
     let more = rows.len().saturating_sub(MAX_SECTION_LINES);
@@ -87,7 +122,7 @@ fn section(
     }
 }
 
-fn barriers(outline: &Outline, _: Style) -> Vec<(String, String)> {
+fn barriers(outline: &Outline) -> Vec<(String, String)> {
     let meetings = outline.meetings.iter();
     let row = |met: &lockstep_outline::BarrierMembers| {
         let mut who: Vec<_> = met.who.iter().map(|it| text::clean(it)).collect();

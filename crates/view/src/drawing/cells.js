@@ -8,13 +8,16 @@ import { VirtualList } from "./virtual-list.js";
 
 const OPENED = ["failed", "rollback-failed", "rolling-back", "rolled-back", "ignored", "waiting"];
 const ROW = 32;
+/** So many cells of a plan are seen without asking: they say what the others are like. */
+const MOST_EXAMPLES = 3;
 
 export class Cells {
-  constructor(group, states, { onSelect, nameOf, most }) {
+  constructor(group, states, { onSelect, nameOf, insideOf, most }) {
     this.group = group;
     this.states = states;
     this.onSelect = onSelect;
     this.nameOf = nameOf;
+    this.insideOf = insideOf;
     this.most = most;
     this.bar = h("div.bar-of-states", { "aria-hidden": "true" });
     this.opened = h("ul.parallel", { role: "list" });
@@ -41,7 +44,12 @@ export class Cells {
 
   /** Those that somebody has to look at are seen without asking. */
   open(counts) {
-    if (!this.states || !OPENED.some((status) => counts.has(status))) {
+    if (!this.states) {
+      const first = this.group.all.slice(0, MOST_EXAMPLES);
+      this.opened.replaceChildren(...first.map((path) => h("li", this.row(path))));
+      return;
+    }
+    if (!OPENED.some((status) => counts.has(status))) {
       if (this.shown) this.opened.replaceChildren();
       this.shown = "";
       return;
@@ -65,15 +73,18 @@ export class Cells {
     const node = this.states && this.states.nodes.get(path);
     const status = this.states ? this.states.status_of(path) : "pending";
     const why = node && node.failure ? failureText(node.failure)
-      : node && node.waiting ? waitText(node.waiting, node.since) : word(status);
+      : node && node.waiting ? waitText(node.waiting, node.since)
+        : this.states ? word(status) : "";
+    const more = this.states ? "" : this.insideOf(path);
     return h(this.onSelect ? "button.chip" : "div.chip", {
-      class: tone(status), type: this.onSelect ? "button" : null, "data-key": path, title: path,
+      class: this.states ? tone(status) : "dim example",
+      type: this.onSelect ? "button" : null, "data-key": path, title: path,
       onclick: this.onSelect && (() => {
         if (after) after();
         this.onSelect(path);
       }),
     }, h("span.mark", { "aria-hidden": "true" }, symbol(status)),
-    h("span.name", this.nameOf(path) || last(path)), h("span.more"), h("span.word", why));
+    h("span.name", this.nameOf(path) || last(path)), h("span.more", more), h("span.word", why));
   }
 
   dialog() {

@@ -41,7 +41,7 @@ export class Drawing {
     const whole = this.list(outline.items || [], "serial", 0);
     this.element = h(states ? "div.drawing" : "div.drawing.is-plan", {
       role: "region", "aria-label": label || "Drawing", tabindex: "0",
-    }, whole);
+    }, whole, this.handlers(outline, 0));
     // What is known already of cells that are not in the outline.
     for (const path of this.open.length ? states.nodes.keys() : []) {
       if (!this.groupsOf.has(path)) this.join(path);
@@ -146,14 +146,17 @@ export class Drawing {
     } else {
       body.append(this.inside(item, depth));
     }
-    const handlers = (item.handlers || []).filter(isShown);
-    for (const handler of handlers) {
-      body.append(h("div.handler", h("span.dim", handlerWord(handler)),
-        this.list(handler.items || [], handler.order, depth + 1)));
-    }
+    body.append(...this.handlers(item, depth + 1));
     this.around.pop();
     group.draw = () => this.drawGroup(group);
     return element;
+  }
+
+  /** What is done when it fails, and when it ends. */
+  handlers(item, depth) {
+    return (item.handlers || []).filter(isShown).map((it) => (
+      h("div.handler", h("span.dim", handlerWord(it)),
+        this.list(it.items || [], it.order, depth))));
   }
 
   head(item, mark, said, depth) {
@@ -187,6 +190,10 @@ export class Drawing {
       nameOf: (path) => {
         const item = this.items.get(path);
         return item ? name(item, "both") : null;
+      },
+      insideOf: (path) => {
+        const item = this.items.get(path);
+        return ((item && item.items) || []).map((it) => name(it)).join(" → ");
       },
       most: MOST_OPENED,
     });
@@ -318,7 +325,7 @@ const handlerWord = (handler) =>
 const unquoted = (text) => text.replace(/^"(.*)"$/s, "$1");
 
 /** What a chip is called; in a group of an infrastructure that is not said again. */
-function name(item, mode = "both") {
+export function name(item, mode = "both") {
   const line = unquoted(item.label).trim().split("\n")[0];
   if (item.kind === "deploy") {
     if (mode === "service") return item.service;
