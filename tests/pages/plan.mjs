@@ -2,7 +2,8 @@
 
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { lookAt } from "./browser.mjs";
@@ -117,4 +118,20 @@ export async function largePlan(page, server, mostElements) {
   await rows.filter({ hasText: "4999" }).click();
   const part = page.getByRole("region", { name: "The selected part" });
   await part.getByText("test 4999 -ne 4321", { exact: false }).first().waitFor();
+}
+
+const ROWS = `pipeline rows {
+  matrix serial row in ["a", "b"] parallel number in range(0, 30) { run "echo \${row}" }
+}
+`;
+
+export async function rowsOfPlan(page, { program }) {
+  const folder = mkdtempSync(join(tmpdir(), "lockstep-plan-"));
+  writeFileSync(join(folder, "rows.deploy"), ROWS);
+  await openPlan(page, { program, folder }, ["rows.deploy"]);
+  const counts = await page.locator(".drawing .counts").allTextContents();
+  assert.deepEqual(counts, ["60 cells", "30 cells", "30 cells"]);
+  assert.equal(await page.locator(".drawing .chip", { hasText: "$ echo b" }).count(), 3);
+  await lookAt(page, "plan-rows");
+  rmSync(folder, { recursive: true });
 }

@@ -9,7 +9,7 @@
 import assert from "node:assert/strict";
 import { complaints, expectAnswer, lookAt, open, person, shoot } from "./browser.mjs";
 import { startServer, stoppedRun } from "./server.mjs";
-import { keyboardOfPlan, largePlan, nastyPlan, planPage } from "./plan.mjs";
+import { keyboardOfPlan, largePlan, nastyPlan, planPage, rowsOfPlan } from "./plan.mjs";
 import { TRIGGER_STEPS } from "./triggers.mjs";
 
 const PASSWORD = "correct horse battery";
@@ -447,6 +447,8 @@ await step("no value leaves its place in the page of a plan", () => nastyPlan(re
 
 await step("a plan of five thousand cells is a page, too", () => (
   largePlan(reader, server, MOST_ELEMENTS)));
+
+await step("rows of cells are counted as what they are", () => rowsOfPlan(reader, server));
 
 await reader.context().close();
 

@@ -176,7 +176,10 @@ export class Drawing {
     const targets = byTarget(item);
     if (targets) {
       return h("ul.parallel", { role: "list" }, [...targets].map(([target, deploys]) => {
-        const own = { kind: "axis", label: target, order: "parallel", items: deploys };
+        const own = {
+          kind: "axis", label: target, order: "parallel", items: deploys,
+          deployments: { least: deploys.length, most: deploys.length },
+        };
         return h("li", this.group(own, depth + 1));
       }));
     }
@@ -231,7 +234,7 @@ export class Drawing {
     group.mark.className = `mark ${tone(status)}`;
     write(group.said, states ? ` ${word(status)}` : "");
     if (item.kind === "stage") group.said.className = `said ${tone(status)}`;
-    const isDeploy = item.deployments ? item.deployments.most !== 0 : item.kind === "axis";
+    const isDeploy = Boolean(item.deployments && item.deployments.most !== 0);
     const line = !isCounted || group.isSaid || (item.kind === "axis" && !group.cells) ? null
       : states ? countsLine(counts, isDeploy ? "deploy" : null)
         : h("span.counts.dim", `${size.toLocaleString("en")} ` +
