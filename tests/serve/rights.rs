@@ -133,6 +133,8 @@ fn what_one_may_not_see_is_not_there() {
         places.contains("prod.eu") && !places.contains("prod.us"),
         "{places}"
     );
+    // Nor is the run that brought there what they may see.
+    assert!(!places.contains(run) && !places.contains("ada"), "{places}");
     let form = bob
         .get("/api/v1/pipelines/shop.deploy%2Fship")
         .expect(200)

@@ -1,6 +1,6 @@
 //! Starting runs: with typed inputs, once for each key, and what is refused before anything runs.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::SHOP;
 use crate::support::server::TestServer;
@@ -181,4 +181,35 @@ pipeline p {
         .post("/api/v1/runs", &json!({"pipeline": "s.deploy/p"}))
         .problem(422);
     assert!(refused.contains("NO_SUCH_TOKEN"), "{refused}");
+}
+
+#[test]
+fn what_failures_would_lead_to_is_said_of_a_run() {
+    let server = TestServer::new(&[("shop.deploy", SHOP)]);
+    let ada = server.admin("ada");
+    let asked = json!({"pipeline": "shop.deploy/ship"});
+    let run = ada.post("/api/v1/runs", &asked).expect(201);
+    let run = run["run"].as_str().unwrap();
+    server.ended(&ada, run);
+    let path = format!("/api/v1/runs/{run}/what-if");
+    // Many at once have the same answer.
+    let answers: Vec<Value> = std::thread::scope(|scope| {
+        let asking: Vec<_> = (0..8)
+            .map(|_| scope.spawn(|| ada.get(&path).expect(200)))
+            .collect();
+        asking.into_iter().map(|it| it.join().unwrap()).collect()
+    });
+    assert_eq!(answers[0]["cases"].as_array().unwrap().len(), 6);
+    assert!(answers.iter().all(|it| *it == answers[0]));
+    let one = "ship/out/matrix[prod.eu, web]/deploy[web, prod.eu]";
+    let one = format!("{path}?fails={}", one.replace(' ', "%20"));
+    assert_eq!(
+        ada.get(&one).expect(200)["cases"].as_array().unwrap().len(),
+        1
+    );
+    let problem = ada.get(&format!("{path}?fails=nothing")).problem(422);
+    assert!(
+        problem.ends_with("nothing that can fail has this path"),
+        "{problem}"
+    );
 }

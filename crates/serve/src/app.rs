@@ -10,6 +10,7 @@ use lockstep_store::{Store, StoredRun};
 use crate::database::RunScope;
 use crate::error::ServeError;
 use crate::feed::Feeds;
+use crate::foresights::Foresights;
 use crate::http::guesses::Guesses;
 use crate::http::problem::Problem;
 use crate::log_lines::LogIndexes;
@@ -34,6 +35,7 @@ pub(crate) struct AppParts {
     pub(crate) feeds: Arc<Feeds>,
     pub(crate) runners: Runners,
     pub(crate) log_indexes: LogIndexes,
+    pub(crate) foresights: Foresights,
     /// Clients that guess.
     pub(crate) guesses: Guesses,
     looks: Mutex<Looks>,
@@ -73,6 +75,7 @@ impl App {
             },
             project: Project::new(folder),
             log_indexes: LogIndexes::default(),
+            foresights: Foresights::default(),
             guesses: Guesses::default(),
             looks: Mutex::default(),
             secrets: Mutex::default(),

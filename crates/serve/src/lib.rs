@@ -8,6 +8,7 @@ mod backup;
 mod database;
 mod error;
 mod feed;
+mod foresights;
 mod http;
 mod listen;
 mod log_lines;

@@ -254,8 +254,9 @@ struct PlaceAnswer {
     before: Option<String>,
     state: String,
     since: Timestamp,
-    run: Name,
-    node: String,
+    /// None where the caller may not see it.
+    run: Option<Name>,
+    node: Option<String>,
     confirmed_by: Option<Name>,
     confirmed_at: Option<Timestamp>,
 }
@@ -282,8 +283,9 @@ pub(super) fn ledger(environments: Vec<EnvironmentAnswer>) -> Vec<LedgerLine> {
                 _ => PlaceState::Unclear,
             },
             since: place.since,
-            run: place.run,
-            node: place.node,
+            // Empty where the caller may not see the run.
+            run: place.run.unwrap_or_else(|| Name::from("")),
+            node: place.node.unwrap_or_default(),
             confirmed: place.confirmed_by.zip(place.confirmed_at),
         })
         .collect();

@@ -134,6 +134,13 @@ impl Problem {
         Self::new(status, "internal", "The server cannot do this now").detail(detail)
     }
 
+    /// There is no answer in the time that there is for one.
+    pub(crate) fn too_slow() -> Self {
+        let status = StatusCode::SERVICE_UNAVAILABLE;
+        Self::new(status, "too-slow", "There is no answer in time")
+            .detail("the request came too slowly, or what it asks for takes too long: ask for less")
+    }
+
     /// The mistakes in a file, or in what was asked for.
     pub(crate) fn diagnostics(mistakes: &[Diagnostic], sources: &Sources) -> Self {
         let style = RenderStyle {

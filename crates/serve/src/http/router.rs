@@ -181,7 +181,7 @@ pub(crate) fn router(app: App) -> Router {
 async fn in_time(request: Request, next: Next) -> Response {
     match tokio::time::timeout(REQUEST_TIMEOUT, next.run(request)).await {
         Ok(response) => response,
-        Err(_) => Problem::internal("this took too long").into_response(),
+        Err(_) => Problem::too_slow().into_response(),
     }
 }
 

@@ -53,7 +53,7 @@ function cell(service, at, go) {
         : [" ", h("span", { class: tone(at.state) }, word(at.state))]),
     h("div.dim", at.before && `was ${at.before} · `, timeText(at.since),
       at.user && ` by ${at.user}`),
-    h("div.row", link(`${runAddress(at.run)}?node=${encodeURIComponent(at.node)}`,
+    at.run && h("div.row", link(`${runAddress(at.run)}?node=${encodeURIComponent(at.node)}`,
       h("code", at.run)), at.state === "deployed" && at.may_undo && h("button.quiet", {
       type: "button", "data-key": `${at.infrastructure} ${service.service}`,
       "aria-label": `Take back ${name}`,

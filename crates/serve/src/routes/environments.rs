@@ -5,7 +5,7 @@ use axum::extract::State;
 use indexmap::IndexMap;
 use lockstep_access::Right;
 use lockstep_plan::lock_for_people;
-use lockstep_store::{LockRow, RunOwner, time};
+use lockstep_store::{LockRow, RunOwner, StoreError, time};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -44,12 +44,15 @@ pub(crate) struct PlaceJson {
     /// `deployed`, `under-way`, `broken-off`, `failed`, `unclear`.
     state: &'static str,
     since: String,
-    /// The run that brought it, the node of that run, and who started it.
-    run: String,
-    node: String,
+    /// The run that brought it, the node of that run, and who started it; none where the caller
+    /// may not see the run.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    run: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    node: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     user: Option<String>,
-    /// The last run that found it there and changed nothing, and when.
+    /// The last run that found it there and changed nothing, where the caller may see it, and when.
     #[serde(skip_serializing_if = "Option::is_none")]
     confirmed_by: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -110,20 +113,27 @@ pub(crate) async fn list(
             if !caller.on_target(Right::View, &line.target) {
                 continue;
             }
-            let run = stores.runs.run_by_id(&line.run)?;
-            let may_undo =
-                (run.as_ref()).is_some_and(|run| caller.may(Right::Run, &app.scope(stores, run)));
-            let user = run.map(|run| run.user.to_string());
+            let may = |id: &str, right: Right| {
+                let run = stores.runs.run_by_id(id)?;
+                let run = run.filter(|run| caller.may(right, &app.scope(stores, run)));
+                Ok::<_, StoreError>(run)
+            };
+            let run = may(&line.run, Right::View)?;
+            let confirmed_by = match &line.confirmed {
+                Some((id, _)) => may(id, Right::View)?.map(|run| run.id.to_string()),
+                None => None,
+            };
+            let may_undo = may(&line.run, Right::Run)?.is_some();
             let place = PlaceJson {
                 infrastructure: line.target.to_string(),
                 version: line.after,
                 before: line.before,
                 state: line.state.as_str(),
                 since: time(line.since),
-                run: line.run.to_string(),
-                node: line.node,
-                user,
-                confirmed_by: (line.confirmed.as_ref()).map(|(run, _)| run.to_string()),
+                node: run.is_some().then_some(line.node),
+                user: run.as_ref().map(|run| run.user.to_string()),
+                run: run.map(|run| run.id.to_string()),
+                confirmed_by,
                 confirmed_at: line.confirmed.as_ref().map(|(_, at)| time(*at)),
                 may_undo,
             };

@@ -7,7 +7,6 @@ use axum::extract::State;
 use lockstep_outline::Outline;
 use lockstep_plan::Plan;
 use lockstep_runtime::logs::{file_name, log_names};
-use lockstep_verify::what_if::{WhatIfError, WhatIfRequest, what_if};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
@@ -106,27 +105,22 @@ pub(crate) async fn foresee(
     Params(query): Params<WhatIfQuery>,
 ) -> Result<Json<serde_json::Value>, Problem> {
     let shared = app.clone();
-    let report = shared.stores.run(move |stores| {
-        let (run, _) = runs::visible(&app, stores, &caller, &id)?;
-        let plan = Plan::new(stores.runs.bound(&run)?);
-        let plan = plan.map_err(|_| other_version(&id))?;
-        let ask = WhatIfRequest {
-            path: query.fails,
-            ..WhatIfRequest::default()
-        };
-        let report = what_if(plan, &ask).map_err(|blind| {
-            Problem::refused(match blind {
-                WhatIfError::FailsAnyway(failure) => {
-                    format!("whatever commands print, it fails: {}", failure.message)
-                }
-                WhatIfError::NoSuchPath(_) => String::from("nothing that can fail has this path"),
-                WhatIfError::NoDeployments => String::from("nothing is deployed"),
-            })
-        })?;
-        let text = lockstep_view::what_if::json(&report);
-        Ok::<_, Problem>(serde_json::from_str(&text).unwrap_or_default())
+    let found = app.stores.run(move |stores| {
+        let (run, _) = runs::visible(&shared, stores, &caller, &id)?;
+        Ok::<_, Problem>(run)
     });
-    Ok(Json(report.await??))
+    let run = found.await??;
+    let key = (run.plan_hash.clone(), query.fails);
+    let plan = async {
+        let made =
+            (app.stores).run(move |stores| Ok::<_, Problem>((stores.runs.bound(&run)?, run.id)));
+        let (bound, id) = made.await??;
+        Plan::new(bound).map_err(|_| other_version(&id))
+    };
+    match app.foresights.of(key, plan).await? {
+        Ok(report) => Ok(Json((*report).clone())),
+        Err(why) => Err(Problem::refused(&*why)),
+    }
 }
 
 /// Lists the commands of a run that have written something, in the order of their starts.
