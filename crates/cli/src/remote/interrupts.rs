@@ -73,7 +73,8 @@ impl Interrupts {
 
     /// Waits for a time, or until the run has to be cancelled.
     pub(super) fn pause(&mut self, time: Duration, output: &mut Output) -> Result<(), Left> {
-        self.wait(tokio::time::sleep(time), output)
+        // Outside of the runtime there is no clock.
+        self.wait(async { tokio::time::sleep(time).await }, output)
     }
 
     fn wait<T>(&mut self, work: impl Future<Output = T>, output: &mut Output) -> Result<T, Left> {
