@@ -58,7 +58,7 @@ def main():
         _, text = ask(address, "POST", "/api/v1/tokens", session, wanted)
         token = json.loads(text)["token"]
         generated(address, token, folder)
-        fuzzed(address, token)
+        fuzzed(address, token, folder)
         _, text = ask(address, "GET", "/api/v1/audit/check", session)
         assert json.loads(text)["is_whole"], text
     finally:
@@ -96,7 +96,7 @@ def generated(address, token, folder):
     print(f"a generated client has started run {run.run}")
 
 
-def fuzzed(address, token):
+def fuzzed(address, token, folder):
     """Requests of all kinds, right and wrong ones."""
     done = subprocess.run(
         [tool("schemathesis"), "run", f"http://{address}/api/v1/openapi.json",
@@ -104,7 +104,7 @@ def fuzzed(address, token):
          "--exclude-path-regex", LEFT_OUT, "--max-examples", os.environ.get("EXAMPLES", "10"),
          "--phases", "examples,coverage,fuzzing", "--seed", "7", "--no-color",
          "--request-timeout", "60", "--suppress-health-check", "all"],
-        check=False, stdout=subprocess.PIPE, text=True,
+        check=False, stdout=subprocess.PIPE, text=True, cwd=folder,
     )
     if done.returncode != 0:
         print(re.sub(re.escape(token), "…", done.stdout))

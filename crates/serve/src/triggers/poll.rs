@@ -1,6 +1,7 @@
 //! Looks at what nobody delivers: times, digests of images, commits.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -8,6 +9,7 @@ use lockstep_lang::ir::TriggerKind;
 use lockstep_plan::schedule::Schedule;
 use lockstep_plan::triggers::TriggerEvent;
 use serde::{Deserialize, Serialize};
+use tokio::task::JoinHandle;
 
 use super::change::{self, CommitChange};
 use super::deliveries::{self, Delivery};
@@ -39,30 +41,46 @@ struct Seen {
     value: String,
 }
 
-/// Looks until the server ends.
+/// What has come of looking at a trigger.
+enum Looked {
+    /// Its time has not come.
+    NotDue,
+    /// Whatever was there has been dealt with.
+    Done,
+}
+
+/// Looks until the server ends. One trigger that waits for a registry keeps no other waiting.
 pub(crate) async fn run(app: App) {
+    let mut looking: HashMap<String, JoinHandle<()>> = HashMap::new();
     loop {
         let shared = app.clone();
         let all = tokio::task::spawn_blocking(move || TriggerOf::all(&shared.project)).await;
+        looking.retain(|_, task| !task.is_finished());
         for of in all.unwrap_or_default() {
-            let id = of.id();
-            let is_webhook = matches!(of.trigger().kind, TriggerKind::Webhook { .. });
-            let looked = look(&app, of).await;
-            let error = looked
-                .err()
-                .map(|problem| problem.detail.unwrap_or(problem.title));
-            if let Some(error) = &error {
-                tracing::warn!(target: "lockstep::serve", trigger = id, error, "a trigger failed");
-            }
-            if !is_webhook {
-                app.set_trigger_error(&id, error);
+            if let Entry::Vacant(free) = looking.entry(of.id()) {
+                let app = app.clone();
+                free.insert(tokio::spawn(look_and_tell(app, of)));
             }
         }
         tokio::time::sleep(TICK).await;
     }
 }
 
-async fn look(app: &App, of: TriggerOf) -> Result<(), Problem> {
+/// Looks at a trigger; what goes wrong is shown until it is looked at again.
+async fn look_and_tell(app: App, of: TriggerOf) {
+    let id = of.id();
+    let error = match look(&app, of).await {
+        Ok(Looked::NotDue) => return,
+        Ok(Looked::Done) => None,
+        Err(problem) => Some(problem.detail.unwrap_or(problem.title)),
+    };
+    if let Some(error) = &error {
+        tracing::warn!(target: "lockstep::serve", trigger = id, error, "a trigger failed");
+    }
+    app.set_trigger_error(&id, error);
+}
+
+async fn look(app: &App, of: TriggerOf) -> Result<Looked, Problem> {
     let now = Timestamp::now();
     match &of.trigger().kind {
         TriggerKind::Schedule { cron, zone, missed } => {
@@ -70,7 +88,8 @@ async fn look(app: &App, of: TriggerOf) -> Result<(), Problem> {
             let (id, what) = (of.id(), format!("{cron} {zone}"));
             let Some(last) = seen(app, &id, &what).await? else {
                 // What was due before it was there is not missed.
-                return mark(app, &id, &what, &now.to_string()).await;
+                mark(app, &id, &what, &now.to_string()).await?;
+                return Ok(Looked::Done);
             };
             let last: Timestamp = last.parse().unwrap_or(now);
             let due = schedule.due(last, now, *missed);
@@ -80,15 +99,14 @@ async fn look(app: &App, of: TriggerOf) -> Result<(), Problem> {
                 fire::fire(app, of.clone(), TriggerEvent::at(*at), delivery, Some(seen)).await?;
             }
             let is_old = now.as_second() - last.as_second() >= MARK_INTERVAL_SECONDS;
-            if due.is_empty() && !is_old {
-                return Ok(());
+            if !due.is_empty() || is_old {
+                mark(app, &id, &what, &now.to_string()).await?;
             }
-            mark(app, &id, &what, &now.to_string()).await
         }
         TriggerKind::Artifact { image, every } => {
             let id = of.id();
             if !app.is_trigger_due(&id, now, (*every).max(MIN_INTERVAL_MS)) {
-                return Ok(());
+                return Ok(Looked::NotDue);
             }
             let what = image.to_string();
             let digest = {
@@ -98,8 +116,8 @@ async fn look(app: &App, of: TriggerOf) -> Result<(), Problem> {
                 asked.map_err(Problem::refused)?
             };
             match seen(app, &id, &what).await? {
-                None => mark(app, &id, &what, &digest).await,
-                Some(known) if known == digest => Ok(()),
+                None => mark(app, &id, &what, &digest).await?,
+                Some(known) if known == digest => {}
                 Some(known) => {
                     let event = TriggerEvent {
                         digest: Some(digest.clone()),
@@ -112,9 +130,7 @@ async fn look(app: &App, of: TriggerOf) -> Result<(), Problem> {
                         at: now,
                     };
                     let seen = stored(&what, &digest);
-                    fire::fire(app, of, event, delivery, Some(seen))
-                        .await
-                        .map(|_| ())
+                    fire::fire(app, of, event, delivery, Some(seen)).await?;
                 }
             }
         }
@@ -125,7 +141,7 @@ async fn look(app: &App, of: TriggerOf) -> Result<(), Problem> {
         } => {
             let id = of.id();
             if !app.is_trigger_due(&id, now, (*every).max(MIN_INTERVAL_MS)) {
-                return Ok(());
+                return Ok(Looked::NotDue);
             }
             let what = format!("{} {paths:?}", branch.as_deref().unwrap_or("HEAD"));
             let known = seen(app, &id, &what).await?;
@@ -139,7 +155,7 @@ async fn look(app: &App, of: TriggerOf) -> Result<(), Problem> {
                 .map_err(|error| Problem::internal(error.to_string()))?;
             let CommitChange { commit, paths } = looked.map_err(Problem::refused)?;
             match known {
-                Some(known) if known == commit => Ok(()),
+                Some(known) if known == commit => {}
                 Some(known) if !paths.is_empty() => {
                     let event = TriggerEvent {
                         commit: Some(commit.clone()),
@@ -153,16 +169,16 @@ async fn look(app: &App, of: TriggerOf) -> Result<(), Problem> {
                         at: now,
                     };
                     let seen = stored(&what, &commit);
-                    fire::fire(app, of, event, delivery, Some(seen))
-                        .await
-                        .map(|_| ())
+                    fire::fire(app, of, event, delivery, Some(seen)).await?;
                 }
                 // The first one, or one that touches none of the files.
-                _ => mark(app, &id, &what, &commit).await,
+                _ => mark(app, &id, &what, &commit).await?,
             }
         }
-        TriggerKind::Webhook { .. } => Ok(()),
+        // It is delivered; what its secret lacks is said when it is.
+        TriggerKind::Webhook { .. } => return Ok(Looked::NotDue),
     }
+    Ok(Looked::Done)
 }
 
 fn stored(of: &str, value: &str) -> String {

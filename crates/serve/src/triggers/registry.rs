@@ -208,19 +208,25 @@ fn credentials(host: &str) -> Option<String> {
         variable("DOCKER_CONFIG").map(|it| it.join("config.json")),
         home.map(|it| it.join(".docker/config.json")),
     ];
-    let key = match host {
-        "registry-1.docker.io" => "https://index.docker.io/v1/",
-        host => host,
-    };
     files.into_iter().flatten().find_map(|path| {
         let text = std::fs::read_to_string(path).ok()?;
-        let data: serde_json::Value = serde_json::from_str(&text).ok()?;
-        let auths = data.get("auths")?;
-        let found = auths.get(key).or_else(|| auths.get("docker.io"))?;
-        let basic = found.get("auth")?.as_str()?;
-        // What is no base64 would not be a header.
-        STANDARD.decode(basic).ok().map(|_| basic.to_owned())
+        login_in(&text, host)
     })
+}
+
+/// The login for a registry in such a file. That of one registry is never for another.
+fn login_in(text: &str, host: &str) -> Option<String> {
+    let keys: &[&str] = match host {
+        // Docker and Podman write it differently.
+        "registry-1.docker.io" => &["https://index.docker.io/v1/", "docker.io"],
+        host => &[host],
+    };
+    let data: serde_json::Value = serde_json::from_str(text).ok()?;
+    let auths = data.get("auths")?;
+    let basic = keys.iter().find_map(|key| auths.get(key)?.get("auth"))?;
+    // What is no base64 would not be a header.
+    let basic = basic.as_str()?;
+    STANDARD.decode(basic).ok().map(|_| basic.to_owned())
 }
 
 #[cfg(test)]

@@ -103,3 +103,15 @@ fn what_is_wrong_is_said() {
     assert!(said(200).unwrap_err().contains("did not say the digest"));
     assert!(said(500).unwrap_err().contains("answered 500"));
 }
+
+#[test]
+fn a_login_is_for_its_registry_alone() {
+    let file = r#"{"auths": {
+        "docker.io": {"auth": "aHVi"}, "ghcr.io": {"auth": "Z2hj"}, "bad.example": {"auth": "\n"}
+    }}"#;
+    let login = |host: &str| login_in(file, host);
+    assert_eq!(login("registry-1.docker.io").as_deref(), Some("aHVi"));
+    assert_eq!(login("ghcr.io").as_deref(), Some("Z2hj"));
+    assert_eq!(login("elsewhere.example"), None);
+    assert_eq!(login("bad.example"), None);
+}
