@@ -318,6 +318,12 @@ pipeline look {
 pipeline ask {
   run \"touch asked\" on prod.asia
 }
+
+input chosen: infrastructure = prod.eu
+
+pipeline peek {
+  log \"${chosen.name} is chosen\"
+}
 ";
 
 #[test]
@@ -388,6 +394,15 @@ fn commands_on_infrastructures_need_the_right_on_them() {
         "no-right: you have not the right `run` on prod.asia"
     );
     assert!(!server.path().join("asked").exists());
+    // So does what is chosen, even where only its name is used.
+    let mut peek = asked("peek");
+    peek["inputs"] = json!({"chosen": "prod.asia"});
+    let problem = bob.post("/api/v1/runs", &peek).problem(403);
+    assert_eq!(
+        problem,
+        "no-right: you have not the right `run` on prod.asia"
+    );
+    bob.post("/api/v1/runs", &asked("peek")).expect(201);
 }
 
 #[test]

@@ -6,8 +6,8 @@ use std::path::Path;
 
 use lockstep_access::Right;
 use lockstep_base::value::Value;
-use lockstep_lang::ir::{Program, StmtKind};
-use lockstep_plan::{EvalScope, Locals, NodeKind, Plan, PlanWalk, TreeId, body};
+use lockstep_lang::ir::{GlobalSource, Program, StmtKind};
+use lockstep_plan::{EvalScope, Locals, NodeKind, Plan, PlanWalk, TreeId, body, needed_inputs};
 use lockstep_store::{Store, StoredRun};
 
 use crate::database::RunScope;
@@ -113,6 +113,7 @@ fn targets(plan: &Plan) -> PlanTargets {
         Err(_) => found.open = all(program, |_| true),
     }
     add_places(plan, &mut found);
+    add_chosen(plan, &mut found);
     found.open.sort();
     found.open.dedup();
     found
@@ -146,6 +147,23 @@ fn add_places(plan: &Plan, found: &mut PlanTargets) {
                 Some(values) => (values.iter()).for_each(|it| add(&walk, it, &mut found.known)),
                 None => found.open.extend(all(&plan.bound.program, |_| true)),
             },
+        }
+    }
+}
+
+/// Adds the infrastructures that inputs choose, whatever the pipeline does with them: it may well
+/// use their fields alone.
+fn add_chosen(plan: &Plan, found: &mut PlanTargets) {
+    let used = needed_inputs(&plan.bound.program, plan.bound.pipeline);
+    let globals = plan.bound.program.globals.iter();
+    let walk = plan.walk();
+    for (global, value) in globals.zip(&plan.bound.facts.globals) {
+        let is_input = matches!(global.source, GlobalSource::Input { .. });
+        if is_input && used.contains(&global.name) {
+            add(&walk, value, &mut found.known);
+            for value in value.as_list().unwrap_or_default() {
+                add(&walk, value, &mut found.known);
+            }
         }
     }
 }
