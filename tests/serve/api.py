@@ -7,7 +7,6 @@ starts a run.
 with `schemathesis` and `openapi-python-client` beside this Python.
 """
 
-import http.client
 import json
 import os
 import re
@@ -17,20 +16,13 @@ import sys
 import tempfile
 import time
 
+from served import Server, ask
+
 # Streams that do not end, and what would take away the token that is used.
 LEFT_OUT = r"/events$|^/api/v1/session$|/tokens/|/users/"
 CHECKS = "not_a_server_error,status_code_conformance,content_type_conformance,"
 CHECKS += "response_schema_conformance"
 RIGHTS = ["view", "run", "approve", "cancel", "answer", "admin"]
-
-
-def ask(address, method, path, headers, body=None):
-    connection = http.client.HTTPConnection(address, timeout=60)
-    text = None if body is None else json.dumps(body)
-    kind = {} if body is None else {"Content-Type": "application/json"}
-    connection.request(method, path, text, {**headers, **kind})
-    answer = connection.getresponse()
-    return answer, answer.read()
 
 
 def tool(name):
@@ -42,27 +34,16 @@ def main():
     folder = tempfile.mkdtemp(prefix="lockstep-api-")
     shop = os.path.join(folder, "shop")
     shutil.copytree(os.path.join(os.path.dirname(__file__), "../../examples/shop"), shop)
-    server = subprocess.Popen(
-        [program, "serve", "--listen", "127.0.0.1:0"], cwd=shop, stdout=subprocess.PIPE, text=True
-    )
+    server = None
     try:
-        address = server.stdout.readline().split("http://")[1].strip()
-        server.stdout.readline()
-        link = server.stdout.readline().split("#")[1].strip()
-        account = {"name": "ada", "password": "correct horse battery"}
-        answer, _ = ask(address, "POST", f"/api/v1/invitations/{link}", {}, account)
-        session = {"Cookie": answer.getheader("set-cookie").split(";")[0]}
-        _, text = ask(address, "GET", "/api/v1/session", session)
-        session["X-CSRF-Token"] = json.loads(text)["csrf_token"]
-        wanted = {"name": "test", "rights": RIGHTS}
-        _, text = ask(address, "POST", "/api/v1/tokens", session, wanted)
-        token = json.loads(text)["token"]
-        generated(address, token, folder)
-        fuzzed(address, token, folder)
-        _, text = ask(address, "GET", "/api/v1/audit/check", session)
+        server = Server(program, shop, RIGHTS)
+        generated(server.address, server.token, folder)
+        fuzzed(server.address, server.token, folder)
+        _, text = server.ask("GET", "/api/v1/audit/check", server.session)
         assert json.loads(text)["is_whole"], text
     finally:
-        server.kill()
+        if server:
+            server.process.kill()
         subprocess.run(["pkill", "-9", "-f", folder], check=False)
         shutil.rmtree(folder, ignore_errors=True)
 

@@ -18,12 +18,12 @@ import ssl
 import subprocess
 import sys
 import tempfile
-import time
+
+from served import PATIENCE_SECONDS, free_port, until
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 PAGE = os.path.join(HERE, "../../docs/server.md")
 NAME = "deploy.example.com"
-PATIENCE_SECONDS = 60
 MAX_BODY_BYTES = 1024 * 1024
 HOOK = "hook-s3cret"
 
@@ -68,22 +68,6 @@ OLD = {
     "folder": "/srv/deployments",
     "program": "/usr/local/bin/lockstep",
 }
-
-
-def free_port():
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return free.getsockname()[1]
-
-
-def until(what, look):
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    while time.monotonic() < deadline:
-        found = look()
-        if found:
-            return found
-        time.sleep(0.05)
-    sys.exit(f"there was no {what} within {PATIENCE_SECONDS} s")
 
 
 class Site:

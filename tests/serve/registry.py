@@ -17,12 +17,8 @@ import sys
 import tempfile
 import time
 
-HERE = os.path.dirname(os.path.abspath(__file__))
-sys.path.insert(0, HERE)
-# pylint: disable=wrong-import-position
-from api import RIGHTS, ask
+from served import PATIENCE_SECONDS, Server, free_port, until
 
-PATIENCE_SECONDS = 60
 MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 
 PIPELINES = """
@@ -39,22 +35,6 @@ trigger base on artifact("{registry}/team/base:stable", every: 1s)
 trigger silent on artifact("{silent}/team/base:stable", every: 1s)
   starts follow(image: event.digest)
 """
-
-
-def free_port():
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return free.getsockname()[1]
-
-
-def until(what, look):
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    while time.monotonic() < deadline:
-        found = look()
-        if found:
-            return found
-        time.sleep(0.1)
-    sys.exit(f"there was no {what} within {PATIENCE_SECONDS} s")
 
 
 class Registry:
@@ -123,32 +103,14 @@ def main():
         with open(os.path.join(folder, "base.deploy"), "w", encoding="utf-8") as file:
             file.write(PIPELINES.format(
                 registry=registry.address, silent=f"127.0.0.1:{silent.getsockname()[1]}"))
-        server = subprocess.Popen(
-            [program, "serve", "--listen", "127.0.0.1:0"], cwd=folder, stdout=subprocess.PIPE,
-            text=True,
-        )
-        address = server.stdout.readline().split("http://")[1].strip()
-        server.stdout.readline()
-        link = server.stdout.readline().split("#")[1].strip()
-        account = {"name": "ada", "password": "correct horse battery"}
-        answer, _ = ask(address, "POST", f"/api/v1/invitations/{link}", {}, account)
-        session = {"Cookie": answer.getheader("set-cookie").split(";")[0]}
-        _, text = ask(address, "GET", "/api/v1/session", session)
-        session["X-CSRF-Token"] = json.loads(text)["csrf_token"]
-        _, text = ask(address, "POST", "/api/v1/tokens", session,
-                      {"name": "test", "rights": RIGHTS})
-        bearer = {"Authorization": f"Bearer {json.loads(text)['token']}"}
-
-        def get(path):
-            _, text = ask(address, "GET", path, bearer)
-            return json.loads(text)
+        server = Server(program, folder, ["view", "run"])
 
         def trigger(name):
             return next(
-                it for it in get("/api/v1/triggers") if it["id"] == f"base.deploy/{name}")
+                it for it in server.get("/api/v1/triggers") if it["id"] == f"base.deploy/{name}")
 
         def started():
-            return [it["inputs"]["image"] for it in get("/api/v1/runs")["runs"]]
+            return [it["inputs"]["image"] for it in server.get("/api/v1/runs")["runs"]]
 
         # What was there when the trigger was seen first starts nothing, nor does the same again.
         time.sleep(3)
@@ -172,9 +134,9 @@ def main():
         assert started()[0] == three, (started(), three)
         print("a registry that is away is shown, and its next image is not missed")
     finally:
-        for process in (server, registry.process):
-            if process:
-                process.kill()
+        for started_here in (server, registry):
+            if started_here and started_here.process:
+                started_here.process.kill()
         silent.close()
         subprocess.run(["pkill", "-9", "-f", folder], check=False)
         shutil.rmtree(folder, ignore_errors=True)

@@ -87,31 +87,25 @@ fn begin(arguments: &Run, server: &RemoteServer, output: &mut Output) -> Result<
             body[name] = value;
         }
     }
-    let (started, interrupts) = start(server, "/runs", body, output)?;
-    Ok(follow_new(
-        &started,
-        interrupts,
-        options.format,
-        server,
-        output,
-    ))
+    start_and_follow(server, ("/runs", body), options.format, output)
 }
 
-fn follow_new(
-    started: &RunAnswer,
-    interrupts: Interrupts,
-    format: RunFormat,
+/// Starts a new run, by a path of the API and what is sent there, and follows it.
+fn start_and_follow(
     server: &RemoteServer,
+    (path, body): (&str, Value),
+    format: RunFormat,
     output: &mut Output,
-) -> Exit {
+) -> Result<Exit, Exit> {
+    let (started, interrupts) = start(server, path, body, output)?;
     let followed = FollowedRun {
         server,
         run: &started.run,
         known: 0,
         format,
-        goes_back: started.undoes.is_some(),
+        goes_back: started.undoes.is_some() || path.ends_with("/undo"),
     };
-    follow(&followed, interrupts, output)
+    Ok(follow(&followed, interrupts, output))
 }
 
 /// The pipeline that is named by its file in the served folder, by its name, or by both.
@@ -311,14 +305,7 @@ fn retried(arguments: &Retry, server: &RemoteServer, output: &mut Output) -> Res
         )?;
     }
     let path = format!("/runs/{}/retry", escaped(&run.run));
-    let (started, interrupts) = start(server, &path, json!({}), output)?;
-    Ok(follow_new(
-        &started,
-        interrupts,
-        options.format,
-        server,
-        output,
-    ))
+    start_and_follow(server, (&path, json!({})), options.format, output)
 }
 
 /// Takes a run back, or a part of it.
@@ -348,15 +335,8 @@ fn undone(arguments: &Undo, server: &RemoteServer, output: &mut Output) -> Resul
         confirm(&run, options.format, ("undo", &question, "--yes"), output)?;
     }
     let path = format!("/runs/{}/undo", escaped(&run.run));
-    let (started, interrupts) = start(server, &path, json!({ "path": part }), output)?;
-    let followed = FollowedRun {
-        server,
-        run: &started.run,
-        known: 0,
-        format: options.format,
-        goes_back: true,
-    };
-    Ok(follow(&followed, interrupts, output))
+    let body = json!({ "path": part });
+    start_and_follow(server, (&path, body), options.format, output)
 }
 
 /// Asks whether a new run is to be started for a run: what it is, the question, and the option that
