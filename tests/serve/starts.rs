@@ -213,3 +213,47 @@ fn what_failures_would_lead_to_is_said_of_a_run() {
         "{problem}"
     );
 }
+
+/// A run is in the list from its start on, once: also while it begins, and whatever page or status
+/// is asked for.
+#[test]
+fn a_list_names_each_run_once_while_runs_begin() {
+    const RUNS: usize = 12;
+    let server = TestServer::new(&[("p.deploy", "pipeline p { log \"x\" }\n")]);
+    let ada = server.admin("ada");
+    let ids = |path: &str| -> Vec<String> {
+        let listed = ada.get(path).expect(200);
+        let runs = listed["runs"].as_array().unwrap().iter();
+        runs.map(|run| run["run"].as_str().unwrap().to_owned())
+            .collect()
+    };
+    let once = |listed: Vec<String>| {
+        let distinct: std::collections::BTreeSet<&String> = listed.iter().collect();
+        assert_eq!(distinct.len(), listed.len(), "{listed:?}");
+    };
+    std::thread::scope(|scope| {
+        let starting = scope.spawn(|| {
+            for _ in 0..RUNS {
+                ada.post("/api/v1/runs", &json!({"pipeline": "p.deploy/p"}))
+                    .expect(201);
+            }
+        });
+        while !starting.is_finished() {
+            once(ids("/api/v1/runs"));
+        }
+    });
+    assert_eq!(ids("/api/v1/runs").len(), RUNS);
+    assert_eq!(ids("/api/v1/runs?status=starting"), [""; 0]);
+    let mut paged = Vec::new();
+    let mut next = String::new();
+    loop {
+        let listed = ada.get(&format!("/api/v1/runs?limit=5{next}")).expect(200);
+        let runs = listed["runs"].as_array().unwrap().iter();
+        paged.extend(runs.map(|run| run["run"].as_str().unwrap().to_owned()));
+        match listed["next"].as_i64() {
+            Some(number) => next = format!("&before={number}"),
+            None => break,
+        }
+    }
+    assert_eq!(paged, ids("/api/v1/runs"));
+}

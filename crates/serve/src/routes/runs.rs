@@ -326,42 +326,62 @@ pub(crate) async fn list(
         let mut runs = Vec::new();
         let mut before = query.before.map(lockstep_store::RunNumber);
         let mut next = None;
-        if before.is_none() {
-            for start in stores.own().open_starts()? {
-                let scope = start_scope(stores, &start);
-                if caller.may(Right::View, &scope) && stores.runs.run_by_id(&start.run)?.is_none() {
-                    runs.push(RunJson::of_start(&start, scope, &caller));
-                }
-            }
-        }
+        let is_asked = |pipeline: &str, status: &str| {
+            (query.pipeline.as_ref()).is_none_or(|it| it == pipeline)
+                && query.status.as_ref().is_none_or(|it| it == status)
+        };
+        let mut starting = match before {
+            None => not_begun(stores)?,
+            Some(_) => Vec::new(),
+        };
         'pages: loop {
             let page = stores.runs.runs_before(before, MAX_RUNS)?;
+            // One that has begun since is in the page of the latest runs.
+            starting.retain(|start| page.iter().all(|run| *start.run != *run.id));
+            for start in starting.drain(..) {
+                let scope = start_scope(stores, &start);
+                if caller.may(Right::View, &scope) {
+                    let shown = RunJson::of_start(&start, scope, &caller);
+                    if is_asked(&shown.pipeline, &shown.status) {
+                        runs.push(shown);
+                    }
+                }
+            }
             let Some(last) = page.last().map(|run| run.number) else {
                 break;
             };
             before = Some(last);
             for run in &page {
                 let scope = app.scope(stores, run);
-                let is_asked = query
-                    .pipeline
-                    .as_ref()
-                    .is_none_or(|it| *it == scope.pipeline);
-                if !is_asked || !caller.may(Right::View, &scope) {
+                if !caller.may(Right::View, &scope) {
                     continue;
                 }
-                if runs.len() == limit {
-                    next = runs.last().and_then(|run: &RunJson| run.number);
+                let shown = RunJson::of(run, waits.get(&run.number), scope, &caller);
+                if !is_asked(&shown.pipeline, &shown.status) {
+                    continue;
+                }
+                if runs.len() >= limit {
+                    next = Some(run.number.0 + 1);
                     break 'pages;
                 }
-                let shown = RunJson::of(run, waits.get(&run.number), scope, &caller);
-                if query.status.as_ref().is_none_or(|it| *it == shown.status) {
-                    runs.push(shown.related(run, stores));
-                }
+                runs.push(shown.related(run, stores));
             }
         }
         Ok::<_, Problem>(RunsJson { runs, next })
     });
     Ok(Json(listed.await??))
+}
+
+/// The starts of new runs that have not begun.
+fn not_begun(stores: &Stores) -> Result<Vec<RunStart>, Problem> {
+    let mut starts = Vec::new();
+    for start in stores.own().open_starts()? {
+        let is_new = !matches!(start.command, RunnerCommand::Resume { .. });
+        if is_new && stores.runs.run_by_id(&start.run)?.is_none() {
+            starts.push(start);
+        }
+    }
+    Ok(starts)
 }
 
 /// What a run may touch that has not begun.
