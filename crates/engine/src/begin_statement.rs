@@ -447,6 +447,7 @@ impl Machine {
         let effect = self.effect(id);
         let node = self.node(id)?;
         let once = stmt.modifiers.once || node.inherited.once;
+        let pool = node.inherited.commands.pool.clone();
         let node = node.path.clone();
         let action = action.name.clone();
         self.held_cells.begun(effect);
@@ -457,6 +458,7 @@ impl Machine {
             action,
             args,
             once,
+            pool,
         });
         self.begin_work(id, NodeWork::Effect(effect))?;
         Ok(())

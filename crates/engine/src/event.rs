@@ -309,6 +309,9 @@ pub struct CommandRequest {
     pub dir: Option<String>,
     /// The connection it uses, where it does not run here.
     pub connect: Option<Value>,
+    /// The pool whose workers carry it out, on an engine that has workers; any where none is named.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pool: Option<Name>,
     /// How long it may take to end when it is asked to, in milliseconds, where that is said.
     #[serde(default)]
     pub grace_ms: Option<i64>,
@@ -466,6 +469,8 @@ pub enum Effect {
         once: bool,
         /// Whether the body of the answer is a secret.
         secret: bool,
+        /// The pool whose workers call it, on an engine that has workers; any where none is named.
+        pool: Option<Name>,
     },
     /// End this command or action; it still answers by [`Event::Ended`].
     Stop {

@@ -53,6 +53,8 @@ pub struct ActionCall {
     pub once: bool,
     /// Whether the body of the answer is a secret.
     pub secret: bool,
+    /// The pool whose workers call it, on an engine that has workers; any where none is named.
+    pub pool: Option<Name>,
 }
 
 /// A request for locks.
@@ -77,6 +79,7 @@ impl ActionCall {
             args,
             once,
             secret,
+            pool,
         } = self;
         Effect::Act {
             id,
@@ -85,6 +88,7 @@ impl ActionCall {
             args,
             once,
             secret,
+            pool,
         }
     }
 }
@@ -140,6 +144,7 @@ impl PendingEffects {
                 args,
                 once,
                 secret,
+                pool,
             } => {
                 let call = ActionCall {
                     node,
@@ -147,6 +152,7 @@ impl PendingEffects {
                     args,
                     once,
                     secret,
+                    pool,
                 };
                 self.actions.insert(id, call);
             }

@@ -12,6 +12,7 @@ pub fn own_field(name: &str) -> Option<&'static str> {
             "How `run … on` reaches it: `local()`, `ssh(…)`, `container(…)`, `image(…)`, `pod(…)`."
         }
         "exclusive" => "Whether a deployment to it holds its lock.",
+        "pool" => "Which workers carry out what is deployed there, on an engine that has workers.",
         "window" => "When may be deployed there: the name of a window.",
         "open" => "Days and times: `mon-fri 09:00-16:00`, `sat,sun`, `daily 22:00-02:00`.",
         "except" => "When it is closed all the same: `2026-12-20 .. 2027-01-06`.",

@@ -6,5 +6,6 @@
 pub mod compile;
 pub mod eval;
 pub mod ir;
+pub mod pool;
 pub mod resolve;
 pub mod types;

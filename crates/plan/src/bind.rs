@@ -11,8 +11,8 @@ use serde::{Deserialize, Serialize};
 use super::facts::{FactFinder, Facts, FieldOwner, GivenValues, Outside};
 use super::from_data;
 use super::given_names::{NamedBy, names_given, own_id, places_given, short_name};
-use super::paths;
 use super::{BoundInputs, DeployedVersion, EvalScope, Locals};
+use super::{paths, pools};
 use lockstep_base::diagnostic::suggest::{did_you_mean, or_list};
 use lockstep_base::diagnostic::{Diagnostic, codes};
 use lockstep_base::source::{Name, Span};
@@ -20,6 +20,7 @@ use lockstep_base::value::{EnvironmentId, InfrastructureId, KindRef, ServiceId, 
 use lockstep_base::world::{EnvironmentVariables, Files};
 use lockstep_lang::eval::{self, Expr, GlobalId, Halt, Scope};
 use lockstep_lang::ir::{Global, GlobalSource, Infrastructure, Program, needed_inputs};
+use lockstep_lang::pool::{POOL_FIELD, POOL_NAME_RULE, wrong_pool_name};
 
 /// A value as it was given: text of the command line, or data of an input file.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -128,6 +129,7 @@ pub fn bind(
         }
     };
     check_groups(program, &facts, &mut diagnostics);
+    pools::check(program, &facts, &mut diagnostics);
     match pipeline {
         Some(pipeline) if diagnostics.is_empty() => Ok(BoundInputs {
             program: Arc::new(made.unwrap_or_else(|| declared.clone())),
@@ -582,13 +584,9 @@ impl Binder<'_> {
         };
         let ty = match declared.and_then(|fields| fields.get(field)) {
             Some(declared) => declared.ty.clone(),
-            None if ["id", "exclusive"].contains(&field) && place.is_some() => {
-                if field == "id" {
-                    Type::String
-                } else {
-                    Type::Bool
-                }
-            }
+            None if field == "id" && place.is_some() => Type::String,
+            None if field == "exclusive" && place.is_some() => Type::Bool,
+            None if field == POOL_FIELD && place.is_some() => Type::optional(Type::String),
             None => {
                 let names = declared
                     .into_iter()
@@ -598,6 +596,13 @@ impl Binder<'_> {
             }
         };
         let value = self.convert(&InputValue::Text(given.to_string()), &ty)?;
+        if let Value::String(name) = &value
+            && field == POOL_FIELD
+            && service.is_none()
+            && let Some(why) = wrong_pool_name(name)
+        {
+            return Err(format!("{why}, but {POOL_NAME_RULE}"));
+        }
         self.given.fields.insert((owner, Name::from(field)), value);
         Ok(())
     }

@@ -7,6 +7,7 @@ use lockstep_base::value::{EnvironmentId, InfrastructureId, ServiceId, Value};
 use lockstep_lang::eval::Halt;
 use lockstep_lang::eval::builtins::MadeSort;
 use lockstep_lang::ir::Program;
+use lockstep_lang::pool::POOL_FIELD;
 
 /// `.name`, `.kind`, `.id` and the other fields that every declaration has.
 pub(crate) fn built_in_field(program: &Program, of: &Value, name: &str) -> Option<Value> {
@@ -47,6 +48,7 @@ pub(crate) fn built_in_field(program: &Program, of: &Value, name: &str) -> Optio
                 )),
                 "connect" => Some(Value::map([("type", Value::string("local"))])),
                 "exclusive" => Some(Value::Bool(true)),
+                POOL_FIELD => Some(Value::None),
                 _ => None,
             }
         }

@@ -23,6 +23,7 @@ use lockstep_base::world::{EnvironmentVariables, FileError, Files};
 use lockstep_lang::eval::builtins::MadeSort;
 use lockstep_lang::eval::{self, Expr, ExprKind, GlobalId, Halt, RunField, Scope, Slot};
 use lockstep_lang::ir::{GlobalSource, KindField, Override, Program, asks_ledger, has_paths};
+use lockstep_lang::pool::POOL_FIELD;
 
 /// The fields of one declaration.
 pub type FieldValues = IndexMap<Name, Value>;
@@ -173,6 +174,18 @@ impl Facts {
     pub fn is_exclusive(&self, target: InfrastructureId) -> bool {
         let fields = self.infrastructures.get(target.0 as usize);
         fields.and_then(|fields| fields.get("exclusive")) != Some(&Value::Bool(false))
+    }
+
+    /// The pool of an infrastructure, if it has one.
+    pub fn pool_of(&self, target: InfrastructureId) -> Option<&Name> {
+        match self
+            .infrastructures
+            .get(target.0 as usize)?
+            .get(POOL_FIELD)?
+        {
+            Value::String(pool) => Some(pool),
+            _ => None,
+        }
     }
 
     /// The field set of a service in which `name` has its value, given where it is deployed to.

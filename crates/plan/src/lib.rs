@@ -19,6 +19,7 @@ mod part;
 mod paths;
 mod pattern_steps;
 mod place;
+mod pools;
 mod queue;
 mod required_programs;
 mod run_facts;

@@ -243,6 +243,8 @@ codes! {
     DEPENDS_ON_ITSELF = "E0412";
     /// A group that names an infrastructure twice.
     REPEATED_IN_GROUP = "E0413";
+    /// A text that cannot be the name of a pool.
+    POOL_NAME = "E0414";
 
     /// A pipeline with more statements than can be planned.
     PIPELINE_TOO_LARGE = "E0501";

@@ -9,6 +9,7 @@ use lockstep_base::source::Name;
 use lockstep_base::value::{KindRef, Type};
 use lockstep_lang::eval::builtins::SECRET_FILE;
 use lockstep_lang::ir::KindField;
+use lockstep_lang::pool::POOL_FIELD;
 use lockstep_lang::resolve::{DeclKind, NameTarget};
 use lockstep_lang::types::BUILTIN_ACTIONS;
 use lockstep_syntax::ast::{Expr, ExprKind, Field, ItemKind, Path};
@@ -150,6 +151,7 @@ fn own_fields() -> Vec<Completion> {
         ("id", "string"),
         ("connect", "connection"),
         ("exclusive", "bool"),
+        (POOL_FIELD, "string?"),
     ];
     own.map(|(name, ty)| own_field(name, ty).rank(2)).to_vec()
 }

@@ -7,6 +7,7 @@ use super::{Block, GlobalSource, Infrastructure, Pipeline, Program, Stmt, StmtKi
 use crate::eval::builtins::BuiltinBody;
 use crate::eval::visit::each_part;
 use crate::eval::{Expr, ExprKind, GlobalId};
+use crate::pool::POOL_FIELD;
 use lockstep_base::source::Name;
 use lockstep_base::value::{Type, Value};
 
@@ -78,8 +79,15 @@ pub fn settable_fields(program: &Program) -> Vec<(String, Type)> {
         for (name, field) in kind.iter().flat_map(|kind| &kind.infrastructure) {
             add(&place.name, name, &field.ty);
         }
-        add(&place.name, "id", &Type::String);
-        add(&place.name, "exclusive", &Type::Bool);
+        let own = [
+            ("id", Type::String),
+            ("exclusive", Type::Bool),
+            (POOL_FIELD, Type::optional(Type::String)),
+        ];
+        let declared = |name| kind.is_some_and(|kind| kind.infrastructure.contains_key(name));
+        for (name, ty) in own.iter().filter(|(name, _)| !declared(*name)) {
+            add(&place.name, name, ty);
+        }
     }
     fields
 }

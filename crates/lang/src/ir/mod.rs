@@ -317,7 +317,7 @@ pub struct Infrastructure {
     /// Its window, or that of its environment.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub window: Option<WindowId>,
-    /// The fields that are given, also `id`, `connect` and `exclusive`.
+    /// The fields that are given, also `id`, `connect`, `exclusive` and `pool`.
     pub fields: IndexMap<Name, Expr>,
     /// Overrides for deployments to it alone.
     pub overrides: Vec<Override>,

@@ -2,6 +2,7 @@
 
 use indexmap::IndexMap;
 
+use crate::pool::POOL_FIELD;
 use crate::resolve::{self, DeclKind, Modules};
 use lockstep_base::diagnostic::Diagnostics;
 use lockstep_base::source::{FileId, Name, Span};
@@ -151,13 +152,14 @@ impl<'a> DeclOutliner<'a, '_> {
     }
 
     /// A kind may declare the fields that every infrastructure has, to say what they are by
-    /// default.
+    /// default, or that one which may be missing elsewhere must be given here.
     fn add_own_fields(&mut self, fields: &mut DeclaredFields<'a>) {
         for (name, own) in own_fields() {
             match fields.get_mut(name) {
                 Some(declared) if declared.ty == own.ty || declared.ty == Type::Any => {
                     declared.required = false;
                 }
+                Some(declared) if own.may_be_demanded_as(&declared.ty) => {}
                 Some(declared) => {
                     if let Some(decl) = declared.decl {
                         let why = format!("every infrastructure has it already, as `{}`", own.ty);
@@ -453,7 +455,7 @@ pub fn is_window(field: &ast::Field) -> bool {
 }
 
 /// The fields that every infrastructure may be given.
-fn own_fields<'a>() -> [(&'static str, FieldType<'a>); 3] {
+fn own_fields<'a>() -> [(&'static str, FieldType<'a>); 4] {
     let field = |ty| FieldType {
         ty,
         span: None,
@@ -464,5 +466,6 @@ fn own_fields<'a>() -> [(&'static str, FieldType<'a>); 3] {
         ("id", field(Type::String)),
         ("connect", field(Type::Connection)),
         ("exclusive", field(Type::Bool)),
+        (POOL_FIELD, field(Type::optional(Type::String))),
     ]
 }

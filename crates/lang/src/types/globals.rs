@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use crate::eval::{Expr, GlobalId};
+use crate::pool::POOL_FIELD;
 use crate::resolve::DeclKind;
 use lockstep_base::source::{FileId, Name, Span};
 use lockstep_base::value::Type;
@@ -274,6 +275,7 @@ impl Checker<'_> {
             match &**name {
                 "connect" => wanted.push((Type::Connection, None)),
                 "exclusive" => wanted.push((Type::Bool, None)),
+                POOL_FIELD => wanted.push((Type::optional(Type::String), None)),
                 _ => {}
             }
         }

@@ -1,6 +1,7 @@
 //! The fields of services, infrastructures and environments: those of their kind, inherited ones,
 //! and those that all of them have.
 
+use crate::pool::POOL_FIELD;
 use lockstep_base::source::{Name, Span};
 use lockstep_base::value::Type;
 use lockstep_syntax::ast;
@@ -56,8 +57,17 @@ impl Checker<'_> {
             "environment" => Some(Type::Environment),
             "connect" => Some(Type::Connection),
             "exclusive" => Some(Type::Bool),
+            POOL_FIELD => Some(Type::optional(Type::String)),
             _ => None,
         }
+    }
+
+    /// A field that a kind has for its infrastructures: one that it declares, or that all have.
+    fn field_of_kind(&mut self, kind: Option<u32>, name: &ast::Ident) -> Option<Type> {
+        let decl = &self.tables.kinds[kind? as usize];
+        let field = decl.infrastructure.get(&name.name)?;
+        self.note_field(name, field.span);
+        Some(field.ty.clone())
     }
 
     /// A field of one certain infrastructure: of its kind, or inherited from its environment.
@@ -65,16 +75,9 @@ impl Checker<'_> {
         let place = &self.tables.infrastructures[id as usize];
         let environment = place.environment;
         let kind = place.kind;
-        if let Some(ty) = Self::own_field(&name.name) {
+        let of_kind = self.field_of_kind(kind, name);
+        if let Some(ty) = of_kind.or_else(|| Self::own_field(&name.name)) {
             return Some(ty);
-        }
-        if let Some(kind) = kind
-            && let Some(field) = self.tables.kinds[kind as usize]
-                .infrastructure
-                .get(&name.name)
-        {
-            self.note_field(name, field.span);
-            return Some(field.ty.clone());
         }
         if self.tables.environments[environment as usize]
             .fields
@@ -103,16 +106,9 @@ impl Checker<'_> {
         kind: Option<u32>,
         name: &ast::Ident,
     ) -> Option<Type> {
-        if let Some(ty) = Self::own_field(&name.name) {
+        let of_kind = self.field_of_kind(kind, name);
+        if let Some(ty) = of_kind.or_else(|| Self::own_field(&name.name)) {
             return Some(ty);
-        }
-        if let Some(kind) = kind
-            && let Some(field) = self.tables.kinds[kind as usize]
-                .infrastructure
-                .get(&name.name)
-        {
-            self.note_field(name, field.span);
-            return Some(field.ty.clone());
         }
         match self.field_of_all_environments(name) {
             AllHave::Yes(ty) => return Some(ty),
@@ -123,7 +119,8 @@ impl Checker<'_> {
             AllHave::None => {}
         }
         let Some(kind) = kind else {
-            let own = "`.name`, `.id`, `.kind`, `.environment`, `.connect` and `.exclusive`";
+            let own =
+                "`.name`, `.id`, `.kind`, `.environment`, `.connect`, `.exclusive` and `.pool`";
             self.report(errors::field_of_any_kind(name, "infrastructure", own));
             return None;
         };

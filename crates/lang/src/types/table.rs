@@ -51,6 +51,13 @@ pub struct FieldType<'a> {
     pub required: bool,
 }
 
+impl FieldType<'_> {
+    /// Whether a kind may declare it with this type: what may be missing elsewhere it may demand.
+    pub fn may_be_demanded_as(&self, ty: &Type) -> bool {
+        matches!(self.ty, Type::Optional(_)) && self.ty.accepts(ty)
+    }
+}
+
 /// Fields by name.
 pub type DeclaredFields<'a> = IndexMap<Name, FieldType<'a>>;
 

@@ -68,6 +68,7 @@ impl Driver<'_> {
                 args,
                 once,
                 secret,
+                pool,
             } => {
                 let call = ActionCall {
                     node,
@@ -75,6 +76,7 @@ impl Driver<'_> {
                     args,
                     once,
                     secret,
+                    pool,
                 };
                 if secret {
                     self.know_request(id, &call);

@@ -8,6 +8,7 @@ use crate::eval::builtins::{self, BuiltinBody};
 use crate::eval::visit::each_part;
 use crate::eval::{Expr, ExprKind, GlobalId, Halt, RunField, Scope, Slot, eval};
 use crate::ir::{GlobalSource, KindField, Program};
+use crate::pool::POOL_FIELD;
 use lockstep_base::diagnostic::{Diagnostic, codes};
 use lockstep_base::source::{FileId, Name, Span};
 use lockstep_base::value::{EnvironmentId, InfrastructureId, ServiceId, Value};
@@ -261,6 +262,7 @@ impl<'p> ConstantScope<'p> {
         Some(match (given, declared, &**name) {
             (None, None, "id") => DefinitionSource::Value(Value::String(place.name.clone())),
             (None, None, "exclusive") => DefinitionSource::Value(Value::Bool(true)),
+            (None, None, POOL_FIELD) => DefinitionSource::Value(Value::None),
             (None, None, "connect") => {
                 local().map_or(DefinitionSource::Nothing, DefinitionSource::Value)
             }

@@ -5,7 +5,9 @@ use std::collections::HashSet;
 
 use crate::eval::{Expr, ExprKind, GlobalId, Halt, Scope, eval};
 use crate::ir::{self, Block, GlobalSource, Override, Program, Stmt, StmtKind, WorkflowUse};
+use crate::pool::{POOL_FIELD, wrong_pool};
 use lockstep_base::diagnostic::{Diagnostics, codes};
+use lockstep_base::source::Name;
 use lockstep_base::value::{Type, Value, ValueKey, text};
 
 use super::constant_scope::ConstantScope;
@@ -194,8 +196,11 @@ impl Constants<'_, '_> {
 
     fn declarations(&mut self, program: &Program) {
         for kind in &program.kinds {
-            let fields = kind.service.values().chain(kind.infrastructure.values());
+            let fields = kind.service.values();
             self.all(fields.filter_map(|field| field.default.as_ref()));
+            let fields = kind.infrastructure.iter();
+            let fields = fields.filter_map(|(name, field)| Some((name, field.default.as_ref()?)));
+            self.fields_of_place(fields, &format!("kind `{}`", kind.name));
             self.using(kind.deploy.as_ref());
         }
         for service in &program.services {
@@ -203,14 +208,31 @@ impl Constants<'_, '_> {
             self.using(service.using.as_ref());
         }
         for environment in &program.environments {
-            self.all(environment.fields.values());
+            self.fields_of_place(&environment.fields, &format!("`{}`", environment.name));
             self.overrides(&environment.overrides);
         }
         for infrastructure in &program.infrastructures {
-            self.all(infrastructure.fields.values());
+            let whose = format!("`{}`", infrastructure.name);
+            self.fields_of_place(&infrastructure.fields, &whose);
             self.overrides(&infrastructure.overrides);
         }
         self.templates(program);
+    }
+
+    /// The fields of an environment or of infrastructures: their pool has a name that it can have.
+    fn fields_of_place<'e>(
+        &mut self,
+        fields: impl IntoIterator<Item = (&'e Name, &'e Expr)>,
+        whose: &str,
+    ) {
+        for (name, expr) in fields {
+            if let Some(Value::String(pool)) = self.value(expr)
+                && **name == *POOL_FIELD
+                && let Some(wrong) = wrong_pool(expr.span, whose, &pool)
+            {
+                self.diagnostics.push(wrong);
+            }
+        }
     }
 
     /// What they are is worked out when the inputs are bound; here only what is wrong for every
@@ -224,8 +246,9 @@ impl Constants<'_, '_> {
         }
         for template in &program.infrastructure_templates {
             self.all(template.head());
-            self.all(template.declared.fields.values());
-            self.overrides(&template.declared.overrides);
+            let place = &template.declared;
+            self.fields_of_place(&place.fields, "infrastructures from data");
+            self.overrides(&place.overrides);
         }
     }
 
