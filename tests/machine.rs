@@ -13,6 +13,7 @@ mod known_conditions;
 mod many_conditions;
 mod oracle;
 mod play;
+mod pools;
 mod properties;
 mod referee;
 mod reference;

@@ -1,5 +1,5 @@
-//! The field `pool` of infrastructures: which workers carry out what is deployed there, on an engine
-//! that has workers. Here is what its name may be.
+//! The field `pool` of infrastructures names the workers that carry out what is done there, on an
+//! engine that has workers. Here is what its name may be.
 
 use lockstep_base::diagnostic::{Diagnostic, codes};
 use lockstep_base::source::Span;
@@ -14,7 +14,8 @@ pub const MAX_POOL_NAME: usize = 100;
 pub const POOL_NAME_RULE: &str =
     "a pool's name has 1 to 100 characters: ASCII letters, digits, `-`, `_` and `.`";
 
-/// Why a text cannot be the name of a pool, as a sentence without a full stop; nothing where it can.
+/// Why a text cannot be the name of a pool, as a sentence without a full stop; nothing where it
+/// can.
 pub fn wrong_pool_name(name: &str) -> Option<String> {
     let count = name.chars().count();
     let strange = name.chars().find(|c| !is_of_pool_name(*c));

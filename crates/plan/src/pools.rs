@@ -10,8 +10,8 @@ use lockstep_lang::eval::Expr;
 use lockstep_lang::ir::Program;
 use lockstep_lang::pool::{POOL_FIELD, wrong_pool};
 
-/// What is wrong with the names of pools. One that several infrastructures inherit is reported once,
-/// and one that is fixed for the run has been reported.
+/// What is wrong with the names of pools. One that several infrastructures inherit is reported
+/// once, and one that is fixed for the run has been reported.
 pub(super) fn check(program: &Program, facts: &Facts, found: &mut Vec<Diagnostic>) {
     for (environment, values) in program.environments.iter().zip(&facts.environments) {
         let whose = || format!("`{}`", environment.name);
@@ -19,15 +19,21 @@ pub(super) fn check(program: &Program, facts: &Facts, found: &mut Vec<Diagnostic
     }
     let mut defaults: HashSet<Span> = HashSet::new();
     for (place, values) in program.infrastructures.iter().zip(&facts.infrastructures) {
-        let whose = || format!("`{}`", place.name);
-        let own = place.fields.get(POOL_FIELD);
         let environment = program.environments.get(place.environment.0 as usize);
         let inherits = environment.is_some_and(|it| it.fields.contains_key(POOL_FIELD));
         let kind = program.kinds.get(place.kind as usize).filter(|_| !inherits);
-        let declared = kind.and_then(|kind| kind.infrastructure.get(POOL_FIELD));
-        let default = declared.and_then(|field| field.default.as_ref());
-        let default = default.filter(|it| own.is_none() && defaults.insert(it.span));
-        found.extend(wrong(own.or(default), values, &whose));
+        let default = kind.and_then(|kind| kind.infrastructure.get(POOL_FIELD)?.default.as_ref());
+        match (place.fields.get(POOL_FIELD), kind, default) {
+            (Some(own), ..) => {
+                let whose = || format!("`{}`", place.name);
+                found.extend(wrong(Some(own), values, &whose));
+            }
+            (None, Some(kind), Some(default)) if defaults.insert(default.span) => {
+                let whose = || format!("kind `{}`", kind.name);
+                found.extend(wrong(Some(default), values, &whose));
+            }
+            (None, ..) => {}
+        }
     }
 }
 

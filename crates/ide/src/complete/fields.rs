@@ -19,7 +19,7 @@ pub fn fields(checked: &CheckedFile, nodes: &[SyntaxNode<'_>], offset: u32) -> V
     let innermost = nodes.iter().rev().find_map(|node| match node {
         SyntaxNode::Infrastructure(place) => {
             let mut found = of_kind(checked, kind(checked, &place.kind), false);
-            found.extend(own_fields());
+            add_own_fields(&mut found);
             found.push(own_field("window", "window").rank(2));
             Some((found, given(&place.fields, offset)))
         }
@@ -43,7 +43,8 @@ pub fn fields(checked: &CheckedFile, nodes: &[SyntaxNode<'_>], offset: u32) -> V
                     let known = found.clone();
                     found.extend(more.filter(|it| !known.contains(it)));
                 }
-                found.extend(own_fields().into_iter().filter(|it| it.label != "id"));
+                add_own_fields(&mut found);
+                found.retain(|it| it.label != "id");
                 found.push(own_field("window", "window").rank(2));
                 Some((found, given(&environment.fields, offset)))
             }
@@ -146,14 +147,19 @@ fn of_field(name: &Name, field: &KindField) -> Completion {
         .rank(if needed { 0 } else { 1 })
 }
 
-fn own_fields() -> Vec<Completion> {
+/// Adds the fields that every infrastructure may be given, where its kind does not declare them.
+fn add_own_fields(found: &mut Vec<Completion>) {
     let own = [
         ("id", "string"),
         ("connect", "connection"),
         ("exclusive", "bool"),
         (POOL_FIELD, "string?"),
     ];
-    own.map(|(name, ty)| own_field(name, ty).rank(2)).to_vec()
+    for (name, ty) in own {
+        if found.iter().all(|it| it.label != name) {
+            found.push(own_field(name, ty).rank(2));
+        }
+    }
 }
 
 fn own_field(name: &str, ty: &str) -> Completion {
@@ -210,7 +216,7 @@ fn of_type(checked: &CheckedFile, ty: &Type) -> Vec<Completion> {
             let mut found = of_kind(checked, kind_id(kind), false);
             found.push(own_field("name", "string"));
             found.push(own_field("environment", "environment"));
-            found.extend(own_fields());
+            add_own_fields(&mut found);
             found
         }
         Type::Environment => vec![own_field("name", "string"), star()],
