@@ -6,8 +6,7 @@ use super::broken::NodeError;
 use super::event::{CommandRequest, Effect};
 use super::node::{ActiveNode, CommandContext, NodeId, NodeWork};
 use super::statement::{GivenToCommands, traits};
-use lockstep_base::source::Name;
-use lockstep_base::value::{InfrastructureId, Value};
+use lockstep_base::value::Value;
 use lockstep_lang::eval::visit::each_part;
 use lockstep_lang::eval::{Expr, ExprKind, Halt};
 use lockstep_lang::ir::visit::own;
@@ -35,12 +34,11 @@ impl Machine {
             self.run.supposes && !parts.all(|part| walk.eval(part, locals).is_ok());
         if let Some(place) = given.place {
             commands.move_to(self.connection(place, locals).ok().flatten());
-            let infrastructure = self.infrastructure(place, locals);
-            if traits(&stmt.kind).is_deploy {
-                commands.deploy_in(infrastructure.and_then(|it| self.pool_of(it)));
-            } else if let Some(infrastructure) = infrastructure {
-                commands.run_in(self.pool_of(infrastructure));
-            }
+            let pools = match traits(&stmt.kind).is_deploy {
+                true => walk.pools_of_deployment(place, locals),
+                false => walk.pools_on(place, locals, &commands.pools),
+            };
+            commands.pools = pools.unwrap_or_default();
         }
         if let Some(Ok(dir)) = given.dir.map(|dir| walk.eval(dir, locals)) {
             commands.folder = commands.folder_of(stmt.span.file, Some(walk.display(&dir)));
@@ -60,20 +58,6 @@ impl Machine {
     pub(super) fn connection(&self, place: &Expr, locals: &Locals) -> Result<Option<Value>, Halt> {
         let found = Self::walk(&self.plan, &self.run).connection(place, locals);
         found.or_else(|halt| self.supposed_value(halt).map(Some))
-    }
-
-    /// The infrastructure that a place is; nothing where it is not known, or a connection, which
-    /// says how to get there and not who does.
-    fn infrastructure(&self, place: &Expr, locals: &Locals) -> Option<InfrastructureId> {
-        match Self::walk(&self.plan, &self.run).eval(place, locals) {
-            Ok(Value::Infrastructure(infrastructure)) => Some(infrastructure),
-            Ok(_) | Err(_) => None,
-        }
-    }
-
-    /// The pool of an infrastructure.
-    fn pool_of(&self, infrastructure: InfrastructureId) -> Option<Name> {
-        self.plan.bound.facts.pool_of(infrastructure).cloned()
     }
 
     /// How long a command may take to end when it is asked to, where that is said; in
@@ -129,9 +113,8 @@ impl Machine {
         if let Some(place) = &command.on {
             self.check_right_at(id, place)?;
             own.move_to(self.connection(place, locals).map_err(fault)?);
-            if let Some(infrastructure) = self.infrastructure(place, locals) {
-                own.run_in(self.pool_of(infrastructure));
-            }
+            let pools = walk.pools_on(place, locals, &own.pools);
+            own.pools = pools.unwrap_or_default();
         }
         let mut variables = Vec::with_capacity(command.env.len());
         for (name, value) in &command.env {
@@ -182,7 +165,7 @@ impl Machine {
             written_in: stmt.span.file,
             dir,
             connect: own.connection,
-            pool: own.pool,
+            pool: own.pools.pool,
             grace_ms,
             once,
             has_value: stmt.bind.is_some(),

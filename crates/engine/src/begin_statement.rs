@@ -447,7 +447,7 @@ impl Machine {
         let effect = self.effect(id);
         let node = self.node(id)?;
         let once = stmt.modifiers.once || node.inherited.once;
-        let pool = node.inherited.commands.pool.clone();
+        let pool = node.inherited.commands.pools.pool.clone();
         let node = node.path.clone();
         let action = action.name.clone();
         self.held_cells.begun(effect);

@@ -22,7 +22,7 @@ use lockstep_base::source::{FileId, Name};
 use lockstep_base::value::{InfrastructureId, Value};
 use lockstep_lang::ir::{FailureClass, HandlerVerdict, RollbackScope};
 use lockstep_plan::grid::Cell;
-use lockstep_plan::{Locals, PlanSequence, TreeId, has_local_files};
+use lockstep_plan::{Locals, PlacePools, PlanSequence, TreeId, has_local_files};
 
 /// An active node, by its place in the machine's table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
@@ -242,10 +242,8 @@ impl NodeRole {
 pub struct CommandContext {
     /// Their connection, where they do not run here.
     pub connection: Option<Value>,
-    /// The pool whose workers carry them out; any where none is named.
-    pub pool: Option<Name>,
-    /// The pool of the deployment around them: that of infrastructures in it that name none.
-    pub deployment_pool: Option<Name>,
+    /// The pools whose workers carry them out.
+    pub pools: PlacePools,
     /// The file to whose folder their folder is relative, and that folder; without it, each command
     /// starts in the folder of the file in which it is written.
     pub folder: Option<(FileId, String)>,
@@ -279,18 +277,6 @@ impl CommandContext {
             self.folder = None;
         }
         self.connection = connection;
-    }
-
-    /// They are those of a deployment to an infrastructure of this pool.
-    pub fn deploy_in(&mut self, pool: Option<Name>) {
-        self.deployment_pool.clone_from(&pool);
-        self.pool = pool;
-    }
-
-    /// They run on an infrastructure of this pool; one that has none is reached as the deployment
-    /// around it is.
-    pub fn run_in(&mut self, pool: Option<Name>) {
-        self.pool = pool.or_else(|| self.deployment_pool.clone());
     }
 
     /// Adds variables; one of the same name takes the place of the one before.

@@ -18,7 +18,9 @@ use lockstep_lang::eval::Expr;
 use lockstep_lang::ir::{HandlerVerdict, Order, SIGTERM_GRACE_MS, StmtKind};
 use lockstep_plan::body;
 use lockstep_plan::grid::Position;
-use lockstep_plan::{BarrierName, BodySummary, Locals, Place, Plan, PlanWalk, stage_value};
+use lockstep_plan::{
+    BarrierName, BodySummary, Locals, Place, PlacePools, Plan, PlanWalk, stage_value,
+};
 use lockstep_plan::{PlanNode, PlanSequence, PlanTree, TreeId};
 
 /// Cells that are listed in one outline, all loops and matrices together, however large they are.
@@ -112,6 +114,8 @@ pub(crate) struct OutlineBuilder<'a> {
     pub(super) frames: Vec<BarrierFrame>,
     /// Where commands run.
     pub(super) place: Place,
+    /// The pools whose workers carry them out.
+    pub(super) pools: PlacePools,
     /// Whether they are in a deployment to somewhere else.
     pub(super) deploys_elsewhere: bool,
     /// How long a command may take to end when it is asked to, in milliseconds.
@@ -196,6 +200,7 @@ impl<'a> OutlineBuilder<'a> {
             loose: IndexSet::new(),
             frames: Vec::new(),
             place: Place::Here,
+            pools: PlacePools::default(),
             deploys_elsewhere: false,
             grace_ms: SIGTERM_GRACE_MS.unsigned_abs(),
             undoing: false,
@@ -299,10 +304,18 @@ impl<'a> OutlineBuilder<'a> {
         around
     }
 
-    /// Moves to the place of the commands in a statement that has one. Returns the one around it.
-    fn take_place(&mut self, node: &PlanNode, locals: &Locals) -> Option<Place> {
-        let own = self.walk.place(node.stmt.kind.place()?, locals);
-        Some(std::mem::replace(&mut self.place, own))
+    /// Moves to the place of the commands in a statement that has one, and to its pools. Returns
+    /// those around it.
+    fn take_place(&mut self, node: &PlanNode, locals: &Locals) -> Option<(Place, PlacePools)> {
+        let written = node.stmt.kind.place()?;
+        let own = self.walk.place(written, locals);
+        let pools = match node.stmt.kind.deploys() {
+            true => self.walk.pools_of_deployment(written, locals),
+            false => self.walk.pools_on(written, locals, &self.pools),
+        };
+        let place = std::mem::replace(&mut self.place, own);
+        let pools = std::mem::replace(&mut self.pools, pools.unwrap_or_default());
+        Some((place, pools))
     }
 
     /// One statement; what it binds is bound in `locals`, as far as it is known.
@@ -328,14 +341,14 @@ impl<'a> OutlineBuilder<'a> {
             && let Some(around) = place_around.take()
         {
             // Its handlers run at the place around it.
-            self.place = around;
+            (self.place, self.pools) = around;
         }
         let path = at.map(|at| self.path(at, id, locals));
         self.mark = mark;
         let handlers = self.modify(node, locals, &mut seen.measure, path.as_ref());
         self.grace_ms = grace_around;
         if let Some(around) = place_around {
-            self.place = around;
+            (self.place, self.pools) = around;
         }
         let mut stage = None;
         if let Some(around) = around {

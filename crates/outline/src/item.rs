@@ -1,6 +1,7 @@
 //! One item of an outline.
 
 use lockstep_base::node_path::NodePath;
+use lockstep_base::source::Name;
 use serde::Serialize;
 
 use super::measure::Measure;
@@ -106,6 +107,9 @@ pub struct Item {
     /// Whether only the run knows where; `place` is then as it is written.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub place_unknown: bool,
+    /// The pool whose workers carry it out, where one is named and the plan knows it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pool: Option<Name>,
     /// How its items follow each other.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub order: Option<Order>,

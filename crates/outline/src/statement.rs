@@ -172,6 +172,13 @@ impl<'a> OutlineBuilder<'a> {
                 if let Some(item) = seen.items.first_mut() {
                     let own = run.on.as_ref().map(|on| self.walk.place(on, locals));
                     item.runs_at(own.as_ref().unwrap_or(&self.place));
+                    item.pool = match &run.on {
+                        Some(on) => {
+                            let own = self.walk.pools_on(on, locals, &self.pools);
+                            own.ok().and_then(|pools| pools.pool)
+                        }
+                        None => self.pools.pool.clone(),
+                    };
                     if item.place.is_none() && self.deploys_elsewhere {
                         item.place = Some(String::from("here"));
                     }
@@ -180,7 +187,11 @@ impl<'a> OutlineBuilder<'a> {
             }
             StmtKind::Action { .. } => {
                 let label = at.and(node.label.as_ref()).map(ToString::to_string);
-                (ItemKind::Action, label, command)
+                let mut seen = self.leaf(id, ItemKind::Action, label, command, locals, at);
+                for item in &mut seen.items {
+                    item.pool.clone_from(&self.pools.pool);
+                }
+                return seen;
             }
             StmtKind::Approve {
                 question,
@@ -670,6 +681,7 @@ impl<'a> OutlineBuilder<'a> {
         let mut seen = self.wrap(id, ItemKind::Deploy, &label, locals, at, seen);
         for item in &mut seen.items {
             item.runs_at(&self.place);
+            item.pool.clone_from(&self.pools.pool);
             let mut using = None;
             match &found {
                 Ok(found) => {

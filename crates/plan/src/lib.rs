@@ -54,7 +54,7 @@ pub use part::{PipelinePart, part_of};
 pub use pattern_steps::{
     NodeForms, OtherName, PatternStep, SourceNode, SourceNodes, ValueForms, written,
 };
-pub use place::{Place, connection_text, has_local_files};
+pub use place::{Place, PlacePools, connection_text, has_local_files};
 pub use queue::RunQueue;
 pub use required_programs::RequiredProgram;
 pub use run_facts::{MAX_COMMANDS, RunFacts};

@@ -1,8 +1,8 @@
 //! Where commands run: on the machine of the run, or at a connection. A connection is given as
-//! such, or it is that of an infrastructure.
+//! such, or it is that of an infrastructure. And whose workers carry them out: a pool.
 
 use lockstep_base::source::Name;
-use lockstep_base::value::Value;
+use lockstep_base::value::{InfrastructureId, Value};
 use lockstep_lang::eval::{Expr, Halt, Scope as _};
 
 use crate::{Locals, PlanWalk};
@@ -17,6 +17,15 @@ pub enum Place {
     Known(String),
     /// Only the run knows where; this is how it is written.
     Unknown(String),
+}
+
+/// The pools whose workers carry out what is done at a place; any worker where none is named.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
+pub struct PlacePools {
+    /// The pool of the place.
+    pub pool: Option<Name>,
+    /// The pool of the deployment around it: that of infrastructures in it that have none.
+    of_deployment: Option<Name>,
 }
 
 impl PlanWalk<'_> {
@@ -35,6 +44,52 @@ impl PlanWalk<'_> {
             connection => connection,
         };
         Ok((!is_local(&connect)).then_some(connect))
+    }
+
+    /// The pools of a deployment to `target`.
+    ///
+    /// # Errors
+    ///
+    /// If it has no value, or none yet.
+    pub fn pools_of_deployment(&self, target: &Expr, locals: &Locals) -> Result<PlacePools, Halt> {
+        let target = self.infrastructure(target, locals)?;
+        let pool = target.and_then(|it| self.bound.facts.pool_of(it)).cloned();
+        Ok(PlacePools {
+            of_deployment: pool.clone(),
+            pool,
+        })
+    }
+
+    /// The pools of what is done `on` a place, among these. A connection says how to get there, and
+    /// not who does: it leaves them as they are.
+    ///
+    /// # Errors
+    ///
+    /// If it has no value, or none yet.
+    pub fn pools_on(
+        &self,
+        place: &Expr,
+        locals: &Locals,
+        around: &PlacePools,
+    ) -> Result<PlacePools, Halt> {
+        let mut pools = around.clone();
+        if let Some(place) = self.infrastructure(place, locals)? {
+            let own = self.bound.facts.pool_of(place).cloned();
+            pools.pool = own.or_else(|| pools.of_deployment.clone());
+        }
+        Ok(pools)
+    }
+
+    /// The infrastructure that a place is, where it is one.
+    fn infrastructure(
+        &self,
+        place: &Expr,
+        locals: &Locals,
+    ) -> Result<Option<InfrastructureId>, Halt> {
+        Ok(match self.eval(place, locals)? {
+            Value::Infrastructure(infrastructure) => Some(infrastructure),
+            _ => None,
+        })
     }
 
     /// The place that is written as `place`.

@@ -99,6 +99,11 @@ fn place(item: &Item) -> Option<String> {
     })
 }
 
+/// Whose workers carry it out, as a remark.
+fn pool(item: &Item) -> Option<String> {
+    Some(format!("pool {}", clean(item.pool.as_ref()?)))
+}
+
 /// The number by which the path of a cell tells it from others of its name.
 fn number(item: &Item) -> Option<u32> {
     let path = item.path.as_ref().filter(|_| item.kind == ItemKind::Cell)?;
@@ -122,6 +127,7 @@ fn node(item: &Item, detail: Detail) -> ViewNode<'_> {
         locks: &item.locks,
         notes: place(item)
             .into_iter()
+            .chain(pool(item))
             .chain(item.notes.iter().map(|it| clean(it).into_owned()))
             .collect(),
         fold: String::new(),
