@@ -143,7 +143,7 @@ fn a_run_whose_machine_breaks_a_rule_ends_broken_and_goes_on_where_it_was() {
         run: run.facts(),
         seed: run.seed,
         max: 8,
-        folder: Box::new(move |_| PathBuf::from(&folder)),
+        folder: std::sync::Arc::new(move |_| PathBuf::from(&folder)),
     };
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()

@@ -8,6 +8,7 @@ use std::time::Duration;
 use lockstep_base::source::Name;
 use lockstep_base::world::{EnvironmentVariables, FileError, Files};
 use lockstep_runtime::clock::{Clock, SystemClock};
+use lockstep_runtime::driver::RemoteEngine;
 use lockstep_runtime::guardian::{self, Guardian};
 use lockstep_runtime::http::HttpClient;
 use lockstep_runtime::locks::Locks;
@@ -64,6 +65,7 @@ pub(crate) struct Parts {
     pub(crate) answer: Option<Box<dyn Fn(Question) + Send + Sync>>,
     pub(crate) journal: Option<MakeJournal>,
     pub(crate) locks: Option<MakeLocks>,
+    pub(crate) remote: Option<Arc<dyn RemoteEngine>>,
     #[cfg(feature = "store")]
     pub(crate) store: Option<PathBuf>,
     /// Made when the first run begins.
@@ -111,6 +113,7 @@ impl Engine {
             answer: None,
             journal: None,
             locks: None,
+            remote: None,
             #[cfg(feature = "store")]
             store: None,
             spawner: OnceLock::new(),
@@ -136,6 +139,11 @@ impl Engine {
             parts: self.parts.clone(),
             is_forced: true,
         }
+    }
+
+    /// Whether its runs are driven elsewhere.
+    pub fn is_remote(&self) -> bool {
+        self.parts.remote.is_some()
     }
 
     /// What starts commands.
@@ -283,6 +291,13 @@ impl EngineBuilder {
     /// The locks of each run, by its id, in place of a store's.
     pub fn locks(mut self, locks: impl Fn(&str) -> Box<dyn Locks> + Send + Sync + 'static) -> Self {
         self.0.locks = Some(Box::new(locks));
+        self
+    }
+
+    /// Who drives the runs in place of this process, which follows them: it needs neither their
+    /// secrets nor the programs that they require. Actions of the host cannot be called then.
+    pub fn remote(mut self, remote: Arc<dyn RemoteEngine>) -> Self {
+        self.0.remote = Some(remote);
         self
     }
 

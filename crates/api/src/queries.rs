@@ -9,11 +9,10 @@ use tokio::sync::watch;
 
 use crate::engine::Engine;
 use crate::session::folder_of;
-use lockstep_base::source::FileId;
 use lockstep_engine::{CommandRequest, EffectOutcome};
 use lockstep_lang::ir::FailureClass;
 use lockstep_runtime::connection::Connection;
-use lockstep_runtime::driver::outcome_of;
+use lockstep_runtime::executor::{SourceFolder, outcome_of};
 use lockstep_runtime::process::{OutputLine, SpawnRequest, Spawner};
 use lockstep_runtime::secrets::SecretVault;
 use lockstep_verify::what_if::QueryAnswers;
@@ -25,7 +24,7 @@ const MAX_ANSWER_TIME: Duration = Duration::from_secs(60);
 pub struct AskedQueries {
     spawner: Arc<dyn Spawner>,
     vault: SecretVault,
-    folder: Box<dyn Fn(FileId) -> PathBuf + Send + Sync>,
+    folder: SourceFolder,
     runtime: Mutex<tokio::runtime::Runtime>,
     answers: Mutex<Vec<(CommandRequest, Option<EffectOutcome>)>>,
 }

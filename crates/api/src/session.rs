@@ -16,9 +16,10 @@ use lockstep_lang::ir::visit::makes_secrets;
 use lockstep_lang::ir::{FailureClass, Program, StmtKind};
 use lockstep_plan::{BoundInputs, EvalScope, Locals, Plan, RunFacts, display};
 use lockstep_runtime::driver::{
-    self, ActionCompleter, AnswerSender, ControlRequest, DriverExit, Platform, RecordedRun,
-    RunHost, RunPersistence, RunSettings,
+    self, ActionCompleter, AnswerSender, ControlRequest, DriveError, DriverExit, Platform,
+    RecordedRun, RemoteStart, RunHost, RunPersistence, RunSettings,
 };
+use lockstep_runtime::executor::SourceFolder;
 use lockstep_runtime::inbox::Responder;
 use lockstep_runtime::required_programs::{FoundPrograms, ProgramSearch};
 use lockstep_runtime::sealed::UnsealError;
@@ -214,6 +215,10 @@ impl Session {
     /// Reads those secrets for which nothing has to be run: what is stored of a run before it has
     /// its place in a queue holds none of them.
     pub fn preview_secrets(&mut self) {
+        if self.engine.is_remote() {
+            self.vault = Arc::new(SecretVault::withheld());
+            return;
+        }
         let bound = &self.plan.bound;
         let locals = Locals::default();
         let scope = EvalScope {
@@ -255,6 +260,10 @@ impl Session {
     ///
     /// All that are missing.
     pub async fn find_programs(&self) -> Result<(), Vec<Diagnostic>> {
+        if self.engine.is_remote() {
+            // They are looked for where the commands run, before each command that needs them.
+            return Ok(());
+        }
         let search = ProgramSearch {
             spawner: self.platform.spawner.clone(),
             vault: self.vault.clone(),
@@ -297,6 +306,20 @@ impl Session {
         &self.vault
     }
 
+    /// What an engine elsewhere is to know of the run.
+    fn remote_start(&self) -> RemoteStart {
+        RemoteStart {
+            plan: self.plan.clone(),
+            run: self.facts.clone(),
+            seed: self.seed,
+            max: self.max_commands,
+            known: self.persistence.past.records.len() as u64,
+            way_back: self.persistence.way_back.clone(),
+            completed_work: self.persistence.completed_work.clone(),
+            source_folders: self.source_folders.clone(),
+        }
+    }
+
     /// Drives the run until it has ended or is stopped. It needs a tokio runtime with timers and
     /// I/O.
     pub async fn drive(
@@ -308,6 +331,13 @@ impl Session {
             let beginning = Lines::begin(journal, &self.plan, &self.facts, self.seed, &self.vault);
             self.persistence.journal = Some(Box::new(beginning));
         }
+        let remote = match &self.engine.parts.remote {
+            None => None,
+            Some(remote) => match remote.open(&self.remote_start()) {
+                Ok(remote) => Some(remote),
+                Err(why) => return DriverExit::Broken(DriveError::NotBegun(why)),
+            },
+        };
         let settings = RunSettings {
             run: self.facts.clone(),
             seed: self.seed,
@@ -324,6 +354,20 @@ impl Session {
             vault: &self.vault,
             check: follows_plan.then(|| ConformanceCheck::new(self.plan.clone())),
         };
+        if let Some(remote) = remote {
+            let (plan, vault) = (self.plan.clone(), self.vault.clone());
+            let persistence = self.persistence;
+            return driver::follow(
+                plan,
+                vault,
+                &settings,
+                persistence,
+                &mut host,
+                control,
+                remote,
+            )
+            .await;
+        }
         driver::drive(
             self.plan.clone(),
             self.vault.clone(),
@@ -349,6 +393,9 @@ pub async fn read_secrets(
     run: &RunFacts,
     source_folders: &[PathBuf],
 ) -> Result<Arc<SecretVault>, Vec<Diagnostic>> {
+    if engine.is_remote() {
+        return Ok(Arc::new(SecretVault::withheld()));
+    }
     let locals = Locals::default();
     let scope = EvalScope {
         program: &bound.program,
@@ -425,9 +472,9 @@ pub fn source_folders(program: &Program, here: &Path) -> Vec<PathBuf> {
 }
 
 /// The folder of each source file.
-pub(crate) fn folder_of(folders: &[PathBuf]) -> Box<dyn Fn(FileId) -> PathBuf + Send + Sync> {
+pub(crate) fn folder_of(folders: &[PathBuf]) -> SourceFolder {
     let folders = folders.to_vec();
-    Box::new(move |file| {
+    Arc::new(move |file| {
         let found = folders.get(file.0 as usize).or(folders.first());
         found.cloned().unwrap_or_default()
     })
@@ -535,6 +582,14 @@ impl RunHost for WithActions<'_> {
 
     fn on_lock_reacquire(&mut self, queue: &LockQueuePosition) {
         self.inner.on_lock_reacquire(queue);
+    }
+
+    fn on_current(&mut self) {
+        self.inner.on_current();
+    }
+
+    fn on_engine_silent(&mut self, why: &str) {
+        self.inner.on_engine_silent(why);
     }
 
     fn on_external_request(&mut self, person: &Responder, answer: Option<&Answer>) {

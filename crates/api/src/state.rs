@@ -75,7 +75,7 @@ impl Recorded {
         Ok(RunPersistence {
             journal: Some(Box::new(RunJournal::new(store.reopen()?, run.number))),
             past,
-            log_folder: run.kept.clone(),
+            completed_work: run.kept.clone(),
             way_back: self.way_back.clone(),
             locks: Box::new(locks),
             logs: Some(store.run_logs(&run.id)),

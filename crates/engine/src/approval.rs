@@ -64,6 +64,15 @@ pub enum Objection {
     Counted,
 }
 
+impl std::fmt::Display for Objection {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Excepted => "the yes of this person does not count",
+            Self::Counted => "this person has said yes already",
+        })
+    }
+}
+
 pub(super) fn one() -> u32 {
     1
 }

@@ -3,7 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::approval::{ApprovalRequest, Respondent};
+use super::approval::{ApprovalRequest, Objection, Respondent};
 use super::run_event::{LockQueuePosition, RunEventKind};
 use lockstep_base::node_path::NodePath;
 use lockstep_base::source::{FileId, Name};
@@ -428,6 +428,26 @@ impl Question {
             Self::Approve(request) => &request.text,
             Self::Failed { text } => text,
         }
+    }
+
+    /// Why an answer of a person does not count, if it does not.
+    pub fn objection(&self, answer: &Answer, who: Option<&str>) -> Option<Objection> {
+        match (self, answer, who) {
+            (Self::Approve(request), Answer::Approval(ApprovalAnswer::Yes), Some(who)) => {
+                request.objection(who)
+            }
+            _ => None,
+        }
+    }
+
+    /// Takes an answer in. Returns whether the question needs no more of them.
+    pub fn take(&mut self, answer: &Answer, from: Option<&Respondent>) -> bool {
+        let (Self::Approve(request), Answer::Approval(ApprovalAnswer::Yes)) = (self, answer) else {
+            return true;
+        };
+        let missing = request.missing();
+        request.yeses.extend(from.cloned());
+        missing <= 1
     }
 }
 

@@ -1,9 +1,10 @@
-//! Execution of a run in the real world: the driver, the journal, processes, connections, the
-//! guardian, HTTP and secrets.
+//! Execution of a run in the real world: the driver, the executor, the journal, processes,
+//! connections, the guardian, HTTP and secrets.
 
 pub mod clock;
 pub mod connection;
 pub mod driver;
+pub mod executor;
 pub mod guardian;
 pub mod http;
 pub mod inbox;

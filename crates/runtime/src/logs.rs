@@ -171,6 +171,49 @@ impl RunLogs {
         }
     }
 
+    /// Appends a line, or a piece of one.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be written.
+    pub fn line(&mut self, node: &NodePath, line: OutputLine<'_>) -> Result<(), LogError> {
+        let mut lines = OutputLines::default();
+        lines.push(line);
+        self.lines(node, &lines)
+    }
+
+    /// How long the log of a node is, in bytes.
+    pub fn length(&self, node: &str) -> u64 {
+        let path = self.folder.join(file_name(node));
+        std::fs::metadata(path).map_or(0, |it| it.len())
+    }
+
+    /// Writes a piece of a log that is written elsewhere to its place.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be written.
+    pub fn write_at(&mut self, node: &str, offset: u64, text: &[u8]) -> Result<(), LogError> {
+        self.make_folder()?;
+        let path = self.folder.join(file_name(node));
+        let mut options = OpenOptions::new();
+        let options = options
+            .write(true)
+            .create(true)
+            .mode(self.access.file_mode());
+        let written = (options.open(&path)).and_then(|file| file.write_all_at(text, offset));
+        written.map_err(|error| LogError::new(&self.state, &error))
+    }
+
+    fn make_folder(&mut self) -> Result<(), LogError> {
+        if !self.made {
+            make_folder(&self.folder, self.access)
+                .map_err(|error| LogError::new(&self.state, &error))?;
+            self.made = true;
+        }
+        Ok(())
+    }
+
     /// Appends what a command has written.
     pub(super) fn lines(&mut self, node: &NodePath, lines: &OutputLines) -> Result<(), LogError> {
         let open = match self.open.get_mut(node) {
@@ -190,7 +233,11 @@ impl RunLogs {
     }
 
     /// Flushes and closes one log.
-    pub(super) fn close(&mut self, node: &NodePath) -> Result<(), LogError> {
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be written.
+    pub fn close(&mut self, node: &NodePath) -> Result<(), LogError> {
         match self.open.remove(node) {
             Some(open) if !open.held.is_empty() => self.append(node, &open.held, open.is_begun),
             _ => Ok(()),
@@ -198,7 +245,11 @@ impl RunLogs {
     }
 
     /// Flushes all logs, so that they can be read while the commands run.
-    pub(super) fn flush(&mut self) -> Result<(), LogError> {
+    ///
+    /// # Errors
+    ///
+    /// If they cannot be written.
+    pub fn flush(&mut self) -> Result<(), LogError> {
         let mut all = Vec::new();
         for (node, open) in &mut self.open {
             if !open.held.is_empty() {
@@ -214,11 +265,7 @@ impl RunLogs {
 
     /// Appends to a file. What another try of the node has written there is ended before.
     fn append(&mut self, node: &str, text: &[u8], is_begun: bool) -> Result<(), LogError> {
-        if !self.made {
-            make_folder(&self.folder, self.access)
-                .map_err(|error| LogError::new(&self.state, &error))?;
-            self.made = true;
-        }
+        self.make_folder()?;
         let path = self.folder.join(file_name(node));
         open_log(&path, self.access)
             .and_then(|mut file| {

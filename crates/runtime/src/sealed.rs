@@ -161,6 +161,26 @@ pub fn is_sealed(stored: &str) -> bool {
     stored.contains(MARK)
 }
 
+/// The secrets that a stored text refers to.
+pub fn references(stored: &str) -> Vec<SecretPart> {
+    let mut found = Vec::new();
+    if !is_sealed(stored) {
+        return found;
+    }
+    // What is damaged is found out where it is opened.
+    let _ = pieces(stored, &mut |piece| {
+        match piece {
+            Piece::Text(_) | Piece::Mark => {}
+            Piece::Reference([secret, ..]) => {
+                found.extend(u32::try_from(secret).map(SecretPart::Secret));
+            }
+            Piece::Made(made) => found.push(made.part),
+        }
+        Ok(())
+    });
+    found
+}
+
 /// A sealed text for people, who see a mask in place of each secret.
 pub fn shown(sealed: &str) -> Cow<'_, str> {
     if !is_sealed(sealed) {
@@ -186,12 +206,12 @@ pub fn shown(sealed: &str) -> Cow<'_, str> {
 impl SecretVault {
     /// Whether texts are sealed at all.
     pub fn seals(&self) -> bool {
-        !self.texts().is_empty() || self.makes()
+        self.withholds || !self.texts().is_empty() || self.makes()
     }
 
     /// A text as it is stored.
     pub fn seal<'t>(&self, text: &'t str) -> Cow<'t, str> {
-        if !self.seals() {
+        if !self.seals() || self.withholds {
             return Cow::Borrowed(text);
         }
         let covered = self.covered(text);
@@ -241,7 +261,7 @@ impl SecretVault {
     ///
     /// Where a secret that it refers to is not there, or has another text that is too short.
     pub fn unseal<'t>(&self, sealed: &'t str) -> Result<Cow<'t, str>, UnsealError> {
-        if !self.seals() || !is_sealed(sealed) {
+        if !self.seals() || self.withholds || !is_sealed(sealed) {
             return Ok(Cow::Borrowed(sealed));
         }
         let mut out = String::with_capacity(sealed.len());
@@ -412,6 +432,23 @@ mod tests {
         let sealed = vault.seal(text);
         assert_eq!(vault.unseal(&sealed).unwrap(), text, "{sealed}");
         assert_eq!(shown(&sealed), vault.mask(text), "{sealed}");
+    }
+
+    #[test]
+    fn who_may_not_know_a_secret_keeps_its_references_and_shows_a_mask() {
+        let sealed = SecretVault::new(["hunter2-x"]);
+        let sealed = sealed.seal("a hunter2-x b \u{fdd0}").into_owned();
+        let vault = SecretVault::withheld();
+        assert_eq!(vault.seal(&sealed), sealed);
+        assert_eq!(vault.unseal(&sealed).unwrap(), sealed);
+        assert_eq!(vault.sealed(&vec![sealed.clone()]), [sealed.clone()]);
+        assert_eq!(
+            vault.unsealed(vec![sealed.clone()]).unwrap(),
+            [sealed.clone()]
+        );
+        assert_eq!(vault.mask(&sealed), "a *** b \u{fdd0}");
+        assert_eq!(references(&sealed), [SecretPart::Secret(0)]);
+        assert!(vault.seals());
     }
 
     #[test]

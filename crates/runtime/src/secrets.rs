@@ -12,7 +12,7 @@ use super::process::leftovers::{CommandProcesses, ProcessLooks};
 use super::process::{GroupRegistry, GuardedCommand};
 use super::processes;
 use super::redact::{CoveredRange, Redactor};
-use super::sealed::{UnsealError, is_sealed};
+use super::sealed::{UnsealError, is_sealed, shown};
 use super::text_file;
 use lockstep_base::source::{FileId, Name, Span};
 use lockstep_base::value::{MadeSecret, Value};
@@ -29,6 +29,8 @@ pub struct SecretVault {
     pub(super) redactor: Redactor,
     /// Whether the program makes secrets while it runs.
     makes: bool,
+    /// Whether its secrets are read by others alone: see [`SecretVault::withheld`].
+    pub(super) withholds: bool,
     pub(super) made: Mutex<MadeTexts>,
     /// What texts with secrets that are to be made again are marked with: nobody can know it.
     pub(super) unopened: String,
@@ -186,8 +188,18 @@ impl SecretVault {
             variables: Vec::new(),
             redactor,
             makes: false,
+            withholds: false,
             made: Mutex::default(),
             unopened: random(),
+        }
+    }
+
+    /// The vault of whoever may not know the secrets of a run, which others read: what comes from
+    /// them is sealed, stays so, and is shown with a mask in place of each secret.
+    pub fn withheld() -> Self {
+        Self {
+            withholds: true,
+            ..Self::of(Vec::new())
         }
     }
 
@@ -352,6 +364,9 @@ impl SecretVault {
 
     /// A text with secrets masked.
     pub fn mask(&self, text: &str) -> String {
+        if self.withholds {
+            return shown(text).into_owned();
+        }
         self.redactor.mask(&self.without_unopened(text))
     }
 }

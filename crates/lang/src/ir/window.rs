@@ -6,6 +6,7 @@
 //! repeats is open twice.
 
 mod read;
+mod state;
 #[cfg(test)]
 mod tests;
 
@@ -16,6 +17,7 @@ use serde::{Deserialize, Serialize};
 
 use lockstep_base::source::{Name, Span};
 pub use read::{Misread, read_except, read_open, similar_zones};
+pub use state::WindowState;
 
 /// Minutes of a day.
 const DAY: u32 = 24 * 60;

@@ -6,31 +6,69 @@ use tokio::time::Interval;
 
 use super::{AnswerSender, ControlRequest, Driver, TARGET};
 use crate::inbox::{InboxRequest, InboxRequestKind, Responder};
+use crate::secrets::SecretVault;
 use lockstep_base::node_path::NodePath;
-use lockstep_engine::{Answer, ApprovalAnswer, EffectId, Event, Objection, Question, Respondent};
+use lockstep_engine::{Answer, ApprovalAnswer, EffectId, Event, Question, Respondent};
 
-/// Why an answer of a person does not count.
-fn objection(question: &Question, answer: &Answer, person: &Responder) -> Option<&'static str> {
-    let (Question::Approve(request), Answer::Approval(ApprovalAnswer::Yes), Some(who)) =
-        (question, answer, &person.name)
-    else {
-        return None;
-    };
-    Some(match request.objection(who)? {
-        Objection::Excepted => "the yes of this person does not count",
-        Objection::Counted => "this person has said yes already",
-    })
+/// Whether a question can be answered so by this person: the question.
+///
+/// # Errors
+///
+/// Why the answer changes nothing.
+pub(super) fn accepts<'q>(
+    question: Option<&'q Question>,
+    answer: &Answer,
+    person: &Responder,
+) -> Result<&'q Question, String> {
+    let question = question.ok_or("the question no longer needs an answer")?;
+    match question {
+        question if answer.fits(question) => {}
+        Question::Approve(_) => return Err("the question is for yes or no".into()),
+        Question::Failed { .. } => {
+            return Err("the question is for retry, ignore, rollback or abort".into());
+        }
+    }
+    match question.objection(answer, person.name.as_deref()) {
+        Some(objection) => Err(objection.to_string()),
+        None => Ok(question),
+    }
 }
 
-/// Takes a yes in, and says whether more are needed.
-fn leaves_open(question: &mut Question, answer: &Answer, from: Option<&Respondent>) -> bool {
-    let (Question::Approve(request), Answer::Approval(ApprovalAnswer::Yes)) = (question, answer)
-    else {
-        return false;
-    };
-    let missing = request.missing();
-    request.yeses.extend(from.cloned());
-    missing > 1
+/// Who did something, as others may know them.
+pub(super) fn masked_person(vault: &SecretVault, person: &Responder) -> Responder {
+    let mask = |text: &Option<String>| text.as_ref().map(|text| vault.mask(text));
+    Responder {
+        name: mask(&person.name),
+        comment: mask(&person.comment),
+        uid: person.uid,
+    }
+}
+
+/// An answer, as others may know it.
+pub(super) fn masked_answer(vault: &SecretVault, answer: &Answer) -> Answer {
+    match answer {
+        Answer::Approval(ApprovalAnswer::No(reason)) => {
+            ApprovalAnswer::No(vault.mask(reason)).into()
+        }
+        Answer::Approval(ApprovalAnswer::Yes) | Answer::Failure(_) | Answer::Nobody => {
+            answer.clone()
+        }
+    }
+}
+
+/// A request as it is stored once it has been handled: who asked did not know the secrets.
+pub(super) fn masked_request(vault: &SecretVault, request: InboxRequest) -> InboxRequest {
+    InboxRequest {
+        asking: match &request.asking {
+            InboxRequestKind::Cancel => InboxRequestKind::Cancel,
+            InboxRequestKind::Answer(id, answer) => {
+                InboxRequestKind::Answer(*id, masked_answer(vault, answer))
+            }
+        },
+        who: vault.mask(&request.who),
+        comment: request.comment.as_deref().map(|text| vault.mask(text)),
+        ..request
+    }
 }
 
 impl Driver<'_> {
@@ -69,28 +107,6 @@ impl Driver<'_> {
         self.host.withdraw(id);
     }
 
-    /// Who did something, as others may know them.
-    fn masked_person(&self, person: &Responder) -> Responder {
-        let mask = |text: &Option<String>| text.as_ref().map(|text| self.vault.mask(text));
-        Responder {
-            name: mask(&person.name),
-            comment: mask(&person.comment),
-            uid: person.uid,
-        }
-    }
-
-    /// An answer, as others may know it.
-    fn masked_answer(&self, answer: &Answer) -> Answer {
-        match answer {
-            Answer::Approval(ApprovalAnswer::No(reason)) => {
-                ApprovalAnswer::No(self.vault.mask(reason)).into()
-            }
-            Answer::Approval(ApprovalAnswer::Yes) | Answer::Failure(_) | Answer::Nobody => {
-                answer.clone()
-            }
-        }
-    }
-
     /// Applies an answer. Returns whether it is the first.
     pub(super) fn answer(&mut self, id: EffectId, answer: Answer, person: &Responder) -> bool {
         match self.questions.get(&id) {
@@ -102,11 +118,11 @@ impl Driver<'_> {
             }
             None => return false,
         }
-        let person = self.masked_person(person);
+        let person = masked_person(&self.vault, person);
         if let Some((node, question)) = self.questions.get(&id)
-            && let Some(objection) = objection(question, &answer, &person)
+            && let Some(objection) = question.objection(&answer, person.name.as_deref())
         {
-            tracing::warn!(target: TARGET, %node, objection, "the answer does not count");
+            tracing::warn!(target: TARGET, %node, %objection, "the answer does not count");
             return false;
         }
         let Some((node, mut question)) = self.questions.remove(&id) else {
@@ -119,9 +135,9 @@ impl Driver<'_> {
                 comment: person.comment.clone(),
             })
         });
-        let is_over = !leaves_open(&mut question, &answer, from.as_deref());
+        let is_over = question.take(&answer, from.as_deref());
         if let Some(run_inbox) = &self.run_inbox {
-            let given = self.masked_answer(&answer);
+            let given = masked_answer(&self.vault, &answer);
             let mut answered = run_inbox.answered(id, &node, &question, &given, &person);
             if is_over {
                 answered = answered.and_then(|()| run_inbox.withdraw(id));
@@ -160,11 +176,14 @@ impl Driver<'_> {
             Some(Err(error)) => return self.note(Err(error)),
         };
         for request in requests {
-            let person = self.masked_person(&Responder {
-                name: Some(request.who.clone()),
-                comment: request.comment.clone(),
-                uid: request.uid,
-            });
+            let person = masked_person(
+                &self.vault,
+                &Responder {
+                    name: Some(request.who.clone()),
+                    comment: request.comment.clone(),
+                    uid: request.uid,
+                },
+            );
             let asks_to = match &request.asking {
                 InboxRequestKind::Cancel => "cancel",
                 InboxRequestKind::Answer(..) => "answer",
@@ -174,7 +193,9 @@ impl Driver<'_> {
                 "another process asks"
             );
             let refused = match &request.asking {
-                InboxRequestKind::Cancel if self.cancelled => Some("it is being cancelled already"),
+                InboxRequestKind::Cancel if self.cancelled => {
+                    Some(String::from("it is being cancelled already"))
+                }
                 InboxRequestKind::Cancel => {
                     self.host.on_external_request(&person, None);
                     self.cancel();
@@ -182,20 +203,9 @@ impl Driver<'_> {
                 }
                 InboxRequestKind::Answer(id, answer) => self.answer_of(*id, answer, &person).err(),
             };
-            // Who asked did not know the secrets; from now on it is stored as others may know it.
-            let request = InboxRequest {
-                asking: match &request.asking {
-                    InboxRequestKind::Cancel => InboxRequestKind::Cancel,
-                    InboxRequestKind::Answer(id, answer) => {
-                        InboxRequestKind::Answer(*id, self.masked_answer(answer))
-                    }
-                },
-                who: person.name.unwrap_or_default(),
-                comment: person.comment,
-                ..request
-            };
+            let request = masked_request(&self.vault, request);
             if let Some(run_inbox) = &self.run_inbox {
-                let settled = run_inbox.resolve(&request, refused);
+                let settled = run_inbox.resolve(&request, refused.as_deref());
                 self.note(settled);
             }
         }
@@ -211,23 +221,13 @@ impl Driver<'_> {
         id: EffectId,
         answer: &Answer,
         person: &Responder,
-    ) -> Result<(), &'static str> {
-        let (_, question) =
-            (self.questions.get(&id)).ok_or("the question no longer needs an answer")?;
-        match question {
-            question if answer.fits(question) => {}
-            Question::Approve(_) => return Err("the question is for yes or no"),
-            Question::Failed { .. } => {
-                return Err("the question is for retry, ignore, rollback or abort");
-            }
-        }
-        if let Some(objection) = objection(question, answer, person) {
-            return Err(objection);
-        }
-        if !leaves_open(&mut question.clone(), answer, None) {
+    ) -> Result<(), String> {
+        let question = self.questions.get(&id).map(|(_, question)| question);
+        let question = accepts(question, answer, person)?;
+        if question.clone().take(answer, None) {
             self.host.withdraw(id);
         }
-        let given = self.masked_answer(answer);
+        let given = masked_answer(&self.vault, answer);
         self.host.on_external_request(person, Some(&given));
         self.answer(id, answer.clone(), person);
         Ok(())

@@ -3,11 +3,8 @@
 
 #![deny(clippy::wildcard_enum_match_arm)]
 
-use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
-use indexmap::IndexMap;
 use tokio::sync::{Notify, mpsc, watch};
 use tracing::Instrument as _;
 
@@ -17,23 +14,17 @@ use super::{
     ActionCompleter, ControlRequest, Driver, DriverMessage, OutputLines, RunningEffect,
     StopRequest, TARGET,
 };
-use crate::connection::{Connection, ConnectionError};
+use crate::connection::Connection;
+use crate::executor::{CommandWatch, ExecutedCommand};
 use crate::http;
 use crate::journal::JournalEntry;
-use crate::made_secrets::{SecretMaker, take_body, take_output};
-use crate::process::{CommandResult, LeftOutput, OutputLine, SpawnRequest, Spawner};
-use crate::required_programs::ProgramSearch;
-use crate::secret_files::{SecretFileError, SecretFiles};
-use crate::secrets::SecretVault;
+use crate::process::{LeftOutput, OutputLine};
 use lockstep_base::node_path::NodePath;
-use lockstep_base::source::FileId;
-use lockstep_base::value::{MadeSecret, Value};
 use lockstep_engine::{
-    ActionCall, CommandEnding, CommandRequest, Effect, EffectId, EffectOutcome, Event,
-    LockDependencies, PendingWindow, command_value, end_of, transfer_value,
+    ActionCall, CommandRequest, Effect, EffectId, EffectOutcome, Event, LockDependencies,
+    PendingWindow,
 };
 use lockstep_lang::ir::FailureClass;
-use lockstep_lang::ir::command::{Invocation, TransferSource};
 
 /// So many lines are shown at a time.
 const MAX_LINES_PER_MESSAGE: usize = 256;
@@ -55,7 +46,7 @@ impl Driver<'_> {
             Effect::Tell(_) => {}
             Effect::Run { id, node, command } => {
                 if command.secret {
-                    self.know_command(id, &node, &command);
+                    self.executor.know_command(id, &node, &command);
                 }
                 self.hold_limit(id, &command);
                 self.queue.push_back((id, node, command));
@@ -79,7 +70,7 @@ impl Driver<'_> {
                     pool,
                 };
                 if secret {
-                    self.know_request(id, &call);
+                    self.executor.know_request(id, &call);
                 }
                 self.begin_call(id, call);
             }
@@ -225,162 +216,43 @@ impl Driver<'_> {
         }
     }
 
-    /// The secret that an effect of this run makes.
-    fn made(&self, id: EffectId) -> MadeSecret {
-        MadeSecret {
-            run: self.settings.run.id.clone(),
-            effect: id.0,
-        }
-    }
-
-    /// Notes a command that makes a secret. One without a connection fails when it is started.
-    pub(super) fn know_command(&self, id: EffectId, node: &NodePath, command: &CommandRequest) {
-        if let Ok(spawn) = self.spawn_request(node.clone(), command.clone()) {
-            let maker = SecretMaker::Command(Box::new(spawn));
-            self.makers.know(self.made(id), maker);
-        }
-    }
-
-    /// Notes a request that makes a secret.
-    pub(super) fn know_request(&self, id: EffectId, call: &ActionCall) {
-        let ActionCall {
-            node, action, args, ..
-        } = call.clone();
-        let maker = SecretMaker::Request(node, action, args);
-        self.makers.know(self.made(id), maker);
-    }
-
-    /// What looks for programs.
-    fn search(&self) -> ProgramSearch {
-        ProgramSearch {
-            spawner: self.platform.spawner.clone(),
-            vault: self.vault.clone(),
-            run: self.settings.run.id.clone(),
-            folder: (self.settings.folder)(FileId(0)),
-        }
-    }
-
-    fn spawn_request(
-        &self,
-        node: NodePath,
-        command: CommandRequest,
-    ) -> Result<SpawnRequest, ConnectionError> {
-        let connection = command.connect.as_ref();
-        let connection = connection.map_or(Ok(Connection::Local), Connection::from_value)?;
-        let apart = command.has_value || command.secret || self.host.needs_streams_apart();
-        let grace = command.grace_ms;
-        Ok(SpawnRequest {
-            invocation: command.invocation,
-            env: command.env,
-            folder: (self.settings.folder)(command.file),
-            files: (self.settings.folder)(command.written_in),
-            dir: command.dir,
-            stdin: command.stdin,
-            grace: grace.map(|ms| Duration::from_millis(ms.max(0).unsigned_abs())),
-            node,
-            run: self.settings.run.id.clone(),
-            connection,
-            streams_joined: !apart,
-            has_value: command.has_value,
-            begun: None,
-        })
-    }
-
     /// Starts a command that has a slot.
-    pub(super) fn start(&mut self, id: EffectId, node: NodePath, mut command: CommandRequest) {
+    pub(super) fn start(&mut self, id: EffectId, node: NodePath, command: CommandRequest) {
         let Some(running) = self.running.get(&id) else {
             return;
         };
-        let stopped = running.stop.subscribe();
-        let (vault, spawner, sender) = (
-            self.vault.clone(),
-            self.platform.spawner.clone(),
-            self.sender.clone(),
-        );
-        let (backlog, makers) = (self.backlog.clone(), self.makers.clone());
+        let stop = running.stop.subscribe();
+        let (executor, sender) = (self.executor.clone(), self.sender.clone());
+        let backlog = self.backlog.clone();
         if command.quiet && !command.secret {
             self.quiet.insert(node.clone(), QuietOutput::default());
         }
         let of = node.clone();
-        let files = self.secret_files.clone();
-        let used = files.of_command(&command.invocation, &command.env, command.stdin.as_ref());
-        let made = command.secret.then(|| self.made(id));
-        let required = std::mem::take(&mut command.requires);
-        let (search, found_programs) = (self.search(), self.settings.found_programs.clone());
-        let spawn = self.spawn_request(node.clone(), command);
+        let streams_apart = self.host.needs_streams_apart();
         let begun = self.limits.contains_key(&id).then(Arc::<Notify>::default);
         let task = async move {
-            let spawn = match spawn {
-                Ok(spawn) => SpawnRequest {
-                    begun: begun.clone(),
-                    ..spawn
-                },
-                Err(error) => {
-                    let outcome =
-                        EffectOutcome::failed(FailureClass::Connection, error.to_string());
-                    let _ = sender.send(DriverMessage::Event(Event::Ended { id, outcome }));
-                    return;
-                }
-            };
-            let is_sent = matches!(&spawn.invocation, Invocation::Transfer(transfer)
-                if matches!(transfer.source, TransferSource::Path(_)));
-            let files_made = match spawn.connection {
-                // A file that is sent is read on this machine.
-                _ if is_sent => make_files(&files, &used, &vault, &*spawner),
-                Connection::Local => make_files(&files, &used, &vault, &*spawner),
-                Connection::Ssh(_)
-                | Connection::Container { .. }
-                | Connection::Image { .. }
-                | Connection::Pod { .. } => files.refuse_elsewhere(&used),
-            };
-            let files_made = files_made.map_err(|error| vault.mask(&error.to_string()));
-            let ready = match files_made {
-                Ok(()) => makers.make_ready(&spawn, stopped.clone()).await,
-                Err(why) => Err((FailureClass::Failed, why)),
-            };
-            let ready = match ready {
-                Ok(()) => {
-                    let mut given_up = stopped.clone();
-                    tokio::select! {
-                        wrong = search.complaint(&required, &found_programs) => match wrong {
-                            Some(why) => Err((FailureClass::Failed, why)),
-                            None => Ok(()),
-                        },
-                        // A command that is stopped before it starts says so itself.
-                        _ = given_up.wait_for(Option::is_some) => Ok(()),
+            let lines = Mutex::new(OutputLines::default());
+            let watch = CommandWatch {
+                listener: Box::new(|line: OutputLine<'_>| {
+                    if let Ok(mut lines) = lines.lock() {
+                        lines.push(line);
                     }
-                }
-                failed => failed,
+                }),
+                streams_apart,
+                begun: begun.clone(),
+                stop,
             };
-            let outcome = match ready {
-                Err((class, why)) => EffectOutcome::failed(class, why),
-                Ok(()) => {
-                    let lines = Mutex::new(OutputLines::default());
-                    let is_shown = made.is_none();
-                    let listener = Box::new(|line: OutputLine<'_>| {
-                        if is_shown && let Ok(mut lines) = lines.lock() {
-                            lines.push(line);
-                        }
-                    });
-                    let is_transfer = matches!(spawn.invocation, Invocation::Transfer(_));
-                    let ended = spawner.spawn(spawn, &vault, listener, stopped);
-                    let ended = telling(ended, begun.as_deref(), || {
-                        let _ = sender.send(DriverMessage::Begun(id));
-                    });
-                    let report = |lines| send_output(&sender, &node, lines);
-                    let ended = backlog.hold(ended, &lines, report).await;
-                    if let Some(left) = ended.left.filter(|_| is_shown) {
-                        let node = node.clone();
-                        let left = Box::new(left);
-                        let _ = sender.send(DriverMessage::Left { node, left });
-                    }
-                    match made {
-                        Some(made) => take_output(&vault, made, ended.result),
-                        None if is_transfer => transferred(ended.result, ended.killed),
-                        None => outcome_of(ended.result, ended.killed),
-                    }
-                }
-            };
+            let ended = executor.command(id, node.clone(), command, watch);
+            let ended = telling(ended, begun.as_deref(), || {
+                let _ = sender.send(DriverMessage::Begun(id));
+            });
+            let report = |lines| send_output(&sender, &node, lines);
+            let ExecutedCommand { outcome, left } = backlog.hold(ended, &lines, report).await;
+            if let Some(left) = left {
+                let node = node.clone();
+                let left = Box::new(left);
+                let _ = sender.send(DriverMessage::Left { node, left });
+            }
             let _ = sender.send(DriverMessage::Event(Event::Ended { id, outcome }));
         };
         let span = tracing::debug_span!(target: TARGET, "command", id = id.0, node = %of);
@@ -467,51 +339,23 @@ impl Driver<'_> {
         let done = ActionCompleter(id, self.sender.clone());
         match http::is_built_in(&call.action) {
             true => self.request(call, done),
-            false => {
-                let used = self.secret_files.of_values(&call.args);
-                let (files, spawner) = (&self.secret_files, &*self.platform.spawner);
-                match make_files(files, &used, &self.vault, spawner) {
-                    Ok(()) => self.host.act(&call.node, &call.action, call.args, done),
-                    Err(error) => {
-                        let message = self.vault.mask(&error.to_string());
-                        done.finish(EffectOutcome::failed(FailureClass::Failed, message));
-                    }
-                }
-            }
+            false => match self.executor.make_files_of(&call.args) {
+                Ok(()) => self.host.act(&call.node, &call.action, call.args, done),
+                Err(failed) => done.finish(failed),
+            },
         }
     }
 
-    /// Makes a request on a thread of its own. A cancelled one is not waited for.
+    /// Makes a request. A cancelled one is not waited for.
     fn request(&mut self, call: ActionCall, done: ActionCompleter) {
-        let (stop, mut stopped) = watch::channel(None);
-        let (id, vault, client) = (done.0, self.vault.clone(), self.platform.http.clone());
-        let ActionCall { action, args, .. } = call;
-        let made = call.secret.then(|| self.made(id));
-        let makers = self.makers.clone();
+        let (stop, stopped) = watch::channel(None);
+        let id = done.0;
         self.running.insert(id, RunningEffect { stop, node: None });
-        let span = tracing::debug_span!(target: TARGET, "action", id = id.0, name = %action);
-        let inside = span.clone();
-        let task = async move {
-            if let Err((class, why)) = makers.make_values(&args, stopped.clone()).await {
-                return done.finish(EffectOutcome::failed(class, why));
-            }
-            let asked = tokio::task::spawn_blocking(move || {
-                let outcome = inside.in_scope(|| http::request(&*client, &action, &args, &vault));
-                match made {
-                    Some(made) => take_body(&vault, made, outcome),
-                    None => outcome,
-                }
-            });
-            let outcome = tokio::select! {
-                answered = asked => answered.unwrap_or_else(|_| {
-                    EffectOutcome::failed(FailureClass::Internal, "the request broke off")
-                }),
-                _ = stopped.changed() => {
-                    EffectOutcome::failed(FailureClass::Cancelled, "it was stopped")
-                }
-            };
-            done.finish(outcome);
-        };
+        let span = tracing::debug_span!(
+            target: TARGET, "action", id = id.0, name = %call.action
+        );
+        let executor = self.executor.clone();
+        let task = async move { done.finish(executor.request(id, call, stopped).await) };
         self.commands.spawn(task.instrument(span));
     }
 }
@@ -548,95 +392,11 @@ fn about(effect: &Effect) -> (&'static str, Option<u64>) {
     }
 }
 
-/// Makes the files of secrets that something uses. Before that it is arranged who removes them if
-/// this program is killed.
-fn make_files(
-    files: &SecretFiles,
-    used: &BTreeSet<usize>,
-    vault: &SecretVault,
-    spawner: &dyn Spawner,
-) -> Result<(), SecretFileError> {
-    if used.is_empty() {
-        return Ok(());
-    }
-    spawner.removes(files.folder());
-    files.make(used, vault)
-}
-
 /// Sends lines to the driver, in pieces: between two of them it hears signals.
 fn send_output(sender: &mpsc::UnboundedSender<DriverMessage>, node: &NodePath, lines: OutputLines) {
     for lines in lines.pieces(MAX_LINES_PER_MESSAGE) {
         let node = node.clone();
         // The run may be over.
         let _ = sender.send(DriverMessage::Output { node, lines });
-    }
-}
-
-/// The outcome of a transfer.
-fn transferred(ended: CommandResult, killed: bool) -> EffectOutcome {
-    let CommandResult::Exited { outputs, .. } = &ended else {
-        let outcome = outcome_of(ended, killed);
-        // What its script wrote is no value.
-        return EffectOutcome {
-            value: Value::None,
-            ..outcome
-        };
-    };
-    let number = |name| outputs.get(name)?.parse::<i64>().ok();
-    match (number("files"), number("bytes"), outputs.get("sha256")) {
-        (Some(files), Some(bytes), Some(sha256)) => {
-            EffectOutcome::good(transfer_value(files, bytes, sha256))
-        }
-        _ => EffectOutcome::failed(
-            FailureClass::Internal,
-            "what starts the commands of this run cannot transfer files",
-        ),
-    }
-}
-
-/// The outcome of a command, as an event for the machine.
-pub fn outcome_of(ended: CommandResult, killed: bool) -> EffectOutcome {
-    let value = |stdout, stderr, code: i32, outputs: IndexMap<String, String>| {
-        let outputs = outputs.into_iter();
-        let outputs = outputs.map(|(key, value)| (key, Value::string(value)));
-        command_value(stdout, stderr, i64::from(code), outputs)
-    };
-    match ended {
-        CommandResult::Exited {
-            stdout,
-            stderr,
-            code,
-            outputs,
-        } => EffectOutcome::good(value(stdout, stderr, code, outputs)),
-        CommandResult::Failed {
-            class,
-            message,
-            stdout,
-            stderr,
-            code,
-            outputs,
-        } => {
-            let mut ending = CommandEnding {
-                killed,
-                output: String::new(),
-            };
-            let value = match code {
-                Some(code) => value(stdout, stderr, code, outputs),
-                // Without a code there is no result.
-                None => {
-                    let written = [&*stdout.text, &*stderr.text];
-                    let written: Vec<&str> = (written.into_iter())
-                        .filter(|text| !text.is_empty())
-                        .collect();
-                    ending.output = end_of(&written.join("\n")).to_string();
-                    Value::None
-                }
-            };
-            EffectOutcome {
-                value,
-                failure: Some((class, message)),
-                ending,
-            }
-        }
     }
 }

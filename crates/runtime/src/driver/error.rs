@@ -25,6 +25,11 @@ pub enum DriveError {
     Logs(LogError),
     /// Its questions cannot be published, or their answers cannot be read.
     Inbox(InboxError),
+    /// Who is to drive it in place of this process cannot begin it; nothing has been done. The
+    /// sentence says why.
+    NotBegun(String),
+    /// Who drives it in place of this process is not heard of any more; the sentence says why.
+    Remote(String),
     /// The machine has violated one of its invariants: a bug of this program. The event that
     /// triggered it is not in the journal, so that a fixed version can resume the run.
     Machine(Box<BrokenInvariant>),
@@ -35,7 +40,7 @@ impl DriveError {
     pub fn is_before_start(&self) -> bool {
         matches!(
             self,
-            Self::Replay(_) | Self::NoThread(_) | Self::NoScratch(_)
+            Self::Replay(_) | Self::NoThread(_) | Self::NoScratch(_) | Self::NotBegun(_)
         )
     }
 }
@@ -52,6 +57,7 @@ impl std::fmt::Display for DriveError {
             Self::Locks(error) => error.fmt(f),
             Self::Logs(error) => error.fmt(f),
             Self::Inbox(error) => error.fmt(f),
+            Self::NotBegun(why) | Self::Remote(why) => f.write_str(why),
             Self::Machine(broken) => broken.fmt(f),
         }
     }
@@ -61,7 +67,7 @@ impl std::error::Error for DriveError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             Self::Replay(error) => Some(error),
-            Self::NoThread(_) | Self::NoScratch(_) => None,
+            Self::NoThread(_) | Self::NoScratch(_) | Self::NotBegun(_) | Self::Remote(_) => None,
             Self::Journal(error) => Some(error),
             Self::Locks(error) => Some(error),
             Self::Logs(error) => Some(error),

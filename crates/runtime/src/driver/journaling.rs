@@ -10,19 +10,18 @@ use tokio::task::JoinSet;
 
 use super::{
     DriveError, Driver, DriverMessage, Platform, RecordedRun, RunHost, RunPersistence, RunSettings,
-    TARGET,
+    TARGET, machine_of,
 };
+use crate::executor::EffectExecutor;
 use crate::journal::{JournalEntry, JournalRecord};
 use crate::journal_writer::JournalWriter;
-use crate::made_secrets::SecretMakers;
-use crate::replay::{ReplayError, replay, replayed_events};
-use crate::secret_files::SecretFiles;
+use crate::replay::{replay, replayed_events};
 use crate::secrets::SecretVault;
 use crate::shown_events::EventRedactor;
 use lockstep_base::node_path::NodePath;
 use lockstep_engine::run_event::{NodeKind, RunEvent, RunEventKind};
 use lockstep_engine::{
-    ActionCall, CommandRequest, Effect, EffectId, EffectOutcome, Event, LockDependencies, Machine,
+    ActionCall, CommandRequest, Effect, EffectId, EffectOutcome, Event, LockDependencies,
     PendingEffects,
 };
 use lockstep_lang::ir::FailureClass;
@@ -79,29 +78,21 @@ impl<'h> Driver<'h> {
         host: &'h mut dyn RunHost,
         sender: mpsc::UnboundedSender<DriverMessage>,
     ) -> Result<Self, DriveError> {
-        let secrets = plan.bound.program.secrets.iter();
-        let names = secrets.map(|secret| secret.name.clone()).collect();
-        let secret_files = SecretFiles::new(&settings.run.secret_folder, names);
-        let (run, seed) = (settings.run.clone(), settings.seed);
-        let machine = match persistence.way_back {
-            Some(way) => Machine::going_back(plan, run, seed, way),
-            None => Machine::new(plan, run, seed),
-        };
-        let completed = vault.unsealed(persistence.log_folder).map_err(|why| {
-            let unread = Some(why);
-            ReplayError { record: 0, unread }
-        })?;
-        let machine = machine.with_completed_work(completed);
+        let executor = EffectExecutor::new(
+            &settings.run,
+            &plan.bound.program.secrets,
+            vault.clone(),
+            platform.clone(),
+            settings.folder.clone(),
+            settings.found_programs.clone(),
+        );
+        let (way, completed) = (persistence.way_back, persistence.completed_work);
+        let machine = machine_of(plan, &settings, &vault, way, completed)?;
         let begun = platform.clock.elapsed();
         let mut driver = Self {
             machine,
             redactor: EventRedactor::new(vault.clone()),
-            secret_files: Arc::new(secret_files),
-            makers: Arc::new(SecretMakers::new(
-                vault.clone(),
-                platform.spawner.clone(),
-                platform.http.clone(),
-            )),
+            executor,
             vault,
             settings,
             host,
@@ -463,10 +454,10 @@ impl<'h> Driver<'h> {
         (self.recorded, self.written) = (replayed.seq, replayed.seq);
         self.begun = self.elapsed();
         for (id, (node, command)) in &replayed.makers.commands {
-            self.know_command(*id, node, command);
+            self.executor.know_command(*id, node, command);
         }
         for (id, call) in &replayed.makers.actions {
-            self.know_request(*id, call);
+            self.executor.know_request(*id, call);
         }
         if self.is_machine_broken() {
             return Ok(());

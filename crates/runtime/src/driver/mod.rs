@@ -6,12 +6,12 @@ mod backlog;
 mod control;
 mod effects;
 mod error;
+mod follow;
 mod journaling;
 mod quiet;
 mod windows;
 
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -20,26 +20,28 @@ use tokio::task::JoinSet;
 use tracing::Instrument as _;
 
 use super::clock::Clock;
+use super::executor::{EffectExecutor, SourceFolder};
 use super::http::HttpClient;
 use super::inbox::{Responder, RunInbox};
 use super::journal::{Journal, JournalError, JournalRecord};
 use super::journal_writer::JournalWriter;
 use super::locks::{LocalLocks, Locks};
 use super::logs::RunLogs;
-use super::made_secrets::SecretMakers;
 use super::output_lines::OutputLines;
 use super::process::{LeftOutput, Spawner, StopRequest};
+use super::replay::ReplayError;
 use super::required_programs::FoundPrograms;
 use super::scratch::ScratchFolder;
-use super::secret_files::SecretFiles;
 use super::secrets::SecretVault;
 use super::shown_events::EventRedactor;
 use backlog::OutputBacklog;
-pub use effects::outcome_of;
 pub use error::DriveError;
+pub use follow::{
+    RemoteEngine, RemoteMessage, RemoteRecord, RemoteRequest, RemoteRun, RemoteStart, follow,
+};
 use journaling::HeldEffect;
 use lockstep_base::node_path::NodePath;
-use lockstep_base::source::{FileId, Name};
+use lockstep_base::source::Name;
 use lockstep_base::value::Value;
 use lockstep_engine::run_event::{LockQueuePosition, RunEvent, RunEventKind, Status};
 use lockstep_engine::way_back::WayBack;
@@ -61,7 +63,7 @@ pub struct RunSettings {
     /// The maximum number of commands that run at once; the others are queued.
     pub max: usize,
     /// The folder of a source file: the working directory of its commands.
-    pub folder: Box<dyn Fn(FileId) -> PathBuf>,
+    pub folder: SourceFolder,
     /// The programs that have been found before the run.
     pub found_programs: FoundPrograms,
 }
@@ -85,7 +87,7 @@ pub struct RunPersistence {
     /// The journal so far, if the run is resumed.
     pub past: RecordedRun,
     /// The completed work of the run that it retries.
-    pub log_folder: CompletedWork,
+    pub completed_work: CompletedWork,
     /// What it takes back of another run, where it does nothing else.
     pub way_back: Option<WayBack>,
     /// Its locks.
@@ -101,7 +103,7 @@ impl Default for RunPersistence {
         Self {
             journal: None,
             past: RecordedRun::default(),
-            log_folder: CompletedWork::default(),
+            completed_work: CompletedWork::default(),
             way_back: None,
             locks: Box::new(LocalLocks::default()),
             logs: None,
@@ -198,6 +200,14 @@ pub trait RunHost {
     /// where it asked to cancel.
     fn on_external_request(&mut self, person: &Responder, answer: Option<&Answer>) {
         let _ = (person, answer);
+    }
+
+    /// The run is driven elsewhere, and all that has been recorded of it by now has been observed.
+    fn on_current(&mut self) {}
+
+    /// The run is driven elsewhere, and nothing is heard of it; the sentence says why.
+    fn on_engine_silent(&mut self, why: &str) {
+        let _ = why;
     }
 
     /// A question has become obsolete.
@@ -343,6 +353,27 @@ async fn work_off(
     exit
 }
 
+/// The machine of a run at its beginning.
+fn machine_of(
+    plan: Arc<Plan>,
+    settings: &RunSettings,
+    vault: &SecretVault,
+    way_back: Option<WayBack>,
+    completed: CompletedWork,
+) -> Result<Machine, ReplayError> {
+    let (run, seed) = (settings.run.clone(), settings.seed);
+    let machine = match way_back {
+        Some(way) => Machine::going_back(plan, run, seed, way),
+        None => Machine::new(plan, run, seed),
+    };
+    let unread = |why| ReplayError {
+        record: 0,
+        unread: Some(why),
+    };
+    let completed = vault.unsealed(completed).map_err(unread)?;
+    Ok(machine.with_completed_work(completed))
+}
+
 async fn until_exit(
     driver: &mut Driver<'_>,
     messages: &mut mpsc::UnboundedReceiver<DriverMessage>,
@@ -430,10 +461,8 @@ async fn sleep_until(clock: &dyn Clock, at: Option<Duration>) {
 struct Driver<'h> {
     machine: Machine,
     vault: Arc<SecretVault>,
-    /// The files of the secrets, removed with the driver.
-    secret_files: Arc<SecretFiles>,
-    /// What makes secrets.
-    makers: Arc<SecretMakers>,
+    /// Carries out commands and requests.
+    executor: EffectExecutor,
     /// Masks what the machine says before anybody else hears of it.
     redactor: EventRedactor,
     platform: Platform,

@@ -57,6 +57,11 @@ impl QuietOutput {
             self.bytes -= first.text.len();
         }
     }
+
+    /// The lines that are held.
+    pub(super) fn lines(&self) -> impl Iterator<Item = OutputLine<'_>> {
+        self.lines.iter().map(WrittenLine::as_output)
+    }
 }
 
 impl Driver<'_> {
@@ -92,7 +97,6 @@ impl Driver<'_> {
             return;
         };
         let at = self.time();
-        let lines = held.lines.iter().map(WrittenLine::as_output);
-        self.publish_lines(node.clone(), lines, at);
+        self.publish_lines(node.clone(), held.lines(), at);
     }
 }

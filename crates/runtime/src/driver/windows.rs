@@ -7,8 +7,8 @@ use jiff::Timestamp;
 
 use super::Driver;
 use lockstep_engine::{EffectId, Event, PendingWindow};
-use lockstep_lang::ir::window::next_open_for;
-use lockstep_lang::ir::{OutsideWindow, Window};
+use lockstep_lang::ir::Window;
+use lockstep_lang::ir::window::WindowState;
 
 /// So often it is looked at least: the clock may have been set.
 const LOOK_EVERY: Duration = Duration::from_secs(5);
@@ -22,30 +22,6 @@ pub(super) struct AwaitedWindow {
     told: Option<Timestamp>,
     /// When it was looked last.
     looked: Duration,
-}
-
-/// What is to be said of windows at some time.
-#[derive(Debug, PartialEq, Eq)]
-enum WindowState {
-    Open,
-    Closed {
-        opens_at: Option<Timestamp>,
-        refused: bool,
-    },
-}
-
-fn state(windows: &[Window], needs_ms: u64, now: Timestamp) -> WindowState {
-    let all: Vec<&Window> = windows.iter().collect();
-    let opens_at = next_open_for(&all, now, needs_ms);
-    if opens_at == Some(now) {
-        return WindowState::Open;
-    }
-    let refuses = |window: &&Window| {
-        let closed = window.next_open_for(now, needs_ms) != Some(now);
-        window.outside == OutsideWindow::Refuse && closed
-    };
-    let refused = windows.iter().any(|it| refuses(&it));
-    WindowState::Closed { opens_at, refused }
 }
 
 impl Driver<'_> {
@@ -81,7 +57,7 @@ impl Driver<'_> {
             return;
         }
         awaited.looked = elapsed;
-        match state(&awaited.windows, awaited.needs_ms, now) {
+        match WindowState::of(&awaited.windows, awaited.needs_ms, now) {
             WindowState::Open => {
                 self.windows.remove(&id);
                 self.inbox.push_back(Event::WindowOpen { id });
@@ -102,47 +78,5 @@ impl Driver<'_> {
                 });
             }
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use lockstep_base::source::{FileId, Span};
-    use lockstep_lang::ir::window::read_open;
-
-    fn window(open: &str, outside: OutsideWindow) -> Window {
-        Window {
-            name: "w".into(),
-            doc: None,
-            span: Span::new(FileId(0), 0, 0),
-            open: read_open(open).expect("times"),
-            except: Vec::new(),
-            zone: "UTC".into(),
-            outside,
-        }
-    }
-
-    #[test]
-    fn only_a_window_that_is_closed_itself_refuses() {
-        let hour = 60 * 60_000;
-        let at = |text: &str| text.parse::<Timestamp>().expect("a time");
-        let waits = window("daily 12:00-14:00", OutsideWindow::Wait);
-        let refuses = window("daily 08:00-13:00", OutsideWindow::Refuse);
-        let both = [waits, refuses];
-        let early = state(&both, hour, at("2026-12-07T09:00:00Z"));
-        let noon = Some(at("2026-12-07T12:00:00Z"));
-        let expected = |opens_at, refused| WindowState::Closed { opens_at, refused };
-        assert_eq!(early, expected(noon, false));
-        assert_eq!(
-            state(&both, hour, at("2026-12-07T12:00:00Z")),
-            WindowState::Open
-        );
-        let late = state(&both, hour, at("2026-12-07T12:30:00Z"));
-        assert_eq!(late, expected(Some(at("2026-12-08T12:00:00Z")), true));
-        assert_eq!(
-            state(&both, 2 * hour, at("2026-12-07T12:00:00Z")),
-            expected(None, true)
-        );
     }
 }
