@@ -182,7 +182,14 @@ fn open(store: &Store, runs: &[StoredRun]) -> Result<Vec<(StoredRun, StoredQuest
 }
 
 fn list(arguments: &Approve, output: &mut Output) -> Result<Exit, StoreError> {
-    let all = match Store::open_existing(&arguments.state.folder())? {
+    let store = match arguments
+        .state
+        .open_existing(arguments.run.as_deref(), output)
+    {
+        Ok(store) => store,
+        Err(exit) => return Ok(exit),
+    };
+    let all = match store {
         Some(store) => open(
             &store,
             &store.runs(arguments.run.as_deref().unwrap_or_default())?,

@@ -13,6 +13,7 @@ use lockstep_base::diagnostic::{Diagnostic, codes};
 #[derive(Debug, Args)]
 #[command(mut_arg("server", |it| it.hide(true)))]
 #[command(mut_arg("token_file", |it| it.hide(true)))]
+#[command(mut_arg("engine", |it| it.hide(true)))]
 pub(super) struct Backup {
     /// The folder to make; it must not exist yet.
     #[arg(value_name = "DIR")]
@@ -25,7 +26,7 @@ pub(super) struct Backup {
 pub(super) fn run(arguments: &Backup, output: &mut Output) -> Exit {
     let instead = "copy the state directory on the machine of the server, with `--state`";
     let refused = (arguments.state).refuse_server("backup", instead, true, output);
-    if let Err(exit) = refused {
+    if let Err(exit) = refused.and_then(|()| arguments.state.refuse_engine("backup", output)) {
         return exit;
     }
     let store = match arguments.state.open(output) {

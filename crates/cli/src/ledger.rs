@@ -8,7 +8,7 @@ use super::output::Output;
 use super::remote;
 use super::state::{self, ListFormat, StateArgument};
 use super::table::{TableCell, cell, table};
-use lockstep_store::{LedgerLine, PlaceState, Store, ms_between, now, time};
+use lockstep_store::{LedgerLine, PlaceState, ms_between, now, time};
 use lockstep_view::Style;
 use lockstep_view::phrases::elapsed_text;
 use lockstep_view::style::{LineSymbol, Tone};
@@ -57,10 +57,10 @@ pub(super) fn run(arguments: &Ledger, output: &mut Output) -> Exit {
         Ok(None) => {}
         Err(exit) => return exit,
     }
-    let lines = match Store::open_existing(&arguments.state.folder()) {
+    let lines = match arguments.state.open_existing(None, output) {
         Ok(Some(store)) => store.ledger(),
         Ok(None) => Ok(Vec::new()),
-        Err(error) => Err(error),
+        Err(exit) => return exit,
     };
     match lines {
         Ok(lines) => draw(arguments, lines, output),

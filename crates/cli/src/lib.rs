@@ -10,6 +10,7 @@ mod check;
 mod checkout;
 mod complete;
 mod completions;
+mod engine;
 mod exit;
 mod explain;
 mod file_size;
@@ -66,11 +67,19 @@ use std::process::ExitCode;
 use lockstep_base::shown;
 
 use arguments::CliCommand;
+pub use engine::{ConnectedEngine, EngineConnector, EngineRefusal};
 pub use exit::Exit;
 use output::Output;
 use terminal::Color;
 
 use lockstep_runtime::guardian;
+
+/// Executes the command that the program's arguments name, in a program that can connect to engines
+/// elsewhere (`--engine`).
+pub fn main_with(connector: &'static dyn EngineConnector) -> ExitCode {
+    engine::set_connector(connector);
+    main()
+}
 
 /// Executes the command that the program's arguments name.
 pub fn main() -> ExitCode {

@@ -11,7 +11,7 @@ use super::state::{self, ListFormat, StateArgument};
 use super::table::{TableCell, cell, table};
 use lockstep_base::source::Name;
 use lockstep_plan::lock_for_people;
-use lockstep_store::{LockRow, RunOwner, Store, ms_between, now, time};
+use lockstep_store::{LockRow, RunOwner, ms_between, now, time};
 use lockstep_view::phrases::elapsed_text;
 use lockstep_view::style::Tone;
 
@@ -67,10 +67,10 @@ pub(super) fn run(arguments: &Locks, output: &mut Output) -> Exit {
         Ok(None) => {}
         Err(exit) => return exit,
     }
-    let found = match Store::open_existing(&arguments.state.folder()) {
+    let found = match arguments.state.open_existing(None, output) {
         Ok(Some(store)) => store.locks(),
         Ok(None) => Ok(Vec::new()),
-        Err(error) => return state::refuse(&error, output),
+        Err(exit) => return exit,
     };
     let rows = match found {
         Ok(rows) => rows,

@@ -28,6 +28,9 @@ pub(super) fn run(arguments: &Plan, output: &mut Output) -> Exit {
     {
         return exit;
     }
+    if let Err(exit) = arguments.state.connect(output) {
+        return exit;
+    }
     let given = arguments.given.as_deref();
     let prepared = prepare::prepare_given(&arguments.target, &arguments.state, given, output);
     let Prepared { plan, asked, lent } = match prepared {

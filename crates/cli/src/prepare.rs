@@ -17,7 +17,6 @@ use lockstep_lang::eval::Expr;
 use lockstep_lang::ir::{Program, Test, asks_ledger};
 use lockstep_plan::{self as plan, DeployedVersion, EvalScope, Facts, Locals, Plan, RunRequest};
 use lockstep_runtime::secrets::SecretVault;
-use lockstep_store::Store;
 use lockstep_verify::testing::{self, LentResults};
 
 /// The plan that the arguments ask for. All errors are shown together.
@@ -122,9 +121,10 @@ fn deployed(
 ) -> Result<Option<Vec<DeployedVersion>>, Exit> {
     let file = program.sources.iter().next();
     let file = file.map_or("", |(_, source)| &source.name);
-    let store = Store::open_existing(&state.default_for(file));
-    let none = || Ok(Vec::new());
-    let known = store.and_then(|store| store.as_ref().map_or_else(none, deployed_versions));
+    let store = state::open_existing(&state.default_for(file), None, output)?;
+    let known = store
+        .as_ref()
+        .map_or_else(|| Ok(Vec::new()), deployed_versions);
     known
         .map(Some)
         .map_err(|error| state::refuse(&error, output))

@@ -16,6 +16,7 @@ const MAX_LISTED: usize = 20;
 #[command(group(ArgGroup::new("which").args(["keep", "older_than"]).required(true).multiple(true)))]
 #[command(mut_arg("server", |it| it.hide(true)))]
 #[command(mut_arg("token_file", |it| it.hide(true)))]
+#[command(mut_arg("engine", |it| it.hide(true)))]
 pub(super) struct Prune {
     /// Keep at least this many runs, the latest.
     #[arg(long, value_name = "N")]
@@ -43,6 +44,7 @@ pub(super) fn run(arguments: &Prune, output: &mut Output) -> Exit {
     if let Err(exit) = arguments
         .state
         .refuse_server("prune", instead, true, output)
+        .and_then(|()| arguments.state.refuse_engine("prune", output))
     {
         return exit;
     }

@@ -10,7 +10,7 @@ use super::remote;
 use super::state::{self, ListFormat, StateArgument};
 use super::table::{TableCell, cell, table};
 use lockstep_base::source::Name;
-use lockstep_store::{QueueWait, RunStatus, Store, StoredRun, ms_between, now, time};
+use lockstep_store::{QueueWait, RunStatus, StoredRun, ms_between, now, time};
 use lockstep_view::Style;
 use lockstep_view::phrases::{duration_text, elapsed_text, status_symbol};
 use lockstep_view::style::{LineSymbol, Tone};
@@ -178,12 +178,12 @@ pub(super) fn run(arguments: &Runs, output: &mut Output) -> Exit {
         Ok(None) => {}
         Err(exit) => return exit,
     }
-    let found = match Store::open_existing(&arguments.state.folder()) {
+    let found = match arguments.state.open_existing(None, output) {
         Ok(Some(store)) => store
             .runs(named)
             .and_then(|runs| Ok((runs, store.queue_waits()?))),
         Ok(None) => Ok(Default::default()),
-        Err(error) => return state::refuse(&error, output),
+        Err(exit) => return exit,
     };
     let (mut runs, waits) = match found {
         Ok(runs) => runs,

@@ -23,6 +23,7 @@ const MAX_BLOCKING_THREADS: usize = 32;
 #[derive(Debug, Args)]
 #[command(mut_arg("server", |it| it.hide(true)))]
 #[command(mut_arg("token_file", |it| it.hide(true)))]
+#[command(mut_arg("engine", |it| it.hide(true)))]
 pub(super) struct Serve {
     /// The folder whose `.deploy` files are served; this one by default.
     #[arg(value_name = "DIR", default_value = ".")]
@@ -81,6 +82,7 @@ pub(super) fn run(arguments: &Serve, output: &mut Output) -> Exit {
     if let Err(exit) = arguments
         .state
         .refuse_server("serve", instead, false, output)
+        .and_then(|()| arguments.state.refuse_engine("serve", output))
     {
         return exit;
     }

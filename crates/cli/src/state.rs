@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 
+use super::engine;
 use super::exit::Exit;
 use super::output::Output;
 use super::remote::{self, RemoteServer};
@@ -53,6 +54,11 @@ pub(super) struct StateArgument {
     #[arg(long, value_name = "URL", conflicts_with = "state")]
     server: Option<String>,
 
+    /// Work with the runs that this engine drives, in place of this program; LOCKSTEP_ENGINE says
+    /// the same. `temporal://HOST:PORT/NAMESPACE`
+    #[arg(long, value_name = "URL", conflicts_with = "server")]
+    engine: Option<String>,
+
     /// The file that holds the token for the server; without it the token is in LOCKSTEP_TOKEN.
     #[arg(long, value_name = "FILE", conflicts_with = "state")]
     token_file: Option<PathBuf>,
@@ -61,6 +67,9 @@ pub(super) struct StateArgument {
 impl StateArgument {
     /// The server to work with, if it is one, and not a state directory.
     pub(super) fn server(&self, output: &mut Output) -> Result<Option<RemoteServer>, Exit> {
+        if self.connect(output)? {
+            return Ok(None);
+        }
         let of_variable = || match self.state {
             Some(_) => None,
             None => remote::server_of_variable(),
@@ -74,6 +83,30 @@ impl StateArgument {
                 Err(output.refuse(&mistake.help(help)))
             }
             None => Ok(None),
+        }
+    }
+
+    /// Refuses an engine for what an engine does not do.
+    pub(super) fn refuse_engine(&self, command: &str, output: &mut Output) -> Result<(), Exit> {
+        match self.engine {
+            None => Ok(()),
+            Some(_) => {
+                let message = format!("`lockstep {command}` does not work with `--engine`");
+                Err(output.refuse(&Diagnostic::without_place(codes::ENGINE, message)))
+            }
+        }
+    }
+
+    /// Connects to the engine whose runs are meant, if that is said. Returns whether it is.
+    pub(super) fn connect(&self, output: &mut Output) -> Result<bool, Exit> {
+        // What is written goes before the variable.
+        let of_variable = || match self.server {
+            Some(_) => None,
+            None => engine::of_variable(),
+        };
+        match self.engine.clone().or_else(of_variable) {
+            Some(url) => engine::connect(&url, output).map(|()| true),
+            None => Ok(false),
         }
     }
 
@@ -100,17 +133,18 @@ impl StateArgument {
 
     /// The state directory of a run of this file.
     pub(super) fn default_for(&self, file: &str) -> PathBuf {
-        self.state.clone().unwrap_or_else(|| {
-            let folder = Path::new(file).parent().unwrap_or(Path::new(""));
-            default_in(folder)
-        })
+        let folder = Path::new(file).parent().unwrap_or(Path::new(""));
+        self.or_default_in(folder)
+    }
+
+    fn or_default_in(&self, folder: &Path) -> PathBuf {
+        let state = self.state.clone().unwrap_or_else(|| default_in(folder));
+        engine::copy_in(&state).unwrap_or(state)
     }
 
     /// The state directory, where no file is named.
     pub(super) fn folder(&self) -> PathBuf {
-        self.state
-            .clone()
-            .unwrap_or_else(|| default_in(Path::new("")))
+        self.or_default_in(Path::new(""))
     }
 
     /// The words `--state DIR`, if they are needed to find it again.
@@ -120,10 +154,14 @@ impl StateArgument {
 
     /// Opens it; a missing directory is an error.
     pub(super) fn open(&self, output: &mut Output) -> Result<Store, Exit> {
+        self.open_for(None, output)
+    }
+
+    fn open_for(&self, run: Option<&str>, output: &mut Output) -> Result<Store, Exit> {
         let folder = self.folder();
-        match Store::open_existing(&folder) {
-            Ok(Some(store)) => Ok(store),
-            Ok(None) => {
+        match self.open_existing(run, output)? {
+            Some(store) => Ok(store),
+            None => {
                 let message = format!("there is no state directory `{}`", folder.display());
                 let help = match self.state {
                     Some(_) => "nothing has been run with it",
@@ -131,8 +169,17 @@ impl StateArgument {
                 };
                 Err(complain(&message, Some(help), output))
             }
-            Err(error) => Err(refuse(&error, output)),
         }
+    }
+
+    /// Opens it, if it is there. That of an engine is brought up to date; `run` is the beginning of
+    /// the id of the only run that matters.
+    pub(super) fn open_existing(
+        &self,
+        run: Option<&str>,
+        output: &mut Output,
+    ) -> Result<Option<Store>, Exit> {
+        open_existing(&self.folder(), run, output)
     }
 
     /// Opens it, and finds the one run whose id begins with `named`; without that, the last run
@@ -144,10 +191,28 @@ impl StateArgument {
         kind: &str,
         output: &mut Output,
     ) -> Result<(Store, StoredRun), Exit> {
-        let store = self.open(output)?;
+        let store = self.open_for(named, output)?;
         let run = choose(&store, named, |run| fits(&store, run), kind, output)?;
         Ok((store, run))
     }
+}
+
+/// Opens a state directory, if it is there. That of an engine is brought up to date; `run` is the
+/// beginning of the id of the only run that matters.
+pub(super) fn open_existing(
+    folder: &Path,
+    run: Option<&str>,
+    output: &mut Output,
+) -> Result<Option<Store>, Exit> {
+    let opened = match engine::connected() {
+        Some(_) => Store::open(folder).map(Some),
+        None => Store::open_existing(folder),
+    };
+    let store = opened.map_err(|error| refuse(&error, output))?;
+    if let Some(store) = &store {
+        engine::update(store, run, output)?;
+    }
+    Ok(store)
 }
 
 /// The run and the path that are given: a single word that can only be a path is one.
@@ -222,8 +287,11 @@ fn default_in(folder: &Path) -> PathBuf {
     }
 }
 
-/// The words `--state DIR`, if they are needed to find this directory again.
+/// The words `--state DIR`, or `--engine URL`, if they are needed to find this directory again.
 pub(super) fn words(folder: &Path) -> String {
+    if let Some(words) = engine::words() {
+        return words;
+    }
     let here = std::env::current_dir().and_then(std::fs::canonicalize);
     let folder = match &here {
         Ok(here) => folder.strip_prefix(here).unwrap_or(folder),

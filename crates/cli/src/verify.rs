@@ -33,6 +33,9 @@ pub(super) fn run(arguments: &Verify, output: &mut Output) -> Exit {
     {
         return exit;
     }
+    if let Err(exit) = arguments.state.connect(output) {
+        return exit;
+    }
     let named = arguments.run.as_deref();
     let (store, run) = match arguments.state.open_run(named, |_, _| true, "run", output) {
         Ok(found) => found,

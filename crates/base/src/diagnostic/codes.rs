@@ -402,6 +402,8 @@ codes! {
     SERVER = "E0736";
     /// A server that cannot be asked, or refuses what it is asked.
     REMOTE = "E0737";
+    /// An engine elsewhere that cannot be reached, or does not do what it is asked.
+    ENGINE = "E0738";
     /// A program that is required and is not there, or has another version.
     PROGRAM_MISSING = "E0739";
     /// An `expect` of a test that does not hold.

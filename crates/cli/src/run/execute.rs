@@ -110,12 +110,15 @@ fn unread_secrets(diagnostics: &[Diagnostic], sources: &Sources, output: &mut Ou
 
 /// The engine of the command line.
 pub(crate) fn engine() -> Engine {
-    Engine::builder()
+    let engine = Engine::builder()
         .environment(CallerEnvironment)
         .max_commands(max_commands())
         .temporary_folder(std::env::temp_dir())
-        .guarded()
-        .build()
+        .guarded();
+    match super::super::engine::connected() {
+        Some(remote) => engine.remote(remote).build(),
+        None => engine.build(),
+    }
 }
 
 /// Where a run is stored, and its past.
@@ -360,7 +363,8 @@ async fn prepare(
     let stored = |begin: Result<RunRecord, StoreError>, output: &mut Output| {
         begin.map_err(|error| state::refuse(&error, output))
     };
-    let queue = match job.has_place {
+    let queue = match job.has_place || super::super::engine::connected().is_some() {
+        // An engine elsewhere has queues of its own.
         true => None,
         false => queue_of(&job.plan, job.goes_back),
     };
@@ -509,6 +513,7 @@ fn finish(
                 | DriveError::Locks(_)
                 | DriveError::Logs(_)
                 | DriveError::Inbox(_) => codes::STATE_UNUSABLE,
+                DriveError::NotBegun(_) | DriveError::Remote(_) => codes::ENGINE,
             };
             output.refuse(&Diagnostic::without_place(code, message));
             if began { Exit::Stopped } else { Exit::Refused }

@@ -292,6 +292,12 @@ impl RunHost for TerminalHost {
         ));
     }
 
+    fn on_engine_silent(&mut self, why: &str) {
+        if !self.quiet {
+            self.print(&format!("waiting: {}\n", clean_line(why)));
+        }
+    }
+
     fn withdraw(&mut self, question: EffectId) {
         self.asker.withdraw(question);
     }

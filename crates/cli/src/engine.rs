@@ -1,0 +1,159 @@
+//! `--engine URL`: runs that an engine elsewhere drives. A program that can connect to it uses
+//! [`main_with`](crate::main_with); any other one hands its arguments on to that program. The state
+//! directory of an engine is a copy of what the engine knows: all commands read it as they read
+//! any other.
+
+use std::os::unix::process::CommandExt as _;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::{Arc, OnceLock};
+
+use super::exit::Exit;
+use super::output::Output;
+use super::shell_word::shell_word;
+use lockstep_base::diagnostic::render::clean_line;
+use lockstep_base::diagnostic::{Diagnostic, codes};
+use lockstep_runtime::driver::RemoteEngine;
+use lockstep_store::Store;
+
+/// The variable that names an engine.
+const ENGINE_VARIABLE: &str = "LOCKSTEP_ENGINE";
+
+/// The folder of the copies, in a state directory.
+const COPIES: &str = "engines";
+
+/// A connection to an engine.
+pub trait ConnectedEngine: RemoteEngine {
+    /// Brings a state directory up to what the engine knows, and answers for its runs what is asked
+    /// of them there, as long as this process lives. `run` is the beginning of the id of the only
+    /// run that matters. Returns what could not be brought up to date: a sentence for each run.
+    ///
+    /// # Errors
+    ///
+    /// If the engine cannot be asked, or the state directory cannot be written: a sentence for
+    /// people, without a full stop.
+    fn copy_to(&self, store: &Store, run: Option<&str>) -> Result<Vec<String>, String>;
+}
+
+/// Connects to engines.
+pub trait EngineConnector: Send + Sync {
+    /// Connects to the engine with this address.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with the address, or why the engine does not answer; and what to do.
+    fn connect(&self, url: &str) -> Result<Arc<dyn ConnectedEngine>, EngineRefusal>;
+}
+
+/// Why an engine cannot be used.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EngineRefusal {
+    /// What is wrong: a sentence without a full stop.
+    pub message: String,
+    /// What to do.
+    pub help: String,
+}
+
+static CONNECTOR: OnceLock<&'static dyn EngineConnector> = OnceLock::new();
+static ENGINE: OnceLock<(String, Arc<dyn ConnectedEngine>)> = OnceLock::new();
+
+/// Sets what connects to engines; the first one counts.
+pub(super) fn set_connector(connector: &'static dyn EngineConnector) {
+    let _ = CONNECTOR.set(connector);
+}
+
+/// The engine of this process, where its command goes to one.
+pub(super) fn connected() -> Option<Arc<dyn ConnectedEngine>> {
+    ENGINE.get().map(|(_, engine)| engine.clone())
+}
+
+/// The engine that the environment names, if it does.
+pub(super) fn of_variable() -> Option<String> {
+    let named = std::env::var(ENGINE_VARIABLE).ok();
+    named.filter(|url| !url.trim().is_empty())
+}
+
+/// The words ` --engine URL`, where a command has to say them to find the runs again; nothing where
+/// runs are driven here.
+pub(super) fn words() -> Option<String> {
+    let (url, _) = ENGINE.get()?;
+    Some(match of_variable().as_ref() == Some(url) {
+        true => String::new(),
+        false => format!(" --engine {}", shell_word(url)),
+    })
+}
+
+/// The copy of an engine in a state directory.
+pub(super) fn copy_in(state: &Path) -> Option<PathBuf> {
+    let (url, _) = ENGINE.get()?;
+    let is_plain = |char: char| char.is_ascii_alphanumeric() || matches!(char, '.' | '-');
+    let (_, place) = url.split_once("://").unwrap_or(("", url));
+    let name: String = (place.chars())
+        .map(|char| if is_plain(char) { char } else { '_' })
+        .collect();
+    Some(state.join(COPIES).join(name))
+}
+
+/// Connects to an engine. Where this program cannot, another one takes its place.
+pub(super) fn connect(url: &str, output: &mut Output) -> Result<(), Exit> {
+    if ENGINE.get().is_some() {
+        return Ok(());
+    }
+    let Some(connector) = CONNECTOR.get() else {
+        return Err(output.refuse(&pass_on(url)));
+    };
+    match connector.connect(url) {
+        Ok(engine) => {
+            let _ = ENGINE.set((url.to_owned(), engine));
+            Ok(())
+        }
+        Err(EngineRefusal { message, help }) => {
+            let mistake = Diagnostic::without_place(codes::ENGINE, message);
+            Err(output.refuse(&mistake.help(help)))
+        }
+    }
+}
+
+/// Lets the program that connects to such an engine take the place of this one. It returns only
+/// where that is not possible.
+fn pass_on(url: &str) -> Diagnostic {
+    let mistake = |message: String| Diagnostic::without_place(codes::ENGINE, message);
+    let scheme = url.split_once("://").map(|(scheme, _)| scheme);
+    let Some(scheme) = scheme.filter(|it| *it == "temporal") else {
+        let help = "write it as `temporal://HOST:PORT/NAMESPACE`";
+        return mistake(format!("`{url}` is not the address of an engine")).help(help);
+    };
+    let name = format!("lockstep-{scheme}");
+    let beside = std::env::current_exe().ok();
+    let beside = beside.and_then(|program| Some(program.parent()?.join(&name)));
+    let program = beside
+        .filter(|it| it.is_file())
+        .unwrap_or_else(|| (&*name).into());
+    let failed = Command::new(&program)
+        .args(std::env::args_os().skip(1))
+        .exec();
+    let message = match failed.kind() {
+        std::io::ErrorKind::NotFound => {
+            format!("the program `{name}`, which works with `{scheme}://`, was not found")
+        }
+        _ => format!("`{}` cannot be started: {failed}", program.display()),
+    };
+    mistake(message).help(format!(
+        "install it beside `lockstep`, or where `PATH` finds it: `cargo install {name}`"
+    ))
+}
+
+/// Brings the state directory of an engine up to date; nothing to do for any other.
+pub(super) fn update(store: &Store, run: Option<&str>, output: &mut Output) -> Result<(), Exit> {
+    let Some(engine) = connected() else {
+        return Ok(());
+    };
+    let silent = engine.copy_to(store, run).map_err(|why| {
+        let message = format!("the runs of the engine cannot be read: {why}");
+        output.refuse(&Diagnostic::without_place(codes::ENGINE, message))
+    })?;
+    for why in silent {
+        output.complain(&format!("{}\n", clean_line(&why)));
+    }
+    Ok(())
+}

@@ -1,0 +1,230 @@
+//! A lock that runs share, as it is decided: who holds it, who waits, first come, first served; and
+//! what was deployed at the infrastructure that it stands for. Must not know of workflows.
+
+use std::collections::VecDeque;
+
+use serde::{Deserialize, Serialize};
+
+use crate::wire::{DeployedHere, GrantSignal, LockAnswer, LockLeave, LockWant, QueuedSignal};
+
+/// So many deployments of each place are remembered: what is newer than a run began is in them.
+const MAX_DEPLOYMENTS: usize = 256;
+
+/// Who holds a lock, or waits for it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LockRequest {
+    /// What was asked.
+    pub want: LockWant,
+    /// Since when it is held, in milliseconds since 1970; nothing while it waits.
+    pub since: Option<i64>,
+}
+
+/// A lock.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LockQueue {
+    holders: Vec<LockRequest>,
+    waiting: VecDeque<LockRequest>,
+    /// What was deployed there, in that order.
+    #[serde(default)]
+    deployed: Vec<DeployedHere>,
+    /// The number of the last deployment.
+    #[serde(default)]
+    last_number: i64,
+}
+
+impl LockQueue {
+    /// A run wants it. Asking again changes nothing, and is answered again.
+    pub fn want(&mut self, want: LockWant, now: i64) -> Vec<LockAnswer> {
+        let is_same = |it: &LockRequest| it.want.run == want.run && it.want.request == want.request;
+        if let Some(held) = self.holders.iter().find(|it| is_same(it)) {
+            return vec![self.granted(&held.want)];
+        }
+        if !self.waiting.iter().any(is_same) {
+            self.waiting.push_back(LockRequest { want, since: None });
+        }
+        self.grant(now)
+    }
+
+    /// A run gives it back, or waits no longer.
+    pub fn leave(&mut self, leave: LockLeave, now: i64) -> Vec<LockAnswer> {
+        let is_other =
+            |it: &LockRequest| it.want.run != leave.run || it.want.request != leave.request;
+        self.holders.retain(is_other);
+        self.waiting.retain(is_other);
+        for mut deployed in leave.deployed {
+            self.last_number += 1;
+            deployed.number = self.last_number;
+            // A deployment of the run there before is the same one, which has gone on.
+            self.deployed
+                .retain(|it| it.run != deployed.run || it.service != deployed.service);
+            self.deployed.push(deployed);
+        }
+        let surplus = self.deployed.len().saturating_sub(MAX_DEPLOYMENTS);
+        self.deployed.drain(..surplus);
+        self.grant(now)
+    }
+
+    /// A run is gone for good.
+    pub fn forget(&mut self, run: &str, now: i64) -> Vec<LockAnswer> {
+        self.holders.retain(|it| it.want.run != run);
+        self.waiting.retain(|it| it.want.run != run);
+        self.grant(now)
+    }
+
+    /// The runs that hold it or wait for it.
+    pub fn runs(&self) -> Vec<String> {
+        let all = self.holders.iter().chain(&self.waiting);
+        let mut runs: Vec<String> = all.map(|it| it.want.run.clone()).collect();
+        runs.sort_unstable();
+        runs.dedup();
+        runs
+    }
+
+    /// Whether nobody holds it or waits for it.
+    pub fn is_free(&self) -> bool {
+        self.holders.is_empty() && self.waiting.is_empty()
+    }
+
+    /// Whether there is nothing to remember.
+    pub fn is_empty(&self) -> bool {
+        self.is_free() && self.deployed.is_empty()
+    }
+
+    /// Gives it to whoever may have it now, and says to the others who is before them.
+    fn grant(&mut self, now: i64) -> Vec<LockAnswer> {
+        let mut answers = Vec::new();
+        while let Some(first) = self.waiting.front() {
+            let limit = first.want.limit.max(1) as usize;
+            if self.holders.len() >= limit {
+                break;
+            }
+            let Some(mut next) = self.waiting.pop_front() else {
+                break;
+            };
+            next.since = Some(now);
+            answers.push(self.granted(&next.want));
+            self.holders.push(next);
+        }
+        for (ahead, waits) in (0..).zip(&self.waiting) {
+            answers.push(LockAnswer::Queued(QueuedSignal {
+                run: waits.want.run.clone(),
+                request: waits.want.request,
+                name: waits.want.name.clone(),
+                holders: (self.holders.iter())
+                    .map(|it| {
+                        (
+                            it.want.run.clone(),
+                            it.want.node.clone(),
+                            it.since.unwrap_or(now),
+                        )
+                    })
+                    .collect(),
+                ahead,
+            }));
+        }
+        answers
+    }
+
+    /// What is said to who gets it: also what others have deployed there since.
+    fn granted(&self, want: &LockWant) -> LockAnswer {
+        let others = self.deployed.iter().filter(|it| it.run != want.run);
+        LockAnswer::Granted(GrantSignal {
+            run: want.run.clone(),
+            request: want.request,
+            name: want.name.clone(),
+            deployed: others
+                .filter(|it| it.at > want.run_began)
+                .cloned()
+                .collect(),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use lockstep_engine::EffectId;
+
+    fn want(run: &str, limit: u32) -> LockWant {
+        LockWant {
+            run: run.into(),
+            request: EffectId(1),
+            name: "infrastructure eu".into(),
+            node: "p/s".into(),
+            limit,
+            run_began: 0,
+        }
+    }
+
+    fn leave(run: &str) -> LockLeave {
+        LockLeave {
+            run: run.into(),
+            request: EffectId(1),
+            name: "infrastructure eu".into(),
+            deployed: Vec::new(),
+        }
+    }
+
+    fn granted(answers: &[LockAnswer]) -> Vec<&str> {
+        let granted = answers.iter().filter_map(|answer| match answer {
+            LockAnswer::Granted(grant) => Some(&*grant.run),
+            LockAnswer::Queued(_) => None,
+        });
+        granted.collect()
+    }
+
+    #[test]
+    fn first_come_first_served_once_each() {
+        let mut lock = LockQueue::default();
+        assert_eq!(granted(&lock.want(want("a", 1), 0)), ["a"]);
+        let queued = lock.want(want("b", 1), 1);
+        assert!(matches!(&queued[..], [LockAnswer::Queued(it)] if it.holders[0].0 == "a"));
+        assert_eq!(granted(&lock.want(want("c", 1), 2)), [""; 0]);
+        // A request that is sent again takes no second place.
+        assert_eq!(granted(&lock.want(want("a", 1), 3)), ["a"]);
+        assert_eq!(granted(&lock.want(want("b", 1), 4)), [""; 0]);
+        assert_eq!(granted(&lock.leave(leave("a"), 5)), ["b"]);
+        assert_eq!(granted(&lock.forget("b", 6)), ["c"]);
+        lock.leave(leave("c"), 7);
+        assert!(lock.is_empty());
+    }
+
+    #[test]
+    fn a_limit_lets_several_in_and_no_small_one_past_a_large_one() {
+        let mut lock = LockQueue::default();
+        assert_eq!(granted(&lock.want(want("a", 2), 0)), ["a"]);
+        assert_eq!(granted(&lock.want(want("b", 2), 0)), ["b"]);
+        assert_eq!(granted(&lock.want(want("c", 1), 0)), [""; 0]);
+        assert_eq!(granted(&lock.want(want("d", 2), 0)), [""; 0]);
+        assert_eq!(granted(&lock.leave(leave("a"), 0)), [""; 0]);
+        assert_eq!(granted(&lock.leave(leave("b"), 0)), ["c"]);
+    }
+
+    #[test]
+    fn who_gets_it_hears_what_others_have_deployed_since_the_run_began() {
+        let mut lock = LockQueue::default();
+        let deployed = |run: &str, at: i64| DeployedHere {
+            number: 0,
+            run: run.into(),
+            service: "web".into(),
+            target: "prod.eu".into(),
+            at,
+        };
+        let mut by_b = leave("b");
+        by_b.deployed.push(deployed("b", 20));
+        lock.leave(by_b, 20);
+        let hears = |lock: &mut LockQueue, began: i64| {
+            let mut asks = want("a", 1);
+            asks.run_began = began;
+            let answers = lock.want(asks, 30);
+            lock.leave(leave("a"), 31);
+            match &answers[..] {
+                [LockAnswer::Granted(grant)] => grant.deployed.len(),
+                _ => usize::MAX,
+            }
+        };
+        assert_eq!(hears(&mut lock, 10), 1);
+        assert_eq!(hears(&mut lock, 25), 0);
+        assert!(lock.is_free() && !lock.is_empty());
+    }
+}

@@ -1,0 +1,249 @@
+//! The locks of one run: each request takes its locks one after the other, in the order of their
+//! names, so that no two requests can hold what the other one wants. It also knows what the run has
+//! deployed where, which goes to the lock of the infrastructure when that is given back.
+
+use std::collections::BTreeMap;
+
+use lockstep_base::node_path::NodePath;
+use lockstep_base::source::Name;
+use lockstep_engine::run_event::{
+    LockQueuePosition, NodeKind, RunEventKind, RunLockHolder, Status,
+};
+use lockstep_engine::{EffectId, Event, LaterDeployment, LockDemand, PendingLockRequest};
+use lockstep_plan::infrastructure_lock;
+
+use crate::run_loop::Act;
+use crate::wire::{DeployedHere, GrantSignal, LockLeave, LockWant, QueuedSignal};
+
+/// The locks of one run.
+#[derive(Debug, Clone, Default)]
+pub struct RunLocks {
+    run: String,
+    /// When it began, in milliseconds since 1970.
+    began: i64,
+    requests: BTreeMap<EffectId, LockProgress>,
+    /// What the run has deployed and not taken back: by infrastructure and service, and when.
+    deployed: BTreeMap<(Name, Name), i64>,
+    /// What others have deployed meanwhile, by number.
+    later: BTreeMap<i64, LaterDeployment>,
+}
+
+/// How far a request is.
+#[derive(Debug, Clone)]
+struct LockProgress {
+    node: NodePath,
+    /// What is wanted, by name.
+    wants: Vec<LockDemand>,
+    /// How many of them are held.
+    held: usize,
+    is_acquired: bool,
+}
+
+impl RunLocks {
+    /// The locks of a run that began at this time.
+    pub fn of(run: &str, began: i64) -> Self {
+        Self {
+            run: run.to_owned(),
+            began,
+            ..Self::default()
+        }
+    }
+
+    /// A request that an earlier execution of the run has made.
+    pub fn restore(&mut self, id: EffectId, request: PendingLockRequest) {
+        let PendingLockRequest {
+            node,
+            mut wants,
+            granted,
+            ..
+        } = request;
+        wants.sort_by(|a, b| a.name.cmp(&b.name));
+        let held = if granted { wants.len() } else { 0 };
+        let progress = LockProgress {
+            node,
+            wants,
+            held,
+            is_acquired: granted,
+        };
+        self.requests.insert(id, progress);
+    }
+
+    /// Asks again for what is waited for: a lock answers as before.
+    pub fn ask_again(&self) -> Vec<Act> {
+        let waiting = self.requests.iter().filter(|(_, it)| !it.is_acquired);
+        waiting.filter_map(|(id, _)| self.next_want(*id)).collect()
+    }
+
+    fn next_want(&self, id: EffectId) -> Option<Act> {
+        let progress = self.requests.get(&id)?;
+        let want = progress.wants.get(progress.held)?;
+        Some(Act::Want(LockWant {
+            run: self.run.clone(),
+            request: id,
+            name: want.name.to_string(),
+            node: progress.node.to_string(),
+            limit: want.limit,
+            run_began: self.began,
+        }))
+    }
+
+    /// The machine requests locks.
+    pub fn acquire(
+        &mut self,
+        id: EffectId,
+        node: &NodePath,
+        mut wants: Vec<LockDemand>,
+    ) -> Option<Act> {
+        wants.sort_by(|a, b| a.name.cmp(&b.name));
+        let progress = LockProgress {
+            node: node.clone(),
+            wants,
+            held: 0,
+            is_acquired: false,
+        };
+        self.requests.insert(id, progress);
+        self.next_want(id)
+    }
+
+    /// A lock is held: what comes next, and what the machine is told.
+    pub fn granted(&mut self, grant: GrantSignal) -> (Option<Act>, Vec<Event>) {
+        let id = grant.request;
+        let awaited = self.requests.get_mut(&id).filter(|it| !it.is_acquired);
+        let awaited = awaited
+            .filter(|it| (it.wants.get(it.held)).is_some_and(|want| *want.name == *grant.name));
+        let Some(progress) = awaited else {
+            let is_held = self
+                .requests
+                .get(&id)
+                .is_some_and(|it| (it.wants.iter()).any(|want| *want.name == *grant.name));
+            // It was given up before it was granted.
+            let leave = (!is_held).then(|| self.leave(id, &grant.name));
+            return (leave, Vec::new());
+        };
+        progress.held += 1;
+        let is_acquired = progress.held >= progress.wants.len();
+        progress.is_acquired = is_acquired;
+        let mut events = Vec::new();
+        if self.hear(grant.deployed) {
+            events.push(Event::DeployedMeanwhile {
+                later: self.later.values().cloned().collect(),
+                unclear: Vec::new(),
+            });
+        }
+        match is_acquired {
+            true => {
+                events.push(Event::Acquired { id });
+                (None, events)
+            }
+            false => (self.next_want(id), events),
+        }
+    }
+
+    /// What others have deployed. Returns whether that is new.
+    fn hear(&mut self, deployed: Vec<DeployedHere>) -> bool {
+        let before = self.later.len();
+        for it in deployed {
+            self.later.entry(it.number).or_insert(LaterDeployment {
+                number: it.number,
+                run: it.run.into(),
+                service: it.service.into(),
+                target: it.target.into(),
+                blocks: false,
+            });
+        }
+        self.later.len() > before
+    }
+
+    /// Others are before a request.
+    pub fn queued(&self, queued: QueuedSignal, now: i64) -> Option<Event> {
+        let id = queued.request;
+        let progress = self.requests.get(&id).filter(|it| !it.is_acquired)?;
+        let want = progress.wants.get(progress.held)?;
+        if *want.name != *queued.name {
+            return None;
+        }
+        let holder = |(run, node, since): (String, String, i64)| RunLockHolder {
+            lock: want.name.clone(),
+            run: run.into(),
+            node: NodePath::from(node),
+            held_ms: now.saturating_sub(since).max(0),
+        };
+        let queue = LockQueuePosition {
+            holders: queued.holders.into_iter().map(holder).collect(),
+            ahead: queued.ahead,
+        };
+        Some(Event::Queued { id, queue })
+    }
+
+    /// The machine gives locks of a request back; all of them where no names are given.
+    pub fn release(&mut self, id: EffectId, names: &[Name]) -> Vec<Act> {
+        let Some(progress) = self.requests.get_mut(&id) else {
+            return Vec::new();
+        };
+        let is_gone = |want: &LockDemand| names.is_empty() || names.contains(&want.name);
+        // Behind the one that is waited for, nothing was asked.
+        let asked = progress.held + usize::from(!progress.is_acquired);
+        let asked = progress.wants.iter().take(asked);
+        let gone: Vec<Name> = asked
+            .filter(|it| is_gone(it))
+            .map(|it| it.name.clone())
+            .collect();
+        progress.held -= (progress.wants.iter().take(progress.held))
+            .filter(|it| is_gone(it))
+            .count();
+        progress.wants.retain(|want| !is_gone(want));
+        if progress.wants.is_empty() {
+            self.requests.remove(&id);
+        }
+        gone.iter().map(|name| self.leave(id, name)).collect()
+    }
+
+    fn leave(&self, id: EffectId, name: &str) -> Act {
+        let here = self
+            .deployed
+            .iter()
+            .filter(|((target, _), _)| *infrastructure_lock(target) == *name);
+        let deployed = here.map(|((target, service), at)| DeployedHere {
+            number: 0,
+            run: self.run.clone(),
+            service: service.to_string(),
+            target: target.to_string(),
+            at: *at,
+        });
+        Act::Leave(LockLeave {
+            run: self.run.clone(),
+            request: id,
+            name: name.to_owned(),
+            deployed: deployed.collect(),
+        })
+    }
+
+    /// Notes what the run has deployed, at this time in milliseconds since 1970.
+    pub fn note(&mut self, told: &RunEventKind, now: i64) {
+        let RunEventKind::NodeFinished {
+            kind: NodeKind::Deploy,
+            status,
+            deployment: Some(place),
+            ..
+        } = told
+        else {
+            return;
+        };
+        let key = (place.target.clone(), place.service.clone());
+        match status {
+            Status::RolledBack => drop(self.deployed.remove(&key)),
+            Status::Succeeded
+            | Status::Ignored
+            | Status::Failed
+            | Status::Cancelled
+            | Status::RollbackFailed => drop(self.deployed.insert(key, now)),
+            Status::Pending
+            | Status::Queued
+            | Status::Waiting
+            | Status::Running
+            | Status::Skipped
+            | Status::Superseded
+            | Status::RollingBack => {}
+        }
+    }
+}

@@ -1,0 +1,138 @@
+//! Workers: processes that carry out commands of a pool, and such that drive runs.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use temporalio_client::Client;
+use temporalio_sdk::runtime::worker_tuner::{FixedSizeSlotSupplier, TunerHolder};
+use temporalio_sdk::{Runtime, Worker, WorkerOptions};
+
+use crate::lock_workflow::{LockSteps, SharedLock};
+use crate::steps::Steps;
+use crate::workflow::DeployRun;
+
+/// A worker of which nothing is heard for so long is lost, with what it carries out.
+pub const STEP_HEARTBEAT_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// The time between two heartbeats of a step; in the answer to one a worker learns that it is to
+/// end.
+pub const STEP_HEARTBEAT_INTERVAL: Duration = Duration::from_secs(1);
+
+/// The time between two looks whether the server can be reached.
+const LINK_INTERVAL: Duration = Duration::from_secs(2);
+
+/// The task queue of those that drive runs.
+pub const RUN_QUEUE: &str = "lockstep-runs";
+
+/// The task queue of a pool.
+pub fn pool_queue(pool: Option<&str>) -> String {
+    match pool {
+        Some(pool) => format!("lockstep-pool-{pool}"),
+        None => String::from("lockstep-pool"),
+    }
+}
+
+/// Whether the server can be reached.
+#[derive(Debug)]
+pub struct ServerLink {
+    begun: Instant,
+    /// When it answered last, in milliseconds since the beginning.
+    heard: AtomicU64,
+}
+
+impl Default for ServerLink {
+    fn default() -> Self {
+        let (begun, heard) = (Instant::now(), AtomicU64::new(0));
+        Self { begun, heard }
+    }
+}
+
+impl ServerLink {
+    fn now(&self) -> u64 {
+        u64::try_from(self.begun.elapsed().as_millis()).unwrap_or(u64::MAX)
+    }
+
+    /// Whether it has not answered for so long that it takes this worker for lost.
+    pub fn is_lost(&self) -> bool {
+        let silent = self
+            .now()
+            .saturating_sub(self.heard.load(Ordering::Relaxed));
+        u128::from(silent) > STEP_HEARTBEAT_TIMEOUT.as_millis()
+    }
+
+    /// Asks the server again and again whether it is there.
+    pub async fn watch(&self, client: &Client) {
+        loop {
+            let asked = crate::client::ping(client);
+            if let Ok(true) = tokio::time::timeout(LINK_INTERVAL * 2, asked).await {
+                self.heard.store(self.now(), Ordering::Relaxed);
+            }
+            tokio::time::sleep(LINK_INTERVAL).await;
+        }
+    }
+}
+
+/// What a worker does.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct WorkerDuties {
+    /// The pools whose commands it carries out; nothing for the default one.
+    pub pools: Vec<Option<String>>,
+    /// Whether it drives runs.
+    pub runs: bool,
+    /// How many commands it carries out at once, in each pool.
+    pub max: usize,
+}
+
+/// Works until the process is asked to end.
+///
+/// # Errors
+///
+/// If the server refuses it, or cannot be reached any more.
+pub async fn work(
+    client: Client,
+    duties: &WorkerDuties,
+    steps: &Steps,
+    link: &ServerLink,
+    stop: impl Future<Output = ()>,
+) -> Result<(), String> {
+    let said = |error: &dyn std::fmt::Display| error.to_string();
+    let runtime = Runtime::from_current_tokio(Default::default()).map_err(|error| said(&error))?;
+    let mut workers = Vec::new();
+    if duties.runs {
+        let options = WorkerOptions::new(RUN_QUEUE)
+            .register_workflow::<DeployRun>()
+            .and_then(|options| options.register_workflow::<SharedLock>())
+            .map_err(|error| said(&error))?
+            .register_activities(LockSteps)
+            .build();
+        workers.push(Worker::new(&runtime, client.clone(), options).map_err(|error| said(&error))?);
+    }
+    for pool in &duties.pools {
+        let slots = FixedSizeSlotSupplier::new(duties.max.max(1));
+        let none = FixedSizeSlotSupplier::new(1);
+        let tuner = TunerHolder::builder()
+            .activity_task_slot_supplier(slots)
+            .workflow_task_slot_supplier(none)
+            .local_activity_task_slot_supplier(none)
+            .nexus_task_slot_supplier(none)
+            .build();
+        let options = WorkerOptions::new(pool_queue(pool.as_deref()))
+            .register_activities(steps.clone())
+            .tuner(tuner)
+            .max_heartbeat_throttle_interval(STEP_HEARTBEAT_INTERVAL)
+            .build();
+        workers.push(Worker::new(&runtime, client.clone(), options).map_err(|error| said(&error))?);
+    }
+    let stops: Vec<_> = workers.iter().map(Worker::shutdown_handle).collect();
+    let all = workers.iter_mut().map(|worker| worker.run());
+    let all = futures::future::try_join_all(all);
+    let mut all = std::pin::pin!(all);
+    tokio::select! {
+        ended = &mut all => return ended.map(|_| ()).map_err(|error| said(&error)),
+        () = link.watch(&client) => {}
+        () = stop => {}
+    }
+    // What is under way may end; what is killed is lost, and the runs hear of it.
+    stops.iter().for_each(|stop| stop());
+    all.await.map(|_| ()).map_err(|error| said(&error))
+}

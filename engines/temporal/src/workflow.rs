@@ -1,0 +1,410 @@
+//! The workflow of a run: carries out what [`RunLoop`] decides, with timers, activities and
+//! signals. Whatever it does follows from the history alone.
+
+#![allow(missing_docs, reason = "constants that the macros make have none")]
+
+use std::collections::{BTreeMap, VecDeque};
+use std::future::Future;
+use std::pin::Pin;
+use std::task::Poll;
+use std::time::{Duration, UNIX_EPOCH};
+
+use lockstep_engine::{EffectId, EffectOutcome};
+use lockstep_lang::ir::FailureClass;
+use temporalio_common::RetryPolicy;
+use temporalio_common::error::ApplicationFailure;
+use temporalio_macros::{workflow, workflow_methods};
+use temporalio_sdk::{
+    ActivityCancellationType, ActivityExecutionError, ActivityOptions, ContinueAsNewOptions,
+    LocalActivityOptions, SignalWorkflowOptions, SyncWorkflowContext, TimerOptions,
+    WaitConditionOptions, WorkflowCancellationToken, WorkflowContext, WorkflowContextView,
+    WorkflowResult, WorkflowTermination,
+};
+
+use crate::lock_workflow::{LockSteps, SharedLock, lock_workflow};
+use crate::run_loop::{Act, Journal, RunLoop, StartStep};
+use crate::steps::Steps;
+use crate::wire::{
+    AnswerSignal, GrantSignal, JournalPage, LockLeave, LockWant, Packed, QueuedSignal, RunInput,
+    RunResult, RunStart, StepInput, StepOutput,
+};
+use crate::worker::{STEP_HEARTBEAT_TIMEOUT, pool_queue};
+
+/// A step is given up after this time, in which its worker sends heartbeats. Time limits are the
+/// machine's: this one is only for the server, which wants one.
+const STEP_TIMEOUT: Duration = Duration::from_secs(30 * 24 * 3600);
+
+/// A request to a lock that is not taken in this time is sent again.
+const SEND_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// From so many events of history on, a run goes on in a new execution where nothing is under way.
+const CONTINUE_AT_EVENTS: u32 = 8_000;
+
+/// From so many on, nothing more is started, so that this comes about: a server ends a workflow at
+/// 51,200.
+const DRAIN_AT_EVENTS: u32 = 30_000;
+
+/// What others have sent to a run.
+#[derive(Debug)]
+enum Sent {
+    Answer(AnswerSignal),
+    Cancel,
+    Begun(EffectId),
+    Granted(GrantSignal),
+    Queued(QueuedSignal),
+}
+
+/// The workflow of a run.
+#[workflow]
+#[derive(Default)]
+pub struct DeployRun {
+    sent: VecDeque<Sent>,
+    start: Option<RunStart>,
+    journal: Journal,
+}
+
+/// What a future of a run comes to.
+enum Came {
+    Step(EffectId, Box<Result<StepOutput, ActivityExecutionError>>),
+    Timer(i64),
+    /// A lock was asked, or given back.
+    Sent,
+}
+
+type Coming<'a> = Pin<Box<dyn Future<Output = Came> + 'a>>;
+
+/// The timer that is set; machines have many, of which the server needs to know the next one alone.
+struct ArmedTimer {
+    /// When it fires, in milliseconds since 1970.
+    at: i64,
+    token: WorkflowCancellationToken,
+}
+
+#[workflow_methods]
+impl DeployRun {
+    /// Carries a run out.
+    #[run]
+    pub async fn run(
+        ctx: &mut WorkflowContext<Self>,
+        input: RunInput,
+    ) -> WorkflowResult<RunResult> {
+        let ctx = &*ctx;
+        let start = input.start.clone();
+        let (now, _) = time(ctx);
+        let mut run = RunLoop::new(&input, now).map_err(failed)?;
+        ctx.state_mut(|state| {
+            state.start = Some(start.clone());
+            state.journal = Journal::of(input.journal);
+        });
+        let mut coming: Vec<Coming<'_>> = Vec::new();
+        let mut tokens: BTreeMap<EffectId, WorkflowCancellationToken> = BTreeMap::new();
+        let mut armed: Option<ArmedTimer> = None;
+        let mut is_cancelled = false;
+        // Messages to locks that are under way.
+        let mut sends = 0_usize;
+        loop {
+            let (now, at) = time(ctx);
+            if !is_cancelled && ctx.cancellation_token().is_cancelled() {
+                // Somebody has cancelled the workflow itself, and not by this program.
+                is_cancelled = true;
+                run.cancel();
+            }
+            for sent in ctx.state_mut(|state| std::mem::take(&mut state.sent)) {
+                match sent {
+                    Sent::Answer(answer) => run.answer(answer, shown_time(at)),
+                    Sent::Cancel => run.cancel(),
+                    Sent::Begun(id) => run.begun(id, now),
+                    Sent::Granted(grant) => run.granted(grant),
+                    Sent::Queued(queued) => run.queued(queued),
+                }
+            }
+            run.work(now, at).map_err(failed)?;
+            let lines = run.take_lines();
+            ctx.state_mut(|state| lines.into_iter().for_each(|line| state.journal.push(line)));
+            for act in run.acts() {
+                match act {
+                    Act::Start(step) => {
+                        let token = WorkflowCancellationToken::new();
+                        tokens.insert(step.id, token.clone());
+                        coming.push(step_future(ctx, &start, step, token));
+                    }
+                    Act::Stop(id) => {
+                        if let Some(token) = tokens.get(&id) {
+                            token.cancel();
+                        }
+                    }
+                    Act::Want(want) => {
+                        sends += 1;
+                        coming.push(ask_lock(ctx, want));
+                    }
+                    Act::Leave(leave) => {
+                        sends += 1;
+                        coming.push(leave_lock(ctx, leave));
+                    }
+                }
+            }
+            if let Some(status) = run.finished() {
+                // The locks are given back before it ends.
+                while sends > 0 {
+                    ctx.state_mut(|state| state.sent.clear());
+                    if let Some(Came::Sent) = next(ctx, &mut coming, true).await {
+                        sends -= 1;
+                    }
+                }
+                let events = ctx.state(|state| state.journal.count());
+                let status = status.as_str().to_owned();
+                return Ok(RunResult { status, events });
+            }
+            if run.has_events() {
+                continue;
+            }
+            if run.running() == 0 && sends == 0 && ctx.history_length() > CONTINUE_AT_EVENTS {
+                let journal = ctx.state_mut(|state| std::mem::take(&mut state.journal));
+                let next = RunInput {
+                    start,
+                    journal: journal.into_pieces(),
+                    lost: run.lost(),
+                };
+                ctx.continue_as_new(next, ContinueAsNewOptions::default())?;
+                return Err(failed("it cannot go on in a new execution"));
+            }
+            run.drain(ctx.history_length() > DRAIN_AT_EVENTS);
+            arm(ctx, &run, now, &mut armed, &mut coming);
+            match next(ctx, &mut coming, is_cancelled).await {
+                None => {}
+                Some(Came::Sent) => sends -= 1,
+                Some(Came::Timer(at)) => drop(armed.take_if(|armed| armed.at == at)),
+                Some(Came::Step(id, ended)) => {
+                    let was_stopped = tokens.remove(&id).is_some_and(|it| it.is_cancelled());
+                    step_ended(&mut run, id, *ended, was_stopped);
+                }
+            }
+        }
+    }
+
+    /// A person answers a question.
+    #[signal]
+    pub fn answer(&mut self, _ctx: &mut SyncWorkflowContext<Self>, answer: AnswerSignal) {
+        self.sent.push_back(Sent::Answer(answer));
+    }
+
+    /// The run is to be cancelled.
+    #[signal]
+    pub fn cancel(&mut self, _ctx: &mut SyncWorkflowContext<Self>, _: ()) {
+        self.sent.push_back(Sent::Cancel);
+    }
+
+    /// A step has begun at its place.
+    #[signal]
+    pub fn begun(&mut self, _ctx: &mut SyncWorkflowContext<Self>, id: EffectId) {
+        self.sent.push_back(Sent::Begun(id));
+    }
+
+    /// A lock is held.
+    #[signal]
+    pub fn granted(&mut self, _ctx: &mut SyncWorkflowContext<Self>, grant: GrantSignal) {
+        self.sent.push_back(Sent::Granted(grant));
+    }
+
+    /// Others are before the run at a lock.
+    #[signal]
+    pub fn queued(&mut self, _ctx: &mut SyncWorkflowContext<Self>, queued: QueuedSignal) {
+        self.sent.push_back(Sent::Queued(queued));
+    }
+
+    /// What the run was begun with.
+    #[query]
+    pub fn start(&self, _ctx: &WorkflowContextView) -> Option<RunStart> {
+        self.start.clone()
+    }
+
+    /// A part of the journal, behind this event.
+    #[query]
+    pub fn journal(&self, _ctx: &WorkflowContextView, after: u64) -> JournalPage {
+        JournalPage {
+            lines: Packed(self.journal.after(after)),
+            last: self.journal.count(),
+        }
+    }
+}
+
+/// The time of the workflow since 1970, in milliseconds and in nanoseconds.
+fn time(ctx: &WorkflowContext<DeployRun>) -> (i64, i64) {
+    let since = ctx
+        .workflow_time()
+        .and_then(|it| it.duration_since(UNIX_EPOCH).ok());
+    let since = since.unwrap_or_default();
+    let number = |value: u128| i64::try_from(value).unwrap_or(i64::MAX);
+    (number(since.as_millis()), number(since.as_nanos()))
+}
+
+fn shown_time(nanoseconds: i64) -> String {
+    let at = jiff::Timestamp::from_nanosecond(i128::from(nanoseconds)).unwrap_or_default();
+    format!("{at:.3}")
+}
+
+fn failed(why: impl std::fmt::Display) -> WorkflowTermination {
+    let why = std::io::Error::other(why.to_string());
+    WorkflowTermination::failed_application(ApplicationFailure::new(why))
+}
+
+/// Starts a step in its pool.
+fn step_future<'a>(
+    ctx: &'a WorkflowContext<DeployRun>,
+    start: &RunStart,
+    step: StartStep,
+    token: WorkflowCancellationToken,
+) -> Coming<'a> {
+    let StartStep {
+        id,
+        work,
+        pool,
+        makers,
+        tells_begin,
+    } = step;
+    let summary = work.node().to_string();
+    let once = RetryPolicy::builder().maximum_attempts(1).build();
+    let options = ActivityOptions::with_start_to_close_timeout(STEP_TIMEOUT)
+        .task_queue(pool_queue(pool.as_deref()))
+        .heartbeat_timeout(STEP_HEARTBEAT_TIMEOUT)
+        .cancellation_type(ActivityCancellationType::WaitCancellationCompleted)
+        .cancellation_token(token)
+        .retry_policy(once)
+        .summary(summary)
+        .build();
+    let input = StepInput {
+        run: start.facts.id.clone(),
+        effect: id,
+        work: Packed(work),
+        makers: makers
+            .into_iter()
+            .map(|(id, work)| (id, Packed(work)))
+            .collect(),
+        tells_begin,
+    };
+    let ended = ctx.execute_activity(Steps::step, input, options);
+    Box::pin(async move { Came::Step(id, Box::new(ended.await)) })
+}
+
+/// Asks for a lock.
+fn ask_lock(ctx: &WorkflowContext<DeployRun>, want: LockWant) -> Coming<'_> {
+    let options = LocalActivityOptions::builder()
+        // It is tried until the server takes it.
+        .schedule_to_close_timeout(STEP_TIMEOUT)
+        .start_to_close_timeout(SEND_TIMEOUT)
+        .cancellation_token(WorkflowCancellationToken::new())
+        .build();
+    let asked = ctx.execute_local_activity(LockSteps::ask, want, options);
+    Box::pin(async move {
+        let _ = asked.await;
+        Came::Sent
+    })
+}
+
+/// Gives a lock back.
+fn leave_lock(ctx: &WorkflowContext<DeployRun>, leave: LockLeave) -> Coming<'_> {
+    let mut options = SignalWorkflowOptions::default();
+    options.cancellation_token = Some(WorkflowCancellationToken::new());
+    let lock = ctx.external_workflow(lock_workflow(&leave.name), None);
+    let sent = lock.signal(SharedLock::leave, leave, options);
+    Box::pin(async move {
+        // A lock that is not there is not held.
+        let _ = sent.await;
+        Came::Sent
+    })
+}
+
+/// Takes in how a step has ended.
+fn step_ended(
+    run: &mut RunLoop,
+    id: EffectId,
+    ended: Result<StepOutput, ActivityExecutionError>,
+    was_stopped: bool,
+) {
+    let error = match ended {
+        Ok(output) => return run.ended(id, output.outcome.0),
+        Err(error) => error,
+    };
+    if error.as_timeout().is_some() {
+        return run.worker_lost(id, was_stopped);
+    }
+    let failed = match &error {
+        ActivityExecutionError::Cancelled(_) => {
+            EffectOutcome::failed(FailureClass::Cancelled, "it had not started")
+        }
+        ActivityExecutionError::Failed(why) => {
+            let why = why.failure();
+            let why = why
+                .cause
+                .as_deref()
+                .map_or(&why.message, |cause| &cause.message);
+            let message = format!("its worker could not carry it out: {why}");
+            EffectOutcome::failed(FailureClass::Internal, message)
+        }
+        other => {
+            let message = format!("what its worker answered cannot be read: {other}");
+            EffectOutcome::failed(FailureClass::Internal, message)
+        }
+    };
+    run.ended(id, failed);
+}
+
+/// Sets a timer where one is due before the one that is set.
+fn arm<'a>(
+    ctx: &'a WorkflowContext<DeployRun>,
+    run: &RunLoop,
+    now: i64,
+    armed: &mut Option<ArmedTimer>,
+    coming: &mut Vec<Coming<'a>>,
+) {
+    let Some(wait) = run.next_timer(now) else {
+        return;
+    };
+    let at = now + wait;
+    if armed.as_ref().is_some_and(|armed| armed.at <= at) {
+        return;
+    }
+    if let Some(armed) = armed.take() {
+        armed.token.cancel();
+    }
+    let token = WorkflowCancellationToken::new();
+    let wait = Duration::from_millis(wait.max(1).unsigned_abs());
+    let options = TimerOptions::builder(wait)
+        .cancellation_token(token.clone())
+        .build();
+    let fired = ctx.timer(options);
+    coming.push(Box::pin(async move {
+        fired.await;
+        Came::Timer(at)
+    }));
+    *armed = Some(ArmedTimer { at, token });
+}
+
+/// Waits until something comes, or somebody has sent something. What comes first in the order in
+/// which it was begun goes first, so that it is the same whenever the history is handled again.
+async fn next(
+    ctx: &WorkflowContext<DeployRun>,
+    coming: &mut Vec<Coming<'_>>,
+    is_cancelled: bool,
+) -> Option<Came> {
+    let mut options = WaitConditionOptions::default();
+    options.cancellation_token = is_cancelled.then(WorkflowCancellationToken::new);
+    let has_sent = |state: &DeployRun| !state.sent.is_empty();
+    let mut sent = std::pin::pin!(ctx.wait_condition_with_options(has_sent, options));
+    std::future::poll_fn(|context| {
+        if sent.as_mut().poll(context).is_ready() {
+            return Poll::Ready(None);
+        }
+        for at in 0..coming.len() {
+            let Some(future) = coming.get_mut(at) else {
+                break;
+            };
+            if let Poll::Ready(came) = future.as_mut().poll(context) {
+                drop(coming.remove(at));
+                return Poll::Ready(Some(came));
+            }
+        }
+        Poll::Pending
+    })
+    .await
+}
