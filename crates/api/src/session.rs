@@ -314,7 +314,7 @@ impl Session {
             seed: self.seed,
             max: self.max_commands,
             known: self.persistence.past.records.len() as u64,
-            way_back: self.persistence.way_back.clone(),
+            source: self.persistence.source.clone(),
             completed_work: self.persistence.completed_work.clone(),
             source_folders: self.source_folders.clone(),
         }

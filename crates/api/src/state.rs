@@ -4,11 +4,11 @@ pub use crate::queue::{NOT_HAD, queue_of, stored_queue, take_place};
 use lockstep_base::source::Name;
 use lockstep_base::value::{Value, to_json};
 use lockstep_engine::run_event::Status;
-use lockstep_engine::way_back::{WayBack, WayBackPart};
+use lockstep_engine::way_back::{UndoneRun, WayBack};
 use lockstep_engine::{LeftHalfDone, Machine, UnclearPlace};
 use lockstep_lang::ir::{GlobalSource, Program};
 use lockstep_plan::{BoundInputs, DeployedVersion, Locals, Plan, RunFacts, display};
-use lockstep_runtime::driver::{RecordedRun, RunPersistence};
+use lockstep_runtime::driver::{RecordedRun, RunPersistence, RunSource, RunToTakeBack};
 use lockstep_runtime::guardian::DeadRunner;
 use lockstep_runtime::replay::replay;
 use lockstep_runtime::secrets::SecretVault;
@@ -76,6 +76,7 @@ impl Recorded {
             journal: Some(Box::new(RunJournal::new(store.reopen()?, run.number))),
             past,
             completed_work: run.kept.clone(),
+            source: self.source()?,
             way_back: self.way_back.clone(),
             locks: Box::new(locks),
             logs: Some(store.run_logs(&run.id)),
@@ -85,6 +86,31 @@ impl Recorded {
                 &*run.plan_hash,
             )?)),
         })
+    }
+
+    /// What the run goes on from.
+    fn source(&self) -> Result<RunSource, StoreError> {
+        let (store, run) = (&self.store, &self.run);
+        let mut source = RunSource::default();
+        if let Some(parent) = run.parent {
+            source.retries = Some(store.run(parent)?.id);
+        }
+        if let Some(undoes) = run.undoes {
+            let undone = store.run(undoes)?;
+            for it in undone_runs(store, &undone, Some(run.number))? {
+                source.undone.push(RunToTakeBack {
+                    records: store.records(it.number)?,
+                    run: UndoneRun {
+                        facts: it.facts(),
+                        seed: it.seed,
+                        completed: it.kept,
+                        part: it.undo_part,
+                    },
+                });
+            }
+            source.part.clone_from(&run.undo_part);
+        }
+        Ok(source)
     }
 
     /// Seals what was stored of the run before all its secrets had been read.
@@ -361,17 +387,33 @@ pub fn way_back(
     plan: &Arc<Plan>,
     vault: &Arc<SecretVault>,
 ) -> Result<WayBack, StoreError> {
-    let refused = |why: &dyn std::fmt::Display| StoreError::refused(why.to_string());
-    let facts = |run: &lockstep_store::StoredRun| {
-        open_facts(run.facts(), vault).map_err(|why| refused(&why).of_run(&run.id))
+    let stored = undone_runs(store, run, until)?;
+    let refused = |run: &lockstep_store::StoredRun, why: &dyn std::fmt::Display| {
+        StoreError::refused(why.to_string()).of_run(&run.id)
     };
-    let kept = vault.unsealed(run.kept.clone());
-    let kept = kept.map_err(|why| refused(&why).of_run(&run.id))?;
-    let mut machine = Machine::new(plan.clone(), facts(run)?, run.seed)
-        .with_completed_work(kept)
-        .keeping_way_back();
-    replay_run(store, run, &mut machine, vault)?;
-    let mut way = machine.way_back();
+    let open = |run: &lockstep_store::StoredRun| {
+        let kept = vault.unsealed(run.kept.clone());
+        Ok(UndoneRun {
+            facts: open_facts(run.facts(), vault).map_err(|why| refused(run, &why))?,
+            seed: run.seed,
+            completed: kept.map_err(|why| refused(run, &why))?,
+            part: run.undo_part.clone(),
+        })
+    };
+    let runs: Result<Vec<UndoneRun>, StoreError> = stored.iter().map(open).collect();
+    WayBack::of(plan, &runs?, &mut |at, machine| match stored.get(at) {
+        Some(run) => replay_run(store, run, machine, vault),
+        None => Ok(()),
+    })
+}
+
+/// A run, and those that have taken something of it back, before `until` where that is one of them.
+fn undone_runs(
+    store: &Store,
+    run: &lockstep_store::StoredRun,
+    until: Option<RunNumber>,
+) -> Result<Vec<lockstep_store::StoredRun>, StoreError> {
+    let mut runs = vec![run.clone()];
     for undo in store.undos_of(run.number)? {
         if Some(undo.number) == until {
             break;
@@ -380,12 +422,9 @@ pub fn way_back(
             let message = format!("run {} is taking run {} back", undo.id, run.id);
             return Err(StoreError::refused(message));
         }
-        let went = only(way.clone(), undo.undo_part.as_deref());
-        let mut machine = Machine::going_back(plan.clone(), facts(&undo)?, undo.seed, went);
-        replay_run(store, &undo, &mut machine, vault)?;
-        way = way.without(&machine);
+        runs.push(undo);
     }
-    Ok(way)
+    Ok(runs)
 }
 
 /// What a stored run takes back, where it is one that does.
@@ -409,10 +448,7 @@ pub fn way_back_of(
 
 /// A part of what there is to take back, where one is named.
 pub fn only(way: WayBack, part: Option<&str>) -> WayBack {
-    match part {
-        Some(part) => way.only(&WayBackPart::new(part)),
-        None => way,
-    }
+    way.only_part(part)
 }
 
 /// Lets a machine do again what a run has done.

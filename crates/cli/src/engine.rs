@@ -14,7 +14,7 @@ use super::shell_word::shell_word;
 use lockstep_base::diagnostic::render::clean_line;
 use lockstep_base::diagnostic::{Diagnostic, codes};
 use lockstep_runtime::driver::RemoteEngine;
-use lockstep_store::Store;
+use lockstep_store::{RunStatus, Store, StoreError, StoredRun};
 
 /// The variable that names an engine.
 const ENGINE_VARIABLE: &str = "LOCKSTEP_ENGINE";
@@ -33,6 +33,9 @@ pub trait ConnectedEngine: RemoteEngine {
     /// If the engine cannot be asked, or the state directory cannot be written: a sentence for
     /// people, without a full stop.
     fn copy_to(&self, store: &Store, run: Option<&str>) -> Result<Vec<String>, String>;
+
+    /// Follows a run no longer, so that it can be followed from elsewhere.
+    fn let_go(&self, run: &str);
 }
 
 /// Connects to engines.
@@ -156,4 +159,40 @@ pub(super) fn update(store: &Store, run: Option<&str>, output: &mut Output) -> R
         output.complain(&format!("{}\n", clean_line(&why)));
     }
     Ok(())
+}
+
+/// Looks whether the folder is there in which the commands of a run start; that of a run that is
+/// driven elsewhere is there, and not here.
+///
+/// # Errors
+///
+/// Where it was moved or removed.
+pub(super) fn folder_is_there(run: &StoredRun) -> Result<(), StoreError> {
+    match connected() {
+        Some(_) => Ok(()),
+        None => lockstep_api::state::folder_is_there(run),
+    }
+}
+
+/// Whether a run can be gone on with: nobody drives it, or an engine does.
+pub(super) fn can_be_resumed(run: &StoredRun) -> bool {
+    match connected() {
+        Some(_) => !matches!(run.status, RunStatus::Ended(_)),
+        None => run.status == RunStatus::Stopped,
+    }
+}
+
+/// Takes a run over for this process. One that an engine drives is only followed.
+///
+/// # Errors
+///
+/// As [`lockstep_api::state::claim`].
+pub(super) fn claim(store: &Store, run: &StoredRun) -> Result<StoredRun, StoreError> {
+    match connected() {
+        Some(engine) => {
+            engine.let_go(&run.id);
+            store.claim(run.number)
+        }
+        None => lockstep_api::state::claim(store, run),
+    }
 }

@@ -7,9 +7,9 @@ use super::arguments::Resume;
 use super::exit::Exit;
 use super::output::Output;
 use super::run::execute::{self, OpenedSecrets, RunJob, RunRecord};
-use super::{remote, source_changes, state};
+use super::{engine, remote, source_changes, state};
 use lockstep_api::session::{StoredPlanError, open_facts, open_plan};
-use lockstep_api::state::{bound_and_past, claim, stored_folders, stored_queue};
+use lockstep_api::state::{bound_and_past, stored_folders, stored_queue};
 use lockstep_base::diagnostic::{Diagnostic, codes};
 use lockstep_plan::{Plan, RunFacts};
 use lockstep_runtime::driver::RecordedRun;
@@ -26,14 +26,14 @@ pub(super) fn run(arguments: &Resume, output: &mut Output) -> Exit {
     let kind = "interrupted run";
     let (store, run) = match arguments.options.state.open_run(
         named,
-        |_, run| state::is_unfinished(run),
+        |_, run| engine::can_be_resumed(run),
         kind,
         output,
     ) {
         Ok(found) => found,
         Err(exit) => return exit,
     };
-    let run = match claim(&store, &run) {
+    let run = match engine::claim(&store, &run) {
         Ok(run) => run,
         Err(error) => return not_continued(&error, output),
     };

@@ -11,9 +11,8 @@ use super::output::Output;
 use super::run::execute::{self, RunJob, RunRecord};
 use super::run::{RunOrigin, begin, facts};
 use super::state::StateArgument;
-use super::{prepare, prompt, remote, resume, source_changes, unclear};
+use super::{engine, prepare, prompt, remote, resume, source_changes, unclear};
 use lockstep_api::session::source_folders;
-use lockstep_api::state::folder_is_there;
 use lockstep_base::diagnostic::render::{Ink, clean};
 use lockstep_base::diagnostic::{Diagnostic, codes};
 use lockstep_base::node_path::{NodePath, ancestors};
@@ -46,7 +45,7 @@ pub(super) fn run(arguments: &Retry, output: &mut Output) -> Exit {
         Ok(found) => found,
         Err(exit) => return exit,
     };
-    if let Err(error) = check_status(&store, &run).and_then(|()| folder_is_there(&run)) {
+    if let Err(error) = check_status(&store, &run).and_then(|()| engine::folder_is_there(&run)) {
         return resume::not_continued(&error, output);
     }
     let (plan, was, past, secrets) = match resume::open(&store, &run, output) {

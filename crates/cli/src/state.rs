@@ -11,7 +11,7 @@ use super::remote::{self, RemoteServer};
 use super::settings;
 use super::shell_word::shell_word;
 use lockstep_base::diagnostic::{Diagnostic, codes};
-use lockstep_store::{RunStatus, Store, StoreError, StoredRun};
+use lockstep_store::{Store, StoreError, StoredRun};
 
 /// The default name of the state directory.
 pub(super) const DEFAULT_STATE_DIR: &str = ".lockstep";
@@ -271,11 +271,6 @@ fn choose(
 
 fn line(run: &StoredRun) -> String {
     format!("{} ({} {})", run.id, run.pipeline, run.status.as_str())
-}
-
-/// Whether a run can be resumed.
-pub(super) fn is_unfinished(run: &StoredRun) -> bool {
-    run.status == RunStatus::Stopped
 }
 
 /// The state directory of a folder: what its settings name, else `.lockstep` in it.

@@ -5,8 +5,8 @@ use super::exit::Exit;
 use super::output::Output;
 use super::run::execute::{self, RunJob, RunRecord};
 use super::run::{RunOrigin, begin, facts};
-use super::{prompt, remote, resume, state};
-use lockstep_api::state::{folder_is_there, only, stored_folders, way_back};
+use super::{engine, prompt, remote, resume, state};
+use lockstep_api::state::{only, stored_folders, way_back};
 use lockstep_base::diagnostic::render::{Ink, clean};
 use lockstep_base::diagnostic::{Diagnostic, codes};
 use lockstep_engine::way_back::WayBack;
@@ -31,7 +31,7 @@ pub(super) fn run(arguments: &Undo, output: &mut Output) -> Exit {
         Ok(found) => found,
         Err(exit) => return exit,
     };
-    if let Err(error) = check_status(&store, &run).and_then(|()| folder_is_there(&run)) {
+    if let Err(error) = check_status(&store, &run).and_then(|()| engine::folder_is_there(&run)) {
         return resume::not_continued(&error, output);
     }
     let (plan, _, _, secrets) = match resume::open(&store, &run, output) {

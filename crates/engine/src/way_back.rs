@@ -9,6 +9,7 @@ use indexmap::IndexMap;
 
 use super::Machine;
 use super::broken::Checked;
+use super::completed_work::CompletedWork;
 use super::event::LockDemand;
 use super::node::{BodyEnd, NodeId};
 use super::path_pattern::PathPattern;
@@ -75,6 +76,61 @@ impl WayBack {
     pub fn only(self, part: &WayBackPart) -> Self {
         let list = self.list.filtered(&mut |step| part.has(&step.path));
         Self { list }
+    }
+}
+
+/// A run whose deployments are taken back, or one that has taken some of them back.
+#[derive(Debug, Clone)]
+pub struct UndoneRun {
+    /// Its id, user and start.
+    pub facts: RunFacts,
+    /// Its seed.
+    pub seed: u64,
+    /// The completed work of the run that it retried.
+    pub completed: CompletedWork,
+    /// The part that it has taken back, if not all.
+    pub part: Option<String>,
+}
+
+impl WayBack {
+    /// What there is to take back of a run, behind those that have taken some of it back, in their
+    /// order. `replay` lets a machine do again what one of the runs has done: the first one is the
+    /// run itself.
+    ///
+    /// # Errors
+    ///
+    /// If a run cannot be done again.
+    pub fn of<E>(
+        plan: &Arc<Plan>,
+        runs: &[UndoneRun],
+        replay: &mut dyn FnMut(usize, &mut Machine) -> Result<(), E>,
+    ) -> Result<Self, E> {
+        let mut way = Self::default();
+        for (at, run) in runs.iter().enumerate() {
+            let (facts, seed) = (run.facts.clone(), run.seed);
+            if at == 0 {
+                let machine = Machine::new(plan.clone(), facts, seed);
+                let machine = machine.with_completed_work(run.completed.clone());
+                let mut machine = machine.keeping_way_back();
+                replay(at, &mut machine)?;
+                way = machine.way_back();
+            } else {
+                let went = way.clone().only_part(run.part.as_deref());
+                let mut machine = Machine::going_back(plan.clone(), facts, seed, went);
+                replay(at, &mut machine)?;
+                way = way.without(&machine);
+            }
+        }
+        Ok(way)
+    }
+
+    /// A part of it, where one is named.
+    #[must_use]
+    pub fn only_part(self, part: Option<&str>) -> Self {
+        match part {
+            Some(part) => self.only(&WayBackPart::new(part)),
+            None => self,
+        }
     }
 }
 

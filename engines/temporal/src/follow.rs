@@ -1,12 +1,13 @@
 //! The engine as the command line and the library see it: begins runs as workflows, follows them,
 //! and keeps a copy of what the server knows in a state directory.
 
-use std::sync::{Arc, mpsc as std_mpsc};
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, mpsc as std_mpsc};
 use std::time::{Duration, Instant};
 
 use futures::StreamExt as _;
 use jiff::Timestamp;
-use lockstep_api::state::{Recorded, file, inputs};
+use lockstep_api::state::{Recorded, file, inputs, way_back_of};
 use lockstep_base::node_path::NodePath;
 use lockstep_base::source::FileId;
 use lockstep_cli::{ConnectedEngine, EngineConnector, EngineRefusal};
@@ -14,8 +15,8 @@ use lockstep_engine::run_event::RunEvent;
 use lockstep_engine::{CompletedWork, Question};
 use lockstep_plan::Plan;
 use lockstep_runtime::driver::{
-    self, AnswerSender, RecordedRun, RemoteEngine, RemoteMessage, RemoteRecord, RemoteRequest,
-    RemoteRun, RemoteStart, RunHost, RunSettings,
+    self, AnswerSender, ControlRequest, RecordedRun, RemoteEngine, RemoteMessage, RemoteRecord,
+    RemoteRequest, RemoteRun, RemoteStart, RunHost, RunSettings,
 };
 use lockstep_runtime::logs::LogError;
 use lockstep_runtime::required_programs::FoundPrograms;
@@ -32,7 +33,8 @@ use tokio::sync::mpsc;
 use crate::address::EngineAddress;
 use crate::log_store::{LogEnds, LogPiece, LogStore, PresentLog};
 use crate::wire::{
-    AnswerSignal, JournalLine, JournalPage, Packed, RunFactsWire, RunInput, RunStart, VERSION,
+    AnswerSignal, JournalLine, JournalPage, Packed, RunFactsWire, RunInput, RunStart, UndoneWire,
+    VERSION,
 };
 use crate::worker::RUN_QUEUE;
 use crate::workflow::DeployRun;
@@ -68,6 +70,14 @@ pub struct TemporalEngine {
     client: Client,
     logs: Option<LogStore>,
     runtime: tokio::runtime::Runtime,
+    /// The runs that are followed for the state directory alone.
+    copies: Mutex<HashMap<String, CopiedRun>>,
+}
+
+/// A run that a thread follows.
+struct CopiedRun {
+    control: mpsc::UnboundedSender<ControlRequest>,
+    thread: std::thread::JoinHandle<()>,
 }
 
 impl std::fmt::Debug for TemporalEngine {
@@ -97,6 +107,7 @@ impl TemporalEngine {
             client,
             logs: address.logs.clone().map(LogStore::new),
             runtime,
+            copies: Mutex::default(),
         })
     }
 
@@ -137,11 +148,6 @@ impl TemporalEngine {
 impl RemoteEngine for TemporalEngine {
     fn open(&self, start: &RemoteStart) -> Result<RemoteRun, String> {
         let run = start.run.id.to_string();
-        if start.way_back.is_some() {
-            return Err(String::from(
-                "taking a run back is not possible on this engine yet",
-            ));
-        }
         if start.known == 0 {
             let input = input(start)?;
             let client = self.client.clone();
@@ -164,6 +170,9 @@ fn input(start: &RemoteStart) -> Result<RunInput, String> {
         max: u32::try_from(start.max).unwrap_or(u32::MAX),
         source_folders: start.source_folders.clone(),
         completed,
+        retries: start.source.retries.as_ref().map(ToString::to_string),
+        undone: start.source.undone.iter().map(UndoneWire::of).collect(),
+        undo_part: start.source.part.clone(),
     };
     let input = RunInput {
         start,
@@ -411,6 +420,19 @@ impl ConnectedEngine for TemporalEngine {
         }
         Ok(silent)
     }
+
+    fn let_go(&self, run: &str) {
+        let copied = self
+            .copies
+            .lock()
+            .ok()
+            .and_then(|mut copies| copies.remove(run));
+        if let Some(CopiedRun { control, thread }) = copied {
+            // It may have ended.
+            let _ = control.send(ControlRequest::Kill);
+            let _ = thread.join();
+        }
+    }
 }
 
 impl TemporalEngine {
@@ -440,6 +462,16 @@ impl TemporalEngine {
         let Ok(plan) = Plan::new(start.plan.0) else {
             return Ok(Err(of_another()));
         };
+        let number = |id: Option<&str>| match id.map(|id| store.run_by_id(id)) {
+            Some(Ok(run)) => Ok(run.map(|run| run.number)),
+            Some(Err(error)) => Err(error.message),
+            None => Ok(None),
+        };
+        let retries = number(start.retries.as_deref())?;
+        let completed = start
+            .completed
+            .map_or_else(CompletedWork::default, |it| it.0);
+        let undoes = number(start.undone.first().map(|undone| &*undone.facts.id))?;
         let begun = store.begin(&NewRun {
             bound: &plan.bound,
             vault: &SecretVault::withheld(),
@@ -449,8 +481,8 @@ impl TemporalEngine {
             folder: "",
             source_folders: &start.source_folders,
             seed: start.seed,
-            parent: None,
-            undoes: None,
+            parent: retries.map(|number| (number, completed)),
+            undoes: undoes.map(|number| (number, start.undo_part.as_deref())),
         });
         begun.map(Ok).map_err(|error| error.message)
     }
@@ -482,9 +514,17 @@ impl TemporalEngine {
             found_programs: FoundPrograms::default(),
         };
         let store = store.reopen().map_err(said)?;
-        let thread = std::thread::Builder::new().name(format!("copy {}", run.id));
+        let id = run.id.to_string();
+        let thread = std::thread::Builder::new().name(format!("copy {id}"));
+        let (control, controls) = mpsc::unbounded_channel();
         let follow = move || {
             let recorded = Recorded::new(store, run);
+            let vault = Arc::new(SecretVault::withheld());
+            let way = way_back_of(recorded.store(), recorded.run(), &plan, &vault);
+            let recorded = match way {
+                Ok(way) => recorded.going_back(way),
+                Err(error) => return drop(current.send(Err(error.message))),
+            };
             let persistence = match recorded.persistence(past, false) {
                 Ok(persistence) => persistence,
                 Err(error) => return drop(current.send(Err(error.message))),
@@ -497,8 +537,6 @@ impl TemporalEngine {
                 Err(error) => return drop(current.send(Err(error.to_string()))),
             };
             let mut host = CopyHost(Some(current));
-            let (_control, controls) = mpsc::unbounded_channel();
-            let vault = Arc::new(SecretVault::withheld());
             let followed = driver::follow(
                 plan,
                 vault,
@@ -509,17 +547,19 @@ impl TemporalEngine {
                 remote,
             );
             let exit = runtime.block_on(followed);
+            if !matches!(exit, driver::DriverExit::Ended(_)) {
+                recorded.release();
+            }
             let said = match exit {
                 driver::DriverExit::Broken(error) => Err(error.to_string()),
                 driver::DriverExit::Ended(_) | driver::DriverExit::Stopped => Ok(()),
             };
-            if said.is_err() {
-                recorded.release();
-            }
             host.tell(said);
         };
-        let started = thread.spawn(follow);
-        started.map_err(|error| error.to_string())?;
+        let thread = thread.spawn(follow).map_err(|error| error.to_string())?;
+        if let Ok(mut copies) = self.copies.lock() {
+            copies.insert(id, CopiedRun { control, thread });
+        }
         Ok(copied)
     }
 }

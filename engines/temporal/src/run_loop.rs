@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use lockstep_base::node_path::NodePath;
 use lockstep_base::source::Name;
 use lockstep_engine::run_event::Status;
+use lockstep_engine::way_back::WayBack;
 use lockstep_engine::{
     ActionCall, CommandRequest, Effect, EffectId, EffectOutcome, Event, Machine, PendingEffects,
     PendingWindow, Question, Respondent,
@@ -21,7 +22,7 @@ use crate::run_locks::RunLocks;
 use crate::used_secrets::UsedSecrets;
 use crate::wire::{
     AnswerSignal, GrantSignal, JournalLine, LockLeave, LockWant, Packed, QueuedSignal, RunInput,
-    StepWork, VERSION,
+    RunStart, StepWork, UndoneWire, VERSION,
 };
 
 /// The most steps under way at once in one run: a server takes no more than 2,000 of a workflow,
@@ -203,7 +204,7 @@ impl RunLoop {
         let facts = start.facts.facts().ok_or(RunLoopError::Version)?;
         let facts_began = facts.started_at.as_millisecond();
         let plan = Plan::new(start.plan.0.clone()).map_err(|_| RunLoopError::Version)?;
-        let machine = machine(Arc::new(plan), facts, input);
+        let machine = machine(Arc::new(plan), facts, start)?;
         let max = usize::try_from(start.max).unwrap_or(MAX_OPEN_STEPS);
         let mut run = Self {
             machine,
@@ -741,10 +742,26 @@ impl RunLoop {
 }
 
 /// The machine of a run at its beginning.
-fn machine(plan: Arc<Plan>, facts: RunFacts, input: &RunInput) -> Machine {
-    let machine = Machine::new(plan, facts, input.start.seed);
-    match &input.start.completed {
-        Some(completed) => machine.with_completed_work(completed.0.clone()),
-        None => machine,
+fn machine(plan: Arc<Plan>, facts: RunFacts, start: &RunStart) -> Result<Machine, RunLoopError> {
+    if start.undone.is_empty() {
+        let machine = Machine::new(plan, facts, start.seed);
+        return Ok(match &start.completed {
+            Some(completed) => machine.with_completed_work(completed.0.clone()),
+            None => machine,
+        });
     }
+    let runs: Option<Vec<_>> = start.undone.iter().map(UndoneWire::run).collect();
+    let runs = runs.ok_or(RunLoopError::Version)?;
+    let way = WayBack::of(&plan, &runs, &mut |at, machine| {
+        let events = start.undone.get(at).into_iter().flat_map(|it| &it.events.0);
+        for (clock, event) in events {
+            let _ = machine.handle(*clock, event.clone());
+        }
+        match machine.broken() {
+            Some(broken) => Err(RunLoopError::Broken(broken.to_string())),
+            None => Ok(()),
+        }
+    })?;
+    let way = way.only_part(start.undo_part.as_deref());
+    Ok(Machine::going_back(plan, facts, start.seed, way))
 }

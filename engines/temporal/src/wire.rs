@@ -10,10 +10,13 @@ use base64::engine::general_purpose::STANDARD;
 use lockstep_base::node_path::NodePath;
 use lockstep_base::source::Name;
 use lockstep_base::value::Value;
+use lockstep_engine::way_back::UndoneRun;
 use lockstep_engine::{
     ActionCall, Answer, CommandRequest, CompletedWork, EffectId, EffectOutcome, Event,
 };
 use lockstep_plan::{BoundInputs, RunFacts};
+use lockstep_runtime::driver::RunToTakeBack;
+use lockstep_runtime::journal::{JournalEntry, JournalRecord};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
@@ -176,6 +179,59 @@ pub struct RunStart {
     /// The completed work of the run that it retries, sealed.
     #[serde(default)]
     pub completed: Option<Packed<CompletedWork>>,
+    /// The id of the run that it retries.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retries: Option<String>,
+    /// The run that it takes back, and those that have taken some of it back before.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub undone: Vec<UndoneWire>,
+    /// The part that it takes back, if not all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub undo_part: Option<String>,
+}
+
+/// A run that is taken back, with what has happened to it.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct UndoneWire {
+    /// The run.
+    pub facts: RunFactsWire,
+    /// Its seed.
+    pub seed: u64,
+    /// The completed work of the run that it retried, sealed.
+    pub completed: Packed<CompletedWork>,
+    /// The part that it has taken back, if not all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub part: Option<String>,
+    /// The events that it has handled, sealed, each with the machine's clock.
+    pub events: Packed<Vec<(i64, Event)>>,
+}
+
+impl UndoneWire {
+    /// A run as it is sent.
+    pub fn of(undone: &RunToTakeBack) -> Self {
+        let RunToTakeBack { run, records } = undone;
+        let event = |record: &JournalRecord| match &record.what {
+            JournalEntry::Event(event) => Some((record.clock, event.clone())),
+            JournalEntry::Begun(_) => None,
+        };
+        Self {
+            facts: RunFactsWire::of(&run.facts),
+            seed: run.seed,
+            completed: Packed(run.completed.clone()),
+            part: run.part.clone(),
+            events: Packed(records.iter().filter_map(event).collect()),
+        }
+    }
+
+    /// The run that was sent; nothing where its time is none.
+    pub fn run(&self) -> Option<UndoneRun> {
+        Some(UndoneRun {
+            facts: self.facts.facts()?,
+            seed: self.seed,
+            completed: self.completed.0.clone(),
+            part: self.part.clone(),
+        })
+    }
 }
 
 /// The input of a workflow: what the run was begun with, and what has happened since.

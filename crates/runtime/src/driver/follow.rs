@@ -24,8 +24,9 @@ use crate::replay::{ReplayError, replay, replayed_events};
 use crate::secrets::SecretVault;
 use crate::shown_events::EventRedactor;
 use lockstep_base::node_path::NodePath;
+use lockstep_base::source::Name;
 use lockstep_engine::run_event::{RunEvent, RunEventKind, Stream};
-use lockstep_engine::way_back::WayBack;
+use lockstep_engine::way_back::UndoneRun;
 use lockstep_engine::{Answer, CompletedWork, Effect, EffectId, Event, Machine, Question};
 use lockstep_plan::{Plan, RunFacts};
 
@@ -102,12 +103,32 @@ pub struct RemoteStart {
     pub max: usize,
     /// The records that are known.
     pub known: u64,
-    /// What it takes back of another run, where it does nothing else.
-    pub way_back: Option<WayBack>,
+    /// The runs that it goes on from.
+    pub source: RunSource,
     /// The completed work of the run that it retries, sealed.
     pub completed_work: CompletedWork,
     /// The folder in which it was started, and the real folder of each source file.
     pub source_folders: Vec<PathBuf>,
+}
+
+/// The runs that a run goes on from: what it takes back, sealed, and which one it retries.
+#[derive(Debug, Clone, Default)]
+pub struct RunSource {
+    /// The id of the run that it retries.
+    pub retries: Option<Name>,
+    /// The run that it takes back, and those that have taken some of it back before.
+    pub undone: Vec<RunToTakeBack>,
+    /// The part that it takes back, if not all.
+    pub part: Option<String>,
+}
+
+/// A run that is taken back, with what has happened to it.
+#[derive(Debug, Clone)]
+pub struct RunToTakeBack {
+    /// The run.
+    pub run: UndoneRun,
+    /// Its journal.
+    pub records: Vec<JournalRecord>,
 }
 
 /// Drives runs in place of this process: an engine that a host supplies.

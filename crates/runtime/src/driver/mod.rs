@@ -37,7 +37,8 @@ use super::shown_events::EventRedactor;
 use backlog::OutputBacklog;
 pub use error::DriveError;
 pub use follow::{
-    RemoteEngine, RemoteMessage, RemoteRecord, RemoteRequest, RemoteRun, RemoteStart, follow,
+    RemoteEngine, RemoteMessage, RemoteRecord, RemoteRequest, RemoteRun, RemoteStart, RunSource,
+    RunToTakeBack, follow,
 };
 use journaling::HeldEffect;
 use lockstep_base::node_path::NodePath;
@@ -90,6 +91,8 @@ pub struct RunPersistence {
     pub completed_work: CompletedWork,
     /// What it takes back of another run, where it does nothing else.
     pub way_back: Option<WayBack>,
+    /// The runs that it goes on from, for who drives it elsewhere.
+    pub source: RunSource,
     /// Its locks.
     pub locks: Box<dyn Locks>,
     /// Where the output of its commands is written.
@@ -105,6 +108,7 @@ impl Default for RunPersistence {
             past: RecordedRun::default(),
             completed_work: CompletedWork::default(),
             way_back: None,
+            source: RunSource::default(),
             locks: Box::new(LocalLocks::default()),
             logs: None,
             run_inbox: None,
