@@ -496,7 +496,9 @@ impl Run {
     pub async fn wait(mut self) -> RunEnd {
         while self.events.recv().await.is_some() {}
         match self.ended.await {
-            Ok(DriverExit::Ended(status)) => RunEnd::Ended(status),
+            Ok(DriverExit::Ended(status) | DriverExit::DidNotBegin(status, _)) => {
+                RunEnd::Ended(status)
+            }
             Ok(DriverExit::Stopped) => RunEnd::Stopped,
             Ok(DriverExit::Broken(error)) => RunEnd::Broken(RunError(Reason::Driver(error))),
             Err(_) => RunEnd::Broken(RunError(Reason::Panicked)),

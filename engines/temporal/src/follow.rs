@@ -11,7 +11,7 @@ use lockstep_api::state::{Recorded, file, inputs, way_back_of};
 use lockstep_base::node_path::NodePath;
 use lockstep_base::source::FileId;
 use lockstep_cli::{ConnectedEngine, EngineConnector, EngineRefusal};
-use lockstep_engine::run_event::RunEvent;
+use lockstep_engine::run_event::{RunEvent, Status};
 use lockstep_engine::{CompletedWork, Question};
 use lockstep_plan::Plan;
 use lockstep_runtime::driver::{
@@ -33,8 +33,8 @@ use tokio::sync::mpsc;
 use crate::address::EngineAddress;
 use crate::log_store::{LogEnds, LogPiece, LogStore, PresentLog};
 use crate::wire::{
-    AnswerSignal, JournalLine, JournalPage, Packed, RunFactsWire, RunInput, RunStart, UndoneWire,
-    VERSION,
+    AnswerSignal, JournalLine, JournalPage, NotBegun, Packed, RunFactsWire, RunInput, RunStart,
+    UndoneWire, VERSION,
 };
 use crate::worker::RUN_QUEUE;
 use crate::workflow::DeployRun;
@@ -246,6 +246,7 @@ impl Feed {
     async fn run(mut self) {
         let mut heard = Instant::now();
         let mut is_said = false;
+        let mut is_queued = false;
         while !self.sender.is_closed() {
             // What a command has written by now, it has written after it has begun, which is in
             // the journal by now.
@@ -255,6 +256,26 @@ impl Feed {
                     heard = Instant::now();
                     is_said = false;
                     let last = page.last;
+                    match page.not_begun {
+                        None => {}
+                        Some(NotBegun::Queued { queue, behind }) if !is_queued => {
+                            is_queued = true;
+                            let behind = behind.join(", ");
+                            let why = format!("queue `{queue}`, behind run {behind}");
+                            self.send(RemoteMessage::Waiting(why));
+                        }
+                        Some(NotBegun::Queued { .. }) => {}
+                        Some(NotBegun::PutAside { by }) => {
+                            let why = format!("the newer run {by} waits in its queue");
+                            let status = Status::Superseded;
+                            return self.send(RemoteMessage::DidNotBegin(status, why));
+                        }
+                        Some(NotBegun::Cancelled) => {
+                            let why = "it was cancelled while it waited in its queue";
+                            let status = Status::Cancelled;
+                            return self.send(RemoteMessage::DidNotBegin(status, why.into()));
+                        }
+                    }
                     let passed = self.pass(page.lines.0).and_then(|()| match present {
                         Some(present) if self.known >= last => self.pass_present(present?),
                         _ => Ok(()),
@@ -552,6 +573,10 @@ impl TemporalEngine {
             }
             let said = match exit {
                 driver::DriverExit::Broken(error) => Err(error.to_string()),
+                driver::DriverExit::DidNotBegin(status, why) => {
+                    recorded.does_not_begin(status, &why);
+                    Ok(())
+                }
                 driver::DriverExit::Ended(_) | driver::DriverExit::Stopped => Ok(()),
             };
             host.tell(said);

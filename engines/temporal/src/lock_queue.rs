@@ -5,7 +5,10 @@ use std::collections::VecDeque;
 
 use serde::{Deserialize, Serialize};
 
-use crate::wire::{DeployedHere, GrantSignal, LockAnswer, LockLeave, LockWant, QueuedSignal};
+use crate::wire::{
+    DeployedHere, GrantSignal, LockAnswer, LockHolder, LockLeave, LockWant, PutAsideSignal,
+    QueuedSignal,
+};
 
 /// So many deployments of each place are remembered: what is newer than a run began is in them.
 const MAX_DEPLOYMENTS: usize = 256;
@@ -39,10 +42,22 @@ impl LockQueue {
         if let Some(held) = self.holders.iter().find(|it| is_same(it)) {
             return vec![self.granted(&held.want)];
         }
-        if !self.waiting.iter().any(is_same) {
-            self.waiting.push_back(LockRequest { want, since: None });
+        if self.waiting.iter().any(is_same) {
+            return self.grant(now);
         }
-        self.grant(now)
+        let mut answers = Vec::new();
+        if want.keeps_latest {
+            let aside = |it: LockRequest| {
+                LockAnswer::PutAside(PutAsideSignal {
+                    run: it.want.run,
+                    by: want.run.clone(),
+                })
+            };
+            answers.extend(self.waiting.drain(..).map(aside));
+        }
+        self.waiting.push_back(LockRequest { want, since: None });
+        answers.extend(self.grant(now));
+        answers
     }
 
     /// A run gives it back, or waits no longer.
@@ -110,15 +125,7 @@ impl LockQueue {
                 run: waits.want.run.clone(),
                 request: waits.want.request,
                 name: waits.want.name.clone(),
-                holders: (self.holders.iter())
-                    .map(|it| {
-                        (
-                            it.want.run.clone(),
-                            it.want.node.clone(),
-                            it.since.unwrap_or(now),
-                        )
-                    })
-                    .collect(),
+                holders: self.holders.iter().map(|it| holder(it, now)).collect(),
                 ahead,
             }));
         }
@@ -140,6 +147,15 @@ impl LockQueue {
     }
 }
 
+fn holder(held: &LockRequest, now: i64) -> LockHolder {
+    LockHolder {
+        run: held.want.run.clone(),
+        request: held.want.request,
+        node: held.want.node.clone(),
+        since: held.since.unwrap_or(now),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -153,6 +169,7 @@ mod tests {
             node: "p/s".into(),
             limit,
             run_began: 0,
+            keeps_latest: false,
         }
     }
 
@@ -168,7 +185,7 @@ mod tests {
     fn granted(answers: &[LockAnswer]) -> Vec<&str> {
         let granted = answers.iter().filter_map(|answer| match answer {
             LockAnswer::Granted(grant) => Some(&*grant.run),
-            LockAnswer::Queued(_) => None,
+            LockAnswer::Queued(_) | LockAnswer::PutAside(_) => None,
         });
         granted.collect()
     }
@@ -178,7 +195,7 @@ mod tests {
         let mut lock = LockQueue::default();
         assert_eq!(granted(&lock.want(want("a", 1), 0)), ["a"]);
         let queued = lock.want(want("b", 1), 1);
-        assert!(matches!(&queued[..], [LockAnswer::Queued(it)] if it.holders[0].0 == "a"));
+        assert!(matches!(&queued[..], [LockAnswer::Queued(it)] if it.holders[0].run == "a"));
         assert_eq!(granted(&lock.want(want("c", 1), 2)), [""; 0]);
         // A request that is sent again takes no second place.
         assert_eq!(granted(&lock.want(want("a", 1), 3)), ["a"]);
@@ -187,6 +204,24 @@ mod tests {
         assert_eq!(granted(&lock.forget("b", 6)), ["c"]);
         lock.leave(leave("c"), 7);
         assert!(lock.is_empty());
+    }
+
+    #[test]
+    fn a_queue_that_keeps_the_latest_puts_those_aside_that_wait() {
+        let mut lock = LockQueue::default();
+        let latest = |run: &str| LockWant {
+            keeps_latest: true,
+            ..want(run, 1)
+        };
+        assert_eq!(granted(&lock.want(latest("a"), 0)), ["a"]);
+        lock.want(latest("b"), 1);
+        let answers = lock.want(latest("c"), 2);
+        let aside = LockAnswer::PutAside(PutAsideSignal {
+            run: "b".into(),
+            by: "c".into(),
+        });
+        assert_eq!(answers[0], aside);
+        assert_eq!(granted(&lock.leave(leave("a"), 3)), ["c"]);
     }
 
     #[test]

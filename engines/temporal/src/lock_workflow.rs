@@ -165,6 +165,12 @@ fn tell(ctx: &WorkflowContext<SharedLock>, answer: LockAnswer) -> Coming<'_> {
             let sent = handle.signal(DeployRun::granted, grant, options());
             Box::pin(async move { Came::Told(sent.await.err().map(|_| run)) })
         }
+        LockAnswer::PutAside(aside) => {
+            let run = aside.run.clone();
+            let handle = ctx.external_workflow(run.clone(), None);
+            let sent = handle.signal(DeployRun::put_aside, aside, options());
+            Box::pin(async move { Came::Told(sent.await.err().map(|_| run)) })
+        }
         LockAnswer::Queued(queued) => {
             let run = queued.run.clone();
             let handle = ctx.external_workflow(run.clone(), None);

@@ -9,11 +9,17 @@ use lockstep_base::source::Name;
 use lockstep_engine::run_event::{
     LockQueuePosition, NodeKind, RunEventKind, RunLockHolder, Status,
 };
-use lockstep_engine::{EffectId, Event, LaterDeployment, LockDemand, PendingLockRequest};
-use lockstep_plan::infrastructure_lock;
+use lockstep_engine::{
+    EffectId, Event, LaterDeployment, LockDemand, LockDependencies, PendingLockRequest,
+};
+use lockstep_lang::ir::FailureClass;
+use lockstep_plan::{infrastructure_lock, lock_for_people};
 
 use crate::run_loop::Act;
-use crate::wire::{DeployedHere, GrantSignal, LockLeave, LockWant, QueuedSignal};
+use crate::wire::{
+    DeployedHere, GrantSignal, LockHolder, LockLeave, LockWant, ProbeSignal, QueuedSignal,
+    WaitingRequest,
+};
 
 /// The locks of one run.
 #[derive(Debug, Clone, Default)]
@@ -28,6 +34,15 @@ pub struct RunLocks {
     later: BTreeMap<i64, LaterDeployment>,
 }
 
+/// What has come of the question whether runs wait in a circle.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Probed {
+    /// Others are asked, if there are any.
+    On(Vec<Act>),
+    /// It has come back to who has asked first.
+    Circle,
+}
+
 /// How far a request is.
 #[derive(Debug, Clone)]
 struct LockProgress {
@@ -37,6 +52,8 @@ struct LockProgress {
     /// How many of them are held.
     held: usize,
     is_acquired: bool,
+    /// Who holds the one that is waited for, as it was last told.
+    holders: Vec<LockHolder>,
 }
 
 impl RunLocks {
@@ -64,6 +81,7 @@ impl RunLocks {
             wants,
             held,
             is_acquired: granted,
+            holders: Vec::new(),
         };
         self.requests.insert(id, progress);
     }
@@ -84,6 +102,7 @@ impl RunLocks {
             node: progress.node.to_string(),
             limit: want.limit,
             run_began: self.began,
+            keeps_latest: false,
         }))
     }
 
@@ -100,6 +119,7 @@ impl RunLocks {
             wants,
             held: 0,
             is_acquired: false,
+            holders: Vec::new(),
         };
         self.requests.insert(id, progress);
         self.next_want(id)
@@ -121,6 +141,7 @@ impl RunLocks {
             return (leave, Vec::new());
         };
         progress.held += 1;
+        progress.holders.clear();
         let is_acquired = progress.held >= progress.wants.len();
         progress.is_acquired = is_acquired;
         let mut events = Vec::new();
@@ -155,24 +176,124 @@ impl RunLocks {
     }
 
     /// Others are before a request.
-    pub fn queued(&self, queued: QueuedSignal, now: i64) -> Option<Event> {
+    pub fn queued(&mut self, queued: QueuedSignal, now: i64) -> Option<Event> {
         let id = queued.request;
-        let progress = self.requests.get(&id).filter(|it| !it.is_acquired)?;
+        let progress = self.requests.get_mut(&id).filter(|it| !it.is_acquired)?;
         let want = progress.wants.get(progress.held)?;
         if *want.name != *queued.name {
             return None;
         }
-        let holder = |(run, node, since): (String, String, i64)| RunLockHolder {
+        let holder = |it: &LockHolder| RunLockHolder {
             lock: want.name.clone(),
-            run: run.into(),
-            node: NodePath::from(node),
-            held_ms: now.saturating_sub(since).max(0),
+            run: it.run.as_str().into(),
+            node: NodePath::from(&*it.node),
+            held_ms: now.saturating_sub(it.since).max(0),
         };
         let queue = LockQueuePosition {
-            holders: queued.holders.into_iter().map(holder).collect(),
+            holders: queued.holders.iter().map(holder).collect(),
             ahead: queued.ahead,
         };
+        progress.holders = queued.holders;
         Some(Event::Queued { id, queue })
+    }
+
+    // --- Circles -------------------------------------------------------------------------
+
+    /// Whether something waits for a lock of another run.
+    pub fn waits(&self) -> bool {
+        let mut all = self.requests.values();
+        all.any(|it| !it.is_acquired && it.holders.iter().any(|by| by.run != self.run))
+    }
+
+    /// Asks whether a request of this run waits in a circle, for all that wait.
+    pub fn probes(&self, dependencies: &LockDependencies) -> Vec<Act> {
+        let waiting = self.requests.iter().filter(|(_, it)| !it.is_acquired);
+        waiting
+            .flat_map(|(id, _)| self.ask_holders(*id, &[], dependencies))
+            .collect()
+    }
+
+    /// Asks those who hold what a request waits for, behind those who have asked so far.
+    fn ask_holders(
+        &self,
+        id: EffectId,
+        behind: &[WaitingRequest],
+        dependencies: &LockDependencies,
+    ) -> Vec<Act> {
+        let Some(progress) = self.requests.get(&id) else {
+            return Vec::new();
+        };
+        let Some(want) = progress.wants.get(progress.held) else {
+            return Vec::new();
+        };
+        let mut path = behind.to_vec();
+        path.push(WaitingRequest {
+            run: self.run.clone(),
+            request: id,
+            lock: want.name.to_string(),
+            rolls_back: dependencies.rolling_back.contains(&id),
+        });
+        let first = path.first().map(|it| it.run.clone());
+        let is_new = |run: &String| {
+            // Circles that the first asker is not in are found by those who are.
+            Some(run) == first.as_ref() || behind.iter().all(|it| it.run != *run)
+        };
+        let asked = progress
+            .holders
+            .iter()
+            .filter(|by| by.run != self.run && is_new(&by.run));
+        asked
+            .map(|by| Act::Probe {
+                to: by.run.clone(),
+                probe: ProbeSignal {
+                    path: path.clone(),
+                    holder: by.request,
+                },
+            })
+            .collect()
+    }
+
+    /// Another run waits for a lock of this one: what is asked next, or the circle that is closed.
+    pub fn probed(&self, probe: &ProbeSignal, dependencies: &LockDependencies) -> Probed {
+        let Some(last) = probe.path.last() else {
+            return Probed::On(Vec::new());
+        };
+        let waits_for = dependencies
+            .locks
+            .iter()
+            .find(|it| it.request == probe.holder && *it.lock == *last.lock);
+        let Some(waits_for) = waits_for else {
+            return Probed::On(Vec::new());
+        };
+        if let Some(first) = probe.path.first().filter(|it| it.run == self.run) {
+            return match waits_for.after.contains(&first.request) {
+                true => Probed::Circle,
+                false => Probed::On(Vec::new()),
+            };
+        }
+        let open = waits_for
+            .after
+            .iter()
+            .filter(|id| self.requests.get(id).is_some_and(|it| !it.is_acquired));
+        Probed::On(
+            open.flat_map(|id| self.ask_holders(*id, &probe.path, dependencies))
+                .collect(),
+        )
+    }
+
+    /// A request of this run has to give way to who waits for it.
+    pub fn give_way(&self, id: EffectId, path: &[WaitingRequest]) -> Option<Event> {
+        let is_waiting = self.requests.get(&id).is_some_and(|it| !it.is_acquired);
+        let said = |it: &WaitingRequest| {
+            let lock = lock_for_people(&it.lock);
+            format!("run {} waits for {lock}", it.run)
+        };
+        let said: Vec<String> = path.iter().map(said).collect();
+        is_waiting.then(|| Event::LockRefused {
+            id,
+            class: FailureClass::Deadlock,
+            message: format!("runs would wait for each other: {}", said.join(", ")),
+        })
     }
 
     /// The machine gives locks of a request back; all of them where no names are given.

@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 
 use jiff::Timestamp;
+use lockstep_api::state::queue_of;
 use lockstep_base::node_path::NodePath;
 use lockstep_base::source::Name;
 use lockstep_engine::run_event::Status;
@@ -14,15 +15,16 @@ use lockstep_engine::{
     ActionCall, CommandRequest, Effect, EffectId, EffectOutcome, Event, Machine, PendingEffects,
     PendingWindow, Question, Respondent,
 };
-use lockstep_lang::ir::FailureClass;
 use lockstep_lang::ir::window::WindowState;
-use lockstep_plan::{Plan, RunFacts};
+use lockstep_lang::ir::{FailureClass, QueueKeep};
+use lockstep_plan::{Plan, RunFacts, RunQueue, queue_lock};
 
-use crate::run_locks::RunLocks;
+use crate::run_locks::{Probed, RunLocks};
 use crate::used_secrets::UsedSecrets;
 use crate::wire::{
-    AnswerSignal, GrantSignal, JournalLine, LockLeave, LockWant, Packed, QueuedSignal, RunInput,
-    RunStart, StepWork, UndoneWire, VERSION,
+    AnswerSignal, GiveWaySignal, GrantSignal, JournalLine, LockLeave, LockWant, NotBegun, Packed,
+    ProbeSignal, PutAsideSignal, QueuedSignal, RunInput, RunStart, StepWork, UndoneWire, VERSION,
+    WaitingRequest,
 };
 
 /// The most steps under way at once in one run: a server takes no more than 2,000 of a workflow,
@@ -34,6 +36,14 @@ const LINES_PER_PIECE: usize = 512;
 
 /// A command that is lost with its worker is started again so often, unless it may run only once.
 pub const MAX_RESTARTS: u32 = 3;
+
+/// The request for a place in a queue: the machine's effects are numbered from 1.
+const QUEUE_REQUEST: EffectId = EffectId(0);
+
+/// So long it is waited until it is asked again whether a run waits in a circle; twice as long each
+/// time, up to the longest.
+const FIRST_PROBE_WAIT_MS: i64 = 5_000;
+const MAX_PROBE_WAIT_MS: i64 = 600_000;
 
 /// Why a workflow cannot carry a run out.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -68,6 +78,15 @@ pub enum Act {
     Want(LockWant),
     /// Give a lock back, or wait for it no longer.
     Leave(LockLeave),
+    /// Ask another run whether runs wait for each other in a circle.
+    Probe {
+        /// The run.
+        to: String,
+        /// The question.
+        probe: ProbeSignal,
+    },
+    /// Tell another run that its request has to give way.
+    GiveWay(GiveWaySignal),
 }
 
 /// A step to start.
@@ -98,6 +117,13 @@ struct OpenStep {
 
 /// A run.
 pub struct RunLoop {
+    run: String,
+    /// The queue of its pipeline, in which it has or wants a place.
+    queue: Option<RunQueue>,
+    not_begun: Option<NotBegun>,
+    /// When it is asked again whether it waits in a circle, and how long after that.
+    next_probe: Option<i64>,
+    probe_wait_ms: i64,
     machine: Machine,
     inbox: VecDeque<Event>,
     /// How many events have been recorded, and those that nobody has taken yet.
@@ -204,9 +230,16 @@ impl RunLoop {
         let facts = start.facts.facts().ok_or(RunLoopError::Version)?;
         let facts_began = facts.started_at.as_millisecond();
         let plan = Plan::new(start.plan.0.clone()).map_err(|_| RunLoopError::Version)?;
+        let queue = queue_of(&plan, !start.undone.is_empty());
+        let run_id = start.facts.id.clone();
         let machine = machine(Arc::new(plan), facts, start)?;
         let max = usize::try_from(start.max).unwrap_or(MAX_OPEN_STEPS);
         let mut run = Self {
+            run: run_id,
+            queue,
+            not_begun: None,
+            next_probe: None,
+            probe_wait_ms: FIRST_PROBE_WAIT_MS,
             machine,
             inbox: VecDeque::new(),
             recorded: 0,
@@ -230,9 +263,21 @@ impl RunLoop {
             clock_base: 0,
             time_base: now,
         };
-        match input.journal.is_empty() {
-            true => run.inbox.push_back(Event::Start),
-            false => run.replay(&input.journal)?,
+        if !input.journal.is_empty() {
+            run.replay(&input.journal)?;
+            return Ok(run);
+        }
+        match &run.queue {
+            None => run.inbox.push_back(Event::Start),
+            Some(queue) => run.acts.push(Act::Want(LockWant {
+                run: run.run.clone(),
+                request: QUEUE_REQUEST,
+                name: queue_lock(&queue.name).to_string(),
+                node: String::new(),
+                limit: 1,
+                run_began: facts_began,
+                keeps_latest: queue.keep == QueueKeep::Latest,
+            })),
         }
         Ok(run)
     }
@@ -293,7 +338,10 @@ impl RunLoop {
 
     /// The run is to be cancelled.
     pub fn cancel(&mut self) {
-        self.take(Event::Cancel);
+        match self.is_waiting_to_begin() {
+            true => self.not_begun = Some(NotBegun::Cancelled),
+            false => self.take(Event::Cancel),
+        }
     }
 
     /// A person has answered, at this time as RFC 3339. What does not count changes nothing.
@@ -367,16 +415,122 @@ impl RunLoop {
 
     /// A lock is held.
     pub fn granted(&mut self, grant: GrantSignal) {
+        if grant.request == QUEUE_REQUEST {
+            if self.is_waiting_to_begin() && self.unstarted().is_none() {
+                self.not_begun = None;
+                self.take(Event::Start);
+            }
+            return;
+        }
         let (next, events) = self.locks.granted(grant);
         self.acts.extend(next);
         events.into_iter().for_each(|event| self.take(event));
     }
 
-    /// Others are before the run at a lock.
+    /// Others are before the run at a lock, or in its queue.
     pub fn queued(&mut self, queued: QueuedSignal) {
+        if let Some(queue) = self
+            .queue
+            .as_ref()
+            .filter(|_| queued.request == QUEUE_REQUEST)
+        {
+            self.not_begun = Some(NotBegun::Queued {
+                queue: queue.name.to_string(),
+                behind: queued.holders.into_iter().map(|it| it.run).collect(),
+            });
+            return;
+        }
         if let Some(event) = self.locks.queued(queued, self.time_now) {
             self.take(event);
+            self.probe_wait_ms = FIRST_PROBE_WAIT_MS;
+            self.next_probe = Some(self.time_now);
         }
+    }
+
+    /// A newer run has put this one aside, which waits in its queue.
+    pub fn put_aside(&mut self, aside: PutAsideSignal) {
+        if self.is_waiting_to_begin() {
+            self.not_begun = Some(NotBegun::PutAside { by: aside.by });
+        }
+    }
+
+    /// Another run waits for this one.
+    pub fn probed(&mut self, probe: &ProbeSignal) {
+        let dependencies = self.machine.lock_dependencies();
+        match self.locks.probed(probe, &dependencies) {
+            Probed::On(acts) => self.acts.extend(acts),
+            Probed::Circle => self.break_circle(&probe.path),
+        }
+    }
+
+    /// Runs wait for each other, this one first: who goes forward gives way before one that rolls
+    /// back.
+    fn break_circle(&mut self, path: &[WaitingRequest]) {
+        let victim = path.iter().find(|it| !it.rolls_back).or(path.first());
+        let Some(victim) = victim else {
+            return;
+        };
+        let signal = GiveWaySignal {
+            run: victim.run.clone(),
+            request: victim.request,
+            path: path.to_vec(),
+        };
+        match path.first().is_some_and(|first| first == victim) {
+            true => self.give_way(&signal),
+            false => self.acts.push(Act::GiveWay(signal)),
+        }
+    }
+
+    /// A request of this run has to give way.
+    pub fn give_way(&mut self, signal: &GiveWaySignal) {
+        if let Some(event) = self.locks.give_way(signal.request, &signal.path) {
+            self.take(event);
+        }
+    }
+
+    /// Asks again from time to time: what a lock waits for changes inside the runs.
+    fn probe(&mut self) {
+        if self.next_probe.is_none_or(|at| at > self.time_now) {
+            return;
+        }
+        self.next_probe = None;
+        if self.locks.waits() {
+            let dependencies = self.machine.lock_dependencies();
+            self.acts.extend(self.locks.probes(&dependencies));
+            self.next_probe = Some(self.time_now + self.probe_wait_ms);
+            self.probe_wait_ms = (2 * self.probe_wait_ms).min(MAX_PROBE_WAIT_MS);
+        }
+    }
+
+    // --- The queue of its pipeline -------------------------------------------------------
+
+    fn is_waiting_to_begin(&self) -> bool {
+        self.queue.is_some() && self.recorded == 0 && self.inbox.is_empty()
+    }
+
+    /// Why the run has not begun.
+    pub fn not_begun(&self) -> Option<&NotBegun> {
+        self.not_begun.as_ref()
+    }
+
+    /// How the run has ended without having begun.
+    fn unstarted(&self) -> Option<Status> {
+        match self.not_begun.as_ref()? {
+            NotBegun::Queued { .. } => None,
+            NotBegun::PutAside { .. } => Some(Status::Superseded),
+            NotBegun::Cancelled => Some(Status::Cancelled),
+        }
+    }
+
+    /// The place in the queue of its pipeline is given back.
+    pub fn leave_queue(&mut self) -> Option<Act> {
+        let queue = self.queue.take()?;
+        Some(Act::Leave(LockLeave {
+            run: self.run.clone(),
+            request: QUEUE_REQUEST,
+            name: queue_lock(&queue.name).to_string(),
+            deployed: Vec::new(),
+        }))
     }
 
     // --- What comes out ------------------------------------------------------------------
@@ -391,6 +545,9 @@ impl RunLoop {
         self.time_now = now;
         self.fire_timers(now);
         self.look_at_windows();
+        if self.unstarted().is_some() {
+            return Ok(());
+        }
         while let Some(event) = self.next_event() {
             let clock = self.clock(now);
             self.clock_now = clock;
@@ -413,6 +570,7 @@ impl RunLoop {
             }
             self.start_waiting();
         }
+        self.probe();
         Ok(())
     }
 
@@ -703,13 +861,14 @@ impl RunLoop {
         let timer = timer.map(|((at, _), ())| at - self.clock(now));
         let window = self.window_looks.values().flatten().min();
         let window = window.map(|at| at - now);
-        let next = timer.into_iter().chain(window).min();
+        let probe = self.next_probe.map(|at| at - now);
+        let next = timer.into_iter().chain(window).chain(probe).min();
         next.map(|wait| wait.max(0))
     }
 
     /// How the run has ended, once it has.
     pub fn finished(&self) -> Option<Status> {
-        self.machine.finished()
+        self.machine.finished().or_else(|| self.unstarted())
     }
 
     /// How many steps are under way.

@@ -270,6 +270,9 @@ pub struct JournalPage {
     pub lines: Packed<Vec<JournalLine>>,
     /// The number of the last event that there is.
     pub last: u64,
+    /// Why it has not begun, if it has not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub not_begun: Option<NotBegun>,
 }
 
 /// A command or request that a worker carries out.
@@ -371,6 +374,9 @@ pub struct LockWant {
     pub limit: u32,
     /// When the run began, in milliseconds since 1970.
     pub run_began: i64,
+    /// Whether those that wait and came before are put aside: a queue that keeps the latest.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub keeps_latest: bool,
 }
 
 /// A run gives a lock back, or waits no longer.
@@ -409,6 +415,84 @@ pub enum LockAnswer {
     Granted(GrantSignal),
     /// Others are before.
     Queued(QueuedSignal),
+    /// A newer one has put it aside.
+    PutAside(PutAsideSignal),
+}
+
+/// A newer run has put a run aside that waited in a queue.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PutAsideSignal {
+    /// The run.
+    pub run: String,
+    /// The newer one.
+    pub by: String,
+}
+
+/// Somebody who holds a lock.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LockHolder {
+    /// The run.
+    pub run: String,
+    /// Its request.
+    pub request: EffectId,
+    /// The node that has asked.
+    pub node: String,
+    /// Since when, in milliseconds since 1970.
+    pub since: i64,
+}
+
+/// A request for locks that waits for another run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WaitingRequest {
+    /// The run.
+    pub run: String,
+    /// Its request.
+    pub request: EffectId,
+    /// The lock that it waits for.
+    pub lock: String,
+    /// Whether a rollback has made it.
+    pub rolls_back: bool,
+}
+
+/// The question whether runs wait for each other in a circle. It goes from who waits to who holds,
+/// and where it comes back to who has asked it first, they do.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProbeSignal {
+    /// Who waits for whom, the first asker first. The last one waits for who is asked.
+    pub path: Vec<WaitingRequest>,
+    /// The request of who is asked that holds the lock.
+    pub holder: EffectId,
+}
+
+/// A request for locks has to give way: runs wait for each other.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GiveWaySignal {
+    /// The run.
+    pub run: String,
+    /// Its request.
+    pub request: EffectId,
+    /// Who waits for whom.
+    pub path: Vec<WaitingRequest>,
+}
+
+/// Why a run has not begun.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum NotBegun {
+    /// It waits in its queue behind these runs.
+    Queued {
+        /// The queue.
+        queue: String,
+        /// The runs before it.
+        behind: Vec<String>,
+    },
+    /// It has ended: a newer run has put it aside.
+    PutAside {
+        /// The newer run.
+        by: String,
+    },
+    /// It has ended: it was cancelled while it waited.
+    Cancelled,
 }
 
 /// A lock is held.
@@ -434,8 +518,8 @@ pub struct QueuedSignal {
     pub request: EffectId,
     /// The lock's name.
     pub name: String,
-    /// Who holds it: the run, the node, and since when in milliseconds since 1970.
-    pub holders: Vec<(String, String, i64)>,
+    /// Who holds it.
+    pub holders: Vec<LockHolder>,
     /// How many others wait and came before.
     pub ahead: u32,
 }

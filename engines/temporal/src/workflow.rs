@@ -25,8 +25,9 @@ use crate::lock_workflow::{LockSteps, SharedLock, lock_workflow};
 use crate::run_loop::{Act, Journal, RunLoop, StartStep};
 use crate::steps::Steps;
 use crate::wire::{
-    AnswerSignal, GrantSignal, JournalPage, LockLeave, LockWant, Packed, QueuedSignal, RunInput,
-    RunResult, RunStart, StepInput, StepOutput,
+    AnswerSignal, GiveWaySignal, GrantSignal, JournalPage, LockLeave, LockWant, NotBegun, Packed,
+    ProbeSignal, PutAsideSignal, QueuedSignal, RunInput, RunResult, RunStart, StepInput,
+    StepOutput,
 };
 use crate::worker::{STEP_HEARTBEAT_TIMEOUT, pool_queue};
 
@@ -52,6 +53,9 @@ enum Sent {
     Begun(EffectId),
     Granted(GrantSignal),
     Queued(QueuedSignal),
+    PutAside(PutAsideSignal),
+    Probe(ProbeSignal),
+    GiveWay(GiveWaySignal),
 }
 
 /// The workflow of a run.
@@ -61,6 +65,7 @@ pub struct DeployRun {
     sent: VecDeque<Sent>,
     start: Option<RunStart>,
     journal: Journal,
+    not_begun: Option<NotBegun>,
 }
 
 /// What a future of a run comes to.
@@ -116,11 +121,17 @@ impl DeployRun {
                     Sent::Begun(id) => run.begun(id, now),
                     Sent::Granted(grant) => run.granted(grant),
                     Sent::Queued(queued) => run.queued(queued),
+                    Sent::PutAside(aside) => run.put_aside(aside),
+                    Sent::Probe(probe) => run.probed(&probe),
+                    Sent::GiveWay(signal) => run.give_way(&signal),
                 }
             }
             run.work(now, at).map_err(failed)?;
             let lines = run.take_lines();
-            ctx.state_mut(|state| lines.into_iter().for_each(|line| state.journal.push(line)));
+            ctx.state_mut(|state| {
+                lines.into_iter().for_each(|line| state.journal.push(line));
+                state.not_begun = run.not_begun().cloned();
+            });
             for act in run.acts() {
                 match act {
                     Act::Start(step) => {
@@ -141,10 +152,26 @@ impl DeployRun {
                         sends += 1;
                         coming.push(leave_lock(ctx, leave));
                     }
+                    Act::Probe { to, probe } => {
+                        sends += 1;
+                        let run = ctx.external_workflow(to, None);
+                        let sent = run.signal(DeployRun::probe, probe, detached());
+                        coming.push(told(sent));
+                    }
+                    Act::GiveWay(signal) => {
+                        sends += 1;
+                        let run = ctx.external_workflow(signal.run.clone(), None);
+                        let sent = run.signal(DeployRun::give_way, signal, detached());
+                        coming.push(told(sent));
+                    }
                 }
             }
             if let Some(status) = run.finished() {
                 // The locks are given back before it ends.
+                if let Some(Act::Leave(leave)) = run.leave_queue() {
+                    sends += 1;
+                    coming.push(leave_lock(ctx, leave));
+                }
                 while sends > 0 {
                     ctx.state_mut(|state| state.sent.clear());
                     if let Some(Came::Sent) = next(ctx, &mut coming, true).await {
@@ -212,6 +239,24 @@ impl DeployRun {
         self.sent.push_back(Sent::Queued(queued));
     }
 
+    /// A newer run has put this one aside.
+    #[signal]
+    pub fn put_aside(&mut self, _ctx: &mut SyncWorkflowContext<Self>, aside: PutAsideSignal) {
+        self.sent.push_back(Sent::PutAside(aside));
+    }
+
+    /// Another run waits for this one.
+    #[signal]
+    pub fn probe(&mut self, _ctx: &mut SyncWorkflowContext<Self>, probe: ProbeSignal) {
+        self.sent.push_back(Sent::Probe(probe));
+    }
+
+    /// A request of this run has to give way.
+    #[signal]
+    pub fn give_way(&mut self, _ctx: &mut SyncWorkflowContext<Self>, signal: GiveWaySignal) {
+        self.sent.push_back(Sent::GiveWay(signal));
+    }
+
     /// What the run was begun with.
     #[query]
     pub fn start(&self, _ctx: &WorkflowContextView) -> Option<RunStart> {
@@ -224,6 +269,7 @@ impl DeployRun {
         JournalPage {
             lines: Packed(self.journal.after(after)),
             last: self.journal.count(),
+            not_begun: self.not_begun.clone(),
         }
     }
 }
@@ -303,12 +349,21 @@ fn ask_lock(ctx: &WorkflowContext<DeployRun>, want: LockWant) -> Coming<'_> {
 
 /// Gives a lock back.
 fn leave_lock(ctx: &WorkflowContext<DeployRun>, leave: LockLeave) -> Coming<'_> {
+    let lock = ctx.external_workflow(lock_workflow(&leave.name), None);
+    // A lock that is not there is not held.
+    told(lock.signal(SharedLock::leave, leave, detached()))
+}
+
+/// Options for a message that is sent also while the workflow is cancelled.
+fn detached() -> SignalWorkflowOptions {
     let mut options = SignalWorkflowOptions::default();
     options.cancellation_token = Some(WorkflowCancellationToken::new());
-    let lock = ctx.external_workflow(lock_workflow(&leave.name), None);
-    let sent = lock.signal(SharedLock::leave, leave, options);
+    options
+}
+
+/// A message to another workflow, which may be gone.
+fn told<'a, T>(sent: impl Future<Output = T> + 'a) -> Coming<'a> {
     Box::pin(async move {
-        // A lock that is not there is not held.
         let _ = sent.await;
         Came::Sent
     })

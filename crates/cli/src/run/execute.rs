@@ -491,6 +491,21 @@ fn finish(
         DriverExit::Ended(Status::Cancelled) => Exit::Cancelled,
         DriverExit::Ended(Status::Superseded) => Exit::Superseded,
         DriverExit::Ended(_) => Exit::Failed,
+        DriverExit::DidNotBegin(status, why) => {
+            if let Some(recorded) = &record.by {
+                recorded.does_not_begin(*status, why);
+            }
+            let id = &job.facts.id;
+            output.complain(&format!(
+                "run {id} did not begin: {}; nothing ran\n",
+                clean(why)
+            ));
+            match status {
+                Status::Cancelled => Exit::Cancelled,
+                Status::Superseded => Exit::Superseded,
+                _ => Exit::Failed,
+            }
+        }
         DriverExit::Stopped if record.by.is_none() => Exit::Cancelled,
         DriverExit::Stopped => Exit::Stopped,
         DriverExit::Broken(DriveError::Machine(broken)) => {
@@ -561,6 +576,7 @@ fn next(job: &RunJob, record: &RunRecord, ended: &DriverExit) -> Vec<String> {
         // What is left is taken back by another run of the same kind.
         DriverExit::Ended(_) if job.goes_back => Vec::new(),
         DriverExit::Ended(status) => next_commands::after(*status, &job.facts.id, &state),
+        DriverExit::DidNotBegin(..) => Vec::new(),
         DriverExit::Stopped | DriverExit::Broken(_) => next_commands::resume(&job.facts.id, &state),
     }
 }

@@ -9,6 +9,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::ask::{PendingQuestion, QuestionPrompt, is_in_foreground};
 use crate::approve::{answers_to, said};
 use crate::approvers::objection;
+use crate::engine;
 use crate::groups::GroupMembers;
 use lockstep_api::session::SessionHost;
 use lockstep_base::diagnostic::render::{clean, clean_line};
@@ -24,6 +25,10 @@ use lockstep_view::{RunObserver, RunSummary, phrases};
 
 const CANCEL_NOTICE: &str = "\
 cancelling: commands stop, deployments roll back; Ctrl-C again stops at once
+";
+
+const CANCEL_NOTICE_OF_ENGINE: &str = "\
+cancelling: commands stop, deployments roll back; Ctrl-C again leaves the run to the engine
 ";
 
 /// The terminal, or its substitute.
@@ -257,7 +262,10 @@ impl RunHost for TerminalHost {
         if self.quiet {
             return;
         }
-        self.print(CANCEL_NOTICE);
+        self.print(match engine::connected() {
+            Some(_) => CANCEL_NOTICE_OF_ENGINE,
+            None => CANCEL_NOTICE,
+        });
     }
 
     fn on_lock_reacquire(&mut self, queue: &LockQueuePosition) {

@@ -25,7 +25,7 @@ use crate::secrets::SecretVault;
 use crate::shown_events::EventRedactor;
 use lockstep_base::node_path::NodePath;
 use lockstep_base::source::Name;
-use lockstep_engine::run_event::{RunEvent, RunEventKind, Stream};
+use lockstep_engine::run_event::{RunEvent, RunEventKind, Status, Stream};
 use lockstep_engine::way_back::UndoneRun;
 use lockstep_engine::{Answer, CompletedWork, Effect, EffectId, Event, Machine, Question};
 use lockstep_plan::{Plan, RunFacts};
@@ -62,6 +62,8 @@ pub enum RemoteMessage {
     /// It has not been heard of for a while, and is waited for: a sentence for people, without a
     /// full stop.
     Waiting(String),
+    /// It has ended without having begun, for this reason.
+    DidNotBegin(Status, String),
     /// It cannot be heard of any more: a sentence for people, without a full stop.
     Lost(String),
 }
@@ -179,6 +181,10 @@ pub async fn follow(
             follower.close();
             return DriverExit::Ended(status);
         }
+        if let Some((status, why)) = follower.unstarted.take() {
+            follower.close();
+            return DriverExit::DidNotBegin(status, why);
+        }
         follower.host.idle();
         tokio::select! {
             biased;
@@ -234,6 +240,8 @@ struct Follower<'h> {
     /// How much of each log is there.
     log_ends: HashMap<NodePath, u64>,
     cancelled: bool,
+    /// How it has ended without having begun, and why.
+    unstarted: Option<(Status, String)>,
     broken: Option<DriveError>,
     recorded: u64,
     clock: i64,
@@ -270,6 +278,7 @@ impl<'h> Follower<'h> {
             unended: HashMap::new(),
             log_ends: HashMap::new(),
             cancelled: false,
+            unstarted: None,
             broken: None,
             recorded: 0,
             clock: persistence.past.clock,
@@ -343,6 +352,7 @@ impl<'h> Follower<'h> {
                     self.host.on_current();
                 }
                 RemoteMessage::Waiting(why) => self.host.on_engine_silent(&why),
+                RemoteMessage::DidNotBegin(status, why) => self.unstarted = Some((status, why)),
                 RemoteMessage::Lost(why) => self.lose(why),
             }
             if self.broken.is_some() {
@@ -608,7 +618,8 @@ impl<'h> Follower<'h> {
         self.log_ends.insert(node.clone(), end);
         let mut text = self.unended.remove(&node).unwrap_or_default();
         text.extend_from_slice(new);
-        let at = self.last_at;
+        // It is shown when it comes, which the clock of another machine does not say.
+        let at = self.last_at.max(jiff::Timestamp::now());
         let mut lines = text.split(|byte| *byte == b'\n').peekable();
         while let Some(line) = lines.next() {
             match lines.peek() {

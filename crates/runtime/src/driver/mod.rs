@@ -142,6 +142,9 @@ pub enum DriverExit {
     Ended(Status),
     /// It was stopped immediately; with a journal it can be resumed.
     Stopped,
+    /// It is driven elsewhere, and has ended like this without having begun: a sentence for people,
+    /// without a full stop.
+    DidNotBegin(Status, String),
     /// It cannot go on, and was stopped; with a journal it can be resumed.
     Broken(DriveError),
 }
@@ -322,6 +325,7 @@ pub async fn drive(
         match &ending {
             DriverExit::Ended(status) => tracing::info!(target: TARGET, %status, "ended"),
             DriverExit::Stopped => tracing::info!(target: TARGET, "stopped"),
+            DriverExit::DidNotBegin(_, why) => tracing::info!(target: TARGET, why, "unstarted"),
             DriverExit::Broken(error) => tracing::error!(target: TARGET, %error, "cannot go on"),
         }
         ending
