@@ -7,10 +7,12 @@ use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use super::exit::Exit;
 use super::output::Output;
 use super::shell_word::shell_word;
+use super::state;
 use lockstep_base::diagnostic::render::clean_line;
 use lockstep_base::diagnostic::{Diagnostic, codes};
 use lockstep_runtime::driver::RemoteEngine;
@@ -18,6 +20,12 @@ use lockstep_store::{RunStatus, Store, StoreError, StoredRun};
 
 /// The variable that names an engine.
 const ENGINE_VARIABLE: &str = "LOCKSTEP_ENGINE";
+
+/// The target of log events of engines.
+const TARGET: &str = "lockstep::engine";
+
+/// The time between two looks of a server at which runs there are.
+const COPY_INTERVAL: Duration = Duration::from_secs(1);
 
 /// The folder of the copies, in a state directory.
 const COPIES: &str = "engines";
@@ -84,6 +92,11 @@ pub(super) fn words() -> Option<String> {
         true => String::new(),
         false => format!(" --engine {}", shell_word(url)),
     })
+}
+
+/// The address of the engine of this process.
+pub(super) fn url() -> Option<String> {
+    ENGINE.get().map(|(url, _)| url.clone())
 }
 
 /// The copy of an engine in a state directory.
@@ -195,4 +208,30 @@ pub(super) fn claim(store: &Store, run: &StoredRun) -> Result<StoredRun, StoreEr
         }
         None => lockstep_api::state::claim(store, run),
     }
+}
+
+/// Brings the state directory of an engine up to date as long as this process lives.
+pub(super) fn keep_copied(state: &Path, output: &mut Output) -> Result<(), Exit> {
+    let Some(engine) = connected() else {
+        return Ok(());
+    };
+    let store = Store::open(state).map_err(|error| state::refuse(&error, output))?;
+    update(&store, None, output)?;
+    let copy = move || {
+        loop {
+            std::thread::sleep(COPY_INTERVAL);
+            // What fails now is tried again.
+            match engine.copy_to(&store, None) {
+                Ok(silent) => silent
+                    .iter()
+                    .for_each(|why| tracing::warn!(target: TARGET, why)),
+                Err(why) => tracing::warn!(target: TARGET, why, "runs are not copied"),
+            }
+        }
+    };
+    let thread = std::thread::Builder::new().name(String::from("copies"));
+    thread.spawn(copy).map(drop).map_err(|error| {
+        let message = format!("the runs of the engine cannot be copied: {error}");
+        output.refuse(&Diagnostic::without_place(codes::ENGINE, message))
+    })
 }

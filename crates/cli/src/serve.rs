@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use clap::Args;
 
+use super::engine;
 use super::exit::Exit;
 use super::output::Output;
 use super::prepare;
@@ -23,7 +24,6 @@ const MAX_BLOCKING_THREADS: usize = 32;
 #[derive(Debug, Args)]
 #[command(mut_arg("server", |it| it.hide(true)))]
 #[command(mut_arg("token_file", |it| it.hide(true)))]
-#[command(mut_arg("engine", |it| it.hide(true)))]
 pub(super) struct Serve {
     /// The folder whose `.deploy` files are served; this one by default.
     #[arg(value_name = "DIR", default_value = ".")]
@@ -82,7 +82,7 @@ pub(super) fn run(arguments: &Serve, output: &mut Output) -> Exit {
     if let Err(exit) = arguments
         .state
         .refuse_server("serve", instead, false, output)
-        .and_then(|()| arguments.state.refuse_engine("serve", output))
+        .and_then(|()| arguments.state.connect(output).map(|_| ()))
     {
         return exit;
     }
@@ -109,6 +109,7 @@ pub(super) fn run(arguments: &Serve, output: &mut Output) -> Exit {
         settings: settings.serve,
         settings_folder,
         program,
+        engine: engine::url(),
     };
     if let Some(name) = &arguments.password_link {
         return match Server::password_link(&options, name) {
@@ -119,10 +120,14 @@ pub(super) fn run(arguments: &Serve, output: &mut Output) -> Exit {
             Err(error) => refuse(&error, output),
         };
     }
+    let state = options.state.clone();
     let server = match Server::open(options) {
         Ok(server) => server,
         Err(error) => return refuse(&error, output),
     };
+    if let Err(exit) = engine::keep_copied(&state, output) {
+        return exit;
+    }
     let mut said = format!(
         "Lockstep serves {} at {}\n",
         arguments.folder.display(),

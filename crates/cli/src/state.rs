@@ -138,8 +138,13 @@ impl StateArgument {
     }
 
     fn or_default_in(&self, folder: &Path) -> PathBuf {
-        let state = self.state.clone().unwrap_or_else(|| default_in(folder));
-        engine::copy_in(&state).unwrap_or(state)
+        match &self.state {
+            Some(state) => state.clone(),
+            None => {
+                let state = default_in(folder);
+                engine::copy_in(&state).unwrap_or(state)
+            }
+        }
     }
 
     /// The state directory, where no file is named.

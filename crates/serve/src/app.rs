@@ -72,6 +72,7 @@ impl App {
                 program: options.program.clone(),
                 folder: folder.clone(),
                 state,
+                engine: options.engine.clone(),
             },
             project: Project::new(folder),
             log_indexes: LogIndexes::default(),

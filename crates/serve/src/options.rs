@@ -27,6 +27,9 @@ pub struct ServeOptions {
     pub settings_folder: PathBuf,
     /// The program that is started for each run.
     pub program: PathBuf,
+    /// The engine that drives the runs, where this machine does not; the state directory is a copy
+    /// of what it knows, which somebody else brings up to date.
+    pub engine: Option<String>,
 }
 
 /// The files of a certificate.

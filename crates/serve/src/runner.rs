@@ -83,6 +83,8 @@ pub(crate) struct Runners {
     pub(crate) folder: PathBuf,
     /// The state directory.
     pub(crate) state: PathBuf,
+    /// The engine that drives the runs, where this machine does not.
+    pub(crate) engine: Option<String>,
 }
 
 impl Runners {
@@ -176,6 +178,9 @@ impl Runners {
         process.args(["--format", "quiet", "--color", "never"]);
         process.arg("--run-id").arg(id).arg("--run-user").arg(user);
         process.arg("--state").arg(&self.state);
+        if let Some(engine) = &self.engine {
+            process.arg("--engine").arg(engine);
+        }
     }
 
     fn folder_of_messages(&self) -> PathBuf {

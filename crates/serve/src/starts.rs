@@ -223,6 +223,10 @@ pub(crate) async fn recover(app: &App) -> Result<Vec<String>, ServeError> {
         said.push(format!("starts run {} for {}", start.run, start.user));
         launch(app, &start).await?;
     }
+    if app.options.engine.is_some() {
+        // They have lost nothing: the engine drives them.
+        return Ok(said);
+    }
     let stopped = app
         .stores
         .run(|stores| stores.runs.unended_runs())

@@ -78,6 +78,7 @@ impl Served {
     /// The server, started with the settings of a `lockstep.toml`.
     pub(crate) fn open(&self, settings: &str) -> Result<App, ServeError> {
         let app = App::new(ServeOptions {
+            engine: None,
             folder: self.folder.path().to_path_buf(),
             state: self.state(),
             listen: "127.0.0.1:7420".parse().unwrap(),

@@ -28,9 +28,11 @@ use temporalio_client::{
     WorkflowSignalOptions, WorkflowStartOptions,
 };
 use temporalio_client::{WorkflowExecutionStatus, WorkflowIdReusePolicy};
+use temporalio_common::search_attributes::SearchAttributes;
 use tokio::sync::mpsc;
 
 use crate::address::EngineAddress;
+use crate::attributes;
 use crate::log_store::{LogEnds, LogPiece, LogStore, PresentLog};
 use crate::wire::{
     AnswerSignal, JournalLine, JournalPage, NotBegun, Packed, RunFactsWire, RunInput, RunStart,
@@ -150,9 +152,10 @@ impl RemoteEngine for TemporalEngine {
         let run = start.run.id.to_string();
         if start.known == 0 {
             let input = input(start)?;
+            let attributes = attributes::of(&start.plan);
             let client = self.client.clone();
             let id = run.clone();
-            self.wait(async move { begin(&client, &id, input).await })??;
+            self.wait(async move { begin(&client, &id, input, attributes).await })??;
         }
         Ok(self.follow(&run, start.known))
     }
@@ -170,6 +173,7 @@ fn input(start: &RemoteStart) -> Result<RunInput, String> {
         max: u32::try_from(start.max).unwrap_or(u32::MAX),
         source_folders: start.source_folders.clone(),
         completed,
+        has_attributes: false,
         retries: start.source.retries.as_ref().map(ToString::to_string),
         undone: start.source.undone.iter().map(UndoneWire::of).collect(),
         undo_part: start.source.part.clone(),
@@ -190,12 +194,35 @@ fn input(start: &RemoteStart) -> Result<RunInput, String> {
     }
 }
 
-async fn begin(client: &Client, run: &str, input: RunInput) -> Result<(), String> {
-    let options = WorkflowStartOptions::new(RUN_QUEUE, run)
-        .id_reuse_policy(WorkflowIdReusePolicy::RejectDuplicate)
-        .static_summary(format!("lockstep run {run}"))
-        .build();
-    match client.start_workflow(DeployRun::run, input, options).await {
+async fn begin(
+    client: &Client,
+    run: &str,
+    mut input: RunInput,
+    attributes: SearchAttributes,
+) -> Result<(), String> {
+    let options = |attributes: Option<SearchAttributes>| {
+        WorkflowStartOptions::new(RUN_QUEUE, run)
+            .id_reuse_policy(WorkflowIdReusePolicy::RejectDuplicate)
+            .static_summary(format!("lockstep run {run}"))
+            .maybe_search_attributes(attributes)
+            .build()
+    };
+    input.start.has_attributes = true;
+    let with = options(Some(attributes));
+    let started = client
+        .start_workflow(DeployRun::run, input.clone(), with)
+        .await;
+    let started = match started {
+        Err(WorkflowStartError::Rpc(status)) if status.code() == tonic::Code::InvalidArgument => {
+            // The namespace does not have the attributes.
+            input.start.has_attributes = false;
+            client
+                .start_workflow(DeployRun::run, input, options(None))
+                .await
+        }
+        started => started,
+    };
+    match started {
         // Its beginning was sent before.
         Ok(_) | Err(WorkflowStartError::AlreadyStarted { .. }) => Ok(()),
         Err(error) => Err(format!("the engine does not begin it: {error}")),

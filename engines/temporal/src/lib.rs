@@ -13,6 +13,7 @@
 //! ("continue as new"), and which whoever follows the run handles again.
 
 pub mod address;
+pub mod attributes;
 pub mod client;
 pub mod follow;
 pub mod lock_queue;

@@ -1,6 +1,7 @@
 //! The program `lockstep-temporal`: the command line with a connection to Temporal (`--engine
 //! temporal://…`), and the workers.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -44,6 +45,10 @@ struct WorkerArguments {
     /// How many commands of a pool are carried out at once.
     #[arg(long, value_name = "COUNT", default_value_t = DEFAULT_MAX_COMMANDS)]
     max: usize,
+
+    /// Serve metrics for Prometheus at this address, such as 127.0.0.1:9464.
+    #[arg(long, value_name = "ADDRESS")]
+    metrics: Option<SocketAddr>,
 
     /// The folder with the files that runs need, a checkout as whoever begins them has; without it
     /// the folders are those of whoever begins a run.
@@ -104,6 +109,7 @@ fn run_worker(arguments: WorkerArguments) -> Result<(), (String, String)> {
         pools,
         runs: arguments.runs || is_all,
         max: arguments.max,
+        metrics: arguments.metrics,
     };
     let name = name();
     let link = Arc::new(ServerLink::default());

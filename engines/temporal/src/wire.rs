@@ -179,6 +179,9 @@ pub struct RunStart {
     /// The completed work of the run that it retries, sealed.
     #[serde(default)]
     pub completed: Option<Packed<CompletedWork>>,
+    /// Whether the namespace has the search attributes.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub has_attributes: bool,
     /// The id of the run that it retries.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retries: Option<String>,

@@ -1,9 +1,16 @@
 //! Workers: processes that carry out commands of a pool, and such that drive runs.
 
+use std::net::SocketAddr;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use temporalio_client::Client;
+use temporalio_common::telemetry::metrics::CoreMeter;
+use temporalio_common::telemetry::{
+    PrometheusExporterOptions, TelemetryOptions, start_prometheus_metric_exporter,
+};
+use temporalio_sdk::runtime::RuntimeOptions;
 use temporalio_sdk::runtime::worker_tuner::{FixedSizeSlotSupplier, TunerHolder};
 use temporalio_sdk::{Runtime, Worker, WorkerOptions};
 
@@ -81,6 +88,8 @@ pub struct WorkerDuties {
     pub runs: bool,
     /// How many commands it carries out at once, in each pool.
     pub max: usize,
+    /// Where it says how it does, for Prometheus.
+    pub metrics: Option<SocketAddr>,
 }
 
 /// Works until the process is asked to end.
@@ -96,9 +105,27 @@ pub async fn work(
     stop: impl Future<Output = ()>,
 ) -> Result<(), String> {
     let said = |error: &dyn std::fmt::Display| error.to_string();
-    let runtime = Runtime::from_current_tokio(Default::default()).map_err(|error| said(&error))?;
+    let metrics = duties.metrics.map(|address| {
+        let options = PrometheusExporterOptions::builder()
+            .socket_addr(address)
+            .build();
+        start_prometheus_metric_exporter(options)
+            .map_err(|error| format!("the metrics at {address} cannot be served: {error}"))
+    });
+    let metrics = metrics.transpose()?;
+    let meter = metrics
+        .as_ref()
+        .map(|server| server.meter.clone() as Arc<dyn CoreMeter>);
+    let telemetry = TelemetryOptions::builder().maybe_metrics(meter).build();
+    let options = RuntimeOptions::builder()
+        .telemetry_options(telemetry)
+        .build()?;
+    let runtime = Runtime::from_current_tokio(options).map_err(|error| said(&error))?;
     let mut workers = Vec::new();
     if duties.runs {
+        if let Err(why) = crate::attributes::register(&client).await {
+            tracing::warn!(target: "lockstep::worker", why, "runs cannot be searched for");
+        }
         let options = WorkerOptions::new(RUN_QUEUE)
             .register_workflow::<DeployRun>()
             .and_then(|options| options.register_workflow::<SharedLock>())

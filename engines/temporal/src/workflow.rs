@@ -21,6 +21,7 @@ use temporalio_sdk::{
     WorkflowResult, WorkflowTermination,
 };
 
+use crate::attributes;
 use crate::lock_workflow::{LockSteps, SharedLock, lock_workflow};
 use crate::run_loop::{Act, Journal, RunLoop, StartStep};
 use crate::steps::Steps;
@@ -180,6 +181,9 @@ impl DeployRun {
                 }
                 let events = ctx.state(|state| state.journal.count());
                 let status = status.as_str().to_owned();
+                if start.has_attributes {
+                    ctx.upsert_search_attributes([attributes::STATUS.value_set(status.clone())]);
+                }
                 return Ok(RunResult { status, events });
             }
             if run.has_events() {
