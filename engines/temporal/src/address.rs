@@ -1,10 +1,10 @@
 //! Addresses of engines: `temporal://HOST:PORT/NAMESPACE`, and what the environment says of how to
 //! connect.
 
-use std::path::PathBuf;
-
 use lockstep_cli::EngineRefusal;
 use temporalio_client::{ClientTlsOptions, TlsOptions};
+
+use crate::log_store::LogStore;
 
 /// The port of a server, where none is said.
 const DEFAULT_PORT: u16 = 7_233;
@@ -19,7 +19,7 @@ const TLS_CA: &str = "TEMPORAL_TLS_SERVER_CA_CERT_PATH";
 const TLS_CERT: &str = "TEMPORAL_TLS_CLIENT_CERT_PATH";
 const TLS_KEY: &str = "TEMPORAL_TLS_CLIENT_KEY_PATH";
 const TLS_NAME: &str = "TEMPORAL_TLS_SERVER_NAME";
-/// The folder of the log store.
+/// The log store.
 const LOGS: &str = "LOCKSTEP_LOGS";
 
 /// How to reach an engine.
@@ -33,8 +33,8 @@ pub struct EngineAddress {
     pub tls: Option<TlsOptions>,
     /// The key that the server asks for.
     pub api_key: Option<String>,
-    /// The folder in which the output of commands is kept.
-    pub logs: Option<PathBuf>,
+    /// Where the output of commands is kept.
+    pub logs: Option<LogStore>,
 }
 
 fn refusal(message: impl Into<String>, help: impl Into<String>) -> EngineRefusal {
@@ -95,9 +95,22 @@ impl EngineAddress {
             },
             tls,
             api_key,
-            logs: set(LOGS).map(PathBuf::from),
+            logs: logs(&set)?,
         })
     }
+}
+
+fn logs(set: &dyn Fn(&str) -> Option<String>) -> Result<Option<LogStore>, EngineRefusal> {
+    let Some(name) = set(LOGS) else {
+        return Ok(None);
+    };
+    let store = LogStore::named(&name, set).map_err(|error| {
+        refusal(
+            error.to_string(),
+            format!("`{LOGS}` names a folder, or `s3://BUCKET/PREFIX`"),
+        )
+    });
+    store.map(Some)
 }
 
 fn tls(

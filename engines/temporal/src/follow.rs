@@ -18,7 +18,6 @@ use lockstep_runtime::driver::{
     self, AnswerSender, ControlRequest, RecordedRun, RemoteEngine, RemoteMessage, RemoteRecord,
     RemoteRequest, RemoteRun, RemoteStart, RunHost, RunSettings,
 };
-use lockstep_runtime::logs::LogError;
 use lockstep_runtime::required_programs::FoundPrograms;
 use lockstep_runtime::secrets::SecretVault;
 use lockstep_store::{NewRun, RunStatus, Store, StoredRun};
@@ -33,7 +32,7 @@ use tokio::sync::mpsc;
 
 use crate::address::EngineAddress;
 use crate::attributes;
-use crate::log_store::{LogEnds, LogPiece, LogStore, PresentLog};
+use crate::log_store::{LogEnds, LogPiece, LogStore, LogStoreError, PresentLog};
 use crate::wire::{
     AnswerSignal, JournalLine, JournalPage, NotBegun, Packed, RunFactsWire, RunInput, RunStart,
     UndoneWire, VERSION,
@@ -107,7 +106,7 @@ impl TemporalEngine {
         let client = runtime.block_on(crate::client::connect(address, &identity))?;
         Ok(Self {
             client,
-            logs: address.logs.clone().map(LogStore::new),
+            logs: address.logs.clone(),
             runtime,
             copies: Mutex::default(),
         })
@@ -138,6 +137,7 @@ impl TemporalEngine {
             run: run.to_owned(),
             logs,
             ends: LogEnds::default(),
+            looked: None,
             known,
             sender,
         };
@@ -265,6 +265,8 @@ struct Feed {
     run: String,
     logs: Option<LogStore>,
     ends: LogEnds,
+    /// When it was looked which logs there are.
+    looked: Option<Instant>,
     known: u64,
     sender: mpsc::UnboundedSender<RemoteMessage>,
 }
@@ -277,7 +279,7 @@ impl Feed {
         while !self.sender.is_closed() {
             // What a command has written by now, it has written after it has begun, which is in
             // the journal by now.
-            let present = self.logs.as_ref().map(|logs| logs.present(&self.run));
+            let present = self.present();
             match self.page().await {
                 Ok(page) => {
                     heard = Instant::now();
@@ -328,13 +330,26 @@ impl Feed {
         }
     }
 
+    /// The logs that there are, where it is time to look.
+    fn present(&mut self) -> Option<Result<Vec<PresentLog>, LogStoreError>> {
+        let logs = self.logs.as_ref()?;
+        if self
+            .looked
+            .is_some_and(|it| it.elapsed() < logs.look_interval())
+        {
+            return None;
+        }
+        self.looked = Some(Instant::now());
+        Some(tokio::task::block_in_place(|| logs.present(&self.run)))
+    }
+
     fn send(&self, message: RemoteMessage) {
         // Whoever followed may have gone.
         let _ = self.sender.send(message);
     }
 
     /// Passes events on; what a command has written goes before its end.
-    fn pass(&mut self, lines: Vec<JournalLine>) -> Result<(), LogError> {
+    fn pass(&mut self, lines: Vec<JournalLine>) -> Result<(), LogStoreError> {
         for line in lines {
             if let Some(node) = &line.node {
                 self.pass_log(node, u64::MAX)?;
@@ -351,18 +366,20 @@ impl Feed {
         Ok(())
     }
 
-    fn pass_present(&mut self, present: Vec<PresentLog>) -> Result<(), LogError> {
+    fn pass_present(&mut self, present: Vec<PresentLog>) -> Result<(), LogStoreError> {
         present
             .iter()
             .try_for_each(|log| self.pass_log(&log.node, log.length))
     }
 
     /// Passes on what is new in a log.
-    fn pass_log(&mut self, node: &NodePath, limit: u64) -> Result<(), LogError> {
+    fn pass_log(&mut self, node: &NodePath, limit: u64) -> Result<(), LogStoreError> {
         let Some(logs) = &self.logs else {
             return Ok(());
         };
-        for piece in logs.new_pieces(&self.run, node, limit, &mut self.ends)? {
+        let ends = &mut self.ends;
+        let pieces = || logs.new_pieces(&self.run, node, limit, ends);
+        for piece in tokio::task::block_in_place(pieces)? {
             let LogPiece {
                 node,
                 offset,

@@ -16,7 +16,6 @@ use lockstep_runtime::process::SystemSpawner;
 use lockstep_temporal::address::EngineAddress;
 use lockstep_temporal::client;
 use lockstep_temporal::follow::TemporalConnector;
-use lockstep_temporal::log_store::LogStore;
 use lockstep_temporal::steps::{Steps, StepsOptions};
 use lockstep_temporal::worker::{ServerLink, WorkerDuties, work};
 
@@ -55,10 +54,10 @@ struct WorkerArguments {
     #[arg(long, value_name = "DIR")]
     folder: Option<PathBuf>,
 
-    /// The folder in which the output of commands is kept, which those who follow runs can read;
-    /// LOCKSTEP_LOGS says the same.
-    #[arg(long, value_name = "DIR", env = "LOCKSTEP_LOGS")]
-    logs: Option<PathBuf>,
+    /// Where the output of commands is kept, for those who follow runs: a folder that they can
+    /// read, or s3://BUCKET/PREFIX; LOCKSTEP_LOGS says the same.
+    #[arg(long, value_name = "PLACE", env = "LOCKSTEP_LOGS")]
+    logs: Option<String>,
 }
 
 fn main() -> ExitCode {
@@ -88,7 +87,11 @@ fn worker(arguments: WorkerArguments) -> ExitCode {
 #[expect(clippy::print_stderr, reason = "it is a program")]
 fn run_worker(arguments: WorkerArguments) -> Result<(), (String, String)> {
     let plain = |error: std::io::Error| (error.to_string(), String::new());
-    let variable = |name: &str| std::env::var(name).ok();
+    let logs = arguments.logs.clone();
+    let variable = |name: &str| match name {
+        "LOCKSTEP_LOGS" => logs.clone(),
+        name => std::env::var(name).ok(),
+    };
     let address = EngineAddress::read(&arguments.engine, &variable);
     let address = address.map_err(|refusal| (refusal.message, refusal.help))?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -120,7 +123,7 @@ fn run_worker(arguments: WorkerArguments) -> Result<(), (String, String)> {
             http: Arc::new(SystemHttp),
         },
         environment: Arc::new(CallerEnvironment),
-        logs: arguments.logs.map(LogStore::new),
+        logs: address.logs.clone(),
         name: name.clone(),
         link: link.clone(),
         folder: arguments.folder,

@@ -8,10 +8,11 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use lockstep_base::node_path::NodePath;
 use lockstep_base::source::FileId;
 use lockstep_base::value::Value;
 use lockstep_base::world::EnvironmentVariables;
-use lockstep_engine::{ActionCall, EffectId, EffectOutcome};
+use lockstep_engine::{ActionCall, CommandRequest, EffectId, EffectOutcome};
 use lockstep_lang::eval::{Expr, Halt};
 use lockstep_lang::ir::FailureClass;
 use lockstep_plan::{BoundInputs, EvalScope, Locals, RunFacts};
@@ -26,7 +27,7 @@ use temporalio_macros::activities;
 use temporalio_sdk::activities::{ActivityContext, ActivityError};
 use tokio::sync::{Mutex, Notify, OnceCell, watch};
 
-use crate::log_store::LogStore;
+use crate::log_store::{LogStore, LogStoreError, LogWriter};
 use crate::used_secrets::UsedSecrets;
 use crate::wire::{Packed, RunStart, StepInput, StepOutput, StepWork, VERSION};
 use crate::worker::{STEP_HEARTBEAT_INTERVAL, ServerLink};
@@ -253,60 +254,37 @@ impl StepRunner {
         with: &RunExecutor,
         run: &str,
         id: EffectId,
-        (node, command): (
-            lockstep_base::node_path::NodePath,
-            lockstep_engine::CommandRequest,
-        ),
+        (node, command): (NodePath, CommandRequest),
         begun: Option<Arc<Notify>>,
         stop: watch::Receiver<Option<StopRequest>>,
     ) -> EffectOutcome {
-        let logs = self
-            .logs
-            .as_ref()
-            .map(|logs| std::sync::Mutex::new(logs.logs(run)));
-        let unwritten = Arc::new(std::sync::Mutex::new(None));
-        let noted = unwritten.clone();
-        let note = move |written: Result<(), lockstep_runtime::logs::LogError>| {
-            if let (Err(error), Ok(mut unwritten)) = (written, noted.lock()) {
-                unwritten.get_or_insert(error);
-            }
-        };
-        let of = node.clone();
+        let log = StepLog(self.logs.as_ref().map(|logs| {
+            let writer = logs.writer(run, &node);
+            Arc::new(std::sync::Mutex::new((writer, None)))
+        }));
+        let written = log.clone();
         let watch = CommandWatch {
-            listener: Box::new(|line: OutputLine<'_>| {
-                if let Some(Ok(mut logs)) = logs.as_ref().map(std::sync::Mutex::lock) {
-                    note(logs.line(&of, line));
-                }
-            }),
+            listener: Box::new(move |line: OutputLine<'_>| written.line(line)),
             streams_apart: false,
             begun,
             stop,
         };
-        let ended = with.executor.command(id, node.clone(), command, watch);
+        let ended = with.executor.command(id, node, command, watch);
         let mut ended = std::pin::pin!(ended);
         let mut flushes = tokio::time::interval(LOG_FLUSH_INTERVAL);
+        flushes.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         let ended = loop {
             tokio::select! {
                 ended = &mut ended => break ended,
-                _ = flushes.tick() => {
-                    if let Some(Ok(mut logs)) = logs.as_ref().map(std::sync::Mutex::lock) {
-                        note(logs.flush());
-                    }
-                }
+                _ = flushes.tick() => log.flush().await,
             }
         };
         if let Some(left) = ended.left {
             // It writes on, which nobody follows.
             tokio::spawn(async move { left.pass_on(&mut |_: OutputLine<'_>| {}).await });
         }
-        if let Some(Ok(mut logs)) = logs.as_ref().map(std::sync::Mutex::lock) {
-            note(logs.close(&node));
-        }
-        let unwritten = unwritten
-            .lock()
-            .ok()
-            .and_then(|mut unwritten| unwritten.take());
-        match unwritten {
+        log.flush().await;
+        match log.failure() {
             Some(error) if ended.outcome.failure.is_none() => {
                 // As where a run is driven by a process that cannot write its logs.
                 let message = format!("its output could not be kept: {error}");
@@ -416,6 +394,37 @@ impl StepRunner {
     }
 }
 
+/// The log of a step, and why it cannot be written, if it cannot.
+#[derive(Clone)]
+struct StepLog(Option<Arc<std::sync::Mutex<OpenStepLog>>>);
+
+type OpenStepLog = (LogWriter, Option<LogStoreError>);
+
+impl StepLog {
+    fn note(&self, write: impl FnOnce(&mut LogWriter) -> Result<(), LogStoreError>) {
+        let Some(Ok(mut log)) = self.0.as_ref().map(|log| log.lock()) else {
+            return;
+        };
+        if log.1.is_none() {
+            log.1 = write(&mut log.0).err();
+        }
+    }
+
+    fn line(&self, line: OutputLine<'_>) {
+        self.note(|log| log.line(line));
+    }
+
+    async fn flush(&self) {
+        let log = self.clone();
+        // It may have to wait for the network. It does not stop half-way.
+        let _ = tokio::task::spawn_blocking(move || log.note(LogWriter::flush)).await;
+    }
+
+    fn failure(&self) -> Option<LogStoreError> {
+        self.0.as_ref()?.lock().ok()?.1.clone()
+    }
+}
+
 /// What is needed to read secrets.
 struct SecretReading {
     bound: BoundInputs,
@@ -449,7 +458,7 @@ impl SecretReading {
 }
 
 /// The time between two writes of a log.
-const LOG_FLUSH_INTERVAL: Duration = Duration::from_millis(200);
+const LOG_FLUSH_INTERVAL: Duration = Duration::from_millis(250);
 
 impl RunExecutor {
     /// A step with its secrets where they belong, and the folders of this machine.

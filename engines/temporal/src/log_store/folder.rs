@@ -1,43 +1,21 @@
-//! Where the output of commands is kept: whole, and not in the history. Workers write it, and who
-//! follows a run reads it.
+//! Logs in a folder that all workers, and who follows runs, can reach: a file for each node.
 
 use std::path::{Path, PathBuf};
 
 use lockstep_base::node_path::NodePath;
 use lockstep_runtime::logs::{LogAccess, LogError, RunLogs, file_name, log_names, node_of};
 
-/// A folder that all workers, and who follows runs, can reach.
+use super::{LogEnds, LogPiece, MAX_PIECE_BYTES, PresentLog};
+
+/// A folder of logs.
 #[derive(Debug, Clone)]
-pub struct LogStore {
+pub(super) struct FolderLogs {
     folder: PathBuf,
 }
 
-/// A log that is there.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PresentLog {
-    /// The node.
-    pub node: NodePath,
-    /// Its length in bytes.
-    pub length: u64,
-}
-
-/// A new piece of a log.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct LogPiece {
-    /// The node.
-    pub node: NodePath,
-    /// Where it begins, in bytes.
-    pub offset: u64,
-    /// The piece.
-    pub bytes: Vec<u8>,
-}
-
-/// A piece is not longer than this.
-const MAX_PIECE_BYTES: u64 = 1024 * 1024;
-
-impl LogStore {
+impl FolderLogs {
     /// A store in a folder.
-    pub fn new(folder: impl Into<PathBuf>) -> Self {
+    pub(super) fn new(folder: impl Into<PathBuf>) -> Self {
         let folder = folder.into();
         Self { folder }
     }
@@ -47,7 +25,7 @@ impl LogStore {
     }
 
     /// The logs of a run, to write into. Each node is written by one worker at a time.
-    pub fn logs(&self, run: &str) -> RunLogs {
+    pub(super) fn logs(&self, run: &str) -> RunLogs {
         RunLogs::new(self.folder.clone(), self.of_run(run), LogAccess::Group)
     }
 
@@ -56,7 +34,7 @@ impl LogStore {
     /// # Errors
     ///
     /// If the folder cannot be read.
-    pub fn present(&self, run: &str) -> Result<Vec<PresentLog>, LogError> {
+    pub(super) fn present(&self, run: &str) -> Result<Vec<PresentLog>, LogError> {
         let folder = self.of_run(run);
         let mut found = Vec::new();
         for name in log_names(&folder)? {
@@ -75,7 +53,7 @@ impl LogStore {
     /// # Errors
     ///
     /// If it cannot be read.
-    pub fn new_pieces(
+    pub(super) fn new_pieces(
         &self,
         run: &str,
         node: &NodePath,
@@ -129,7 +107,3 @@ impl LogStore {
         Ok(())
     }
 }
-
-/// How much of each log is known.
-#[derive(Debug, Clone, Default)]
-pub struct LogEnds(std::collections::HashMap<NodePath, u64>);
