@@ -37,6 +37,11 @@ fn plans_are_shown() {
             snapshot_path => "../corpus/plan/snapshots",
             prepend_module_to_snapshot => false,
             omit_expression => true,
+            // How long a run takes is not what is tested.
+            filters => [
+                (r"(succeeded|failed) in \d+\.\ds", "$1 in [TIME]"),
+                (r"(?m)^   \d:\d\d ", "   0:00 "),
+            ],
         }, {
             insta::assert_snapshot!("plan", said);
         });

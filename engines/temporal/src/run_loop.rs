@@ -5,7 +5,6 @@
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 
-use jiff::Timestamp;
 use lockstep_api::state::queue_of;
 use lockstep_base::node_path::NodePath;
 use lockstep_base::source::Name;
@@ -15,12 +14,12 @@ use lockstep_engine::{
     ActionCall, CommandRequest, Effect, EffectId, EffectOutcome, Event, Machine, PendingEffects,
     PendingWindow, Question, Respondent,
 };
-use lockstep_lang::ir::window::WindowState;
 use lockstep_lang::ir::{FailureClass, QueueKeep};
 use lockstep_plan::{Plan, RunFacts, RunQueue, queue_lock};
 
 use crate::run_locks::{Probed, RunLocks};
-use crate::used_secrets::UsedSecrets;
+use crate::run_makers::RunMakers;
+use crate::run_windows::RunWindows;
 use crate::wire::{
     AnswerSignal, GiveWaySignal, GrantSignal, JournalLine, LockLeave, LockWant, NotBegun, Packed,
     ProbeSignal, PutAsideSignal, QueuedSignal, RunInput, RunStart, StepWork, UndoneWire, VERSION,
@@ -30,9 +29,6 @@ use crate::wire::{
 /// The most steps under way at once in one run: a server takes no more than 2,000 of a workflow,
 /// and each one that waits costs it memory.
 pub const MAX_OPEN_STEPS: usize = 500;
-
-/// So many journal lines are kept together.
-const LINES_PER_PIECE: usize = 512;
 
 /// A command that is lost with its worker is started again so often, unless it may run only once.
 pub const MAX_RESTARTS: u32 = 3;
@@ -138,11 +134,9 @@ pub struct RunLoop {
     timers: BTreeMap<(i64, EffectId), ()>,
     due: HashMap<EffectId, i64>,
     questions: HashMap<EffectId, Question>,
-    windows: BTreeMap<EffectId, PendingWindow>,
-    /// When they open, in milliseconds since 1970, as the machine was told.
-    window_looks: BTreeMap<EffectId, Option<i64>>,
+    windows: RunWindows,
     /// What makes secrets.
-    makers: BTreeMap<EffectId, StepWork>,
+    makers: RunMakers,
     /// How often a step was lost with its worker.
     lost: HashMap<EffectId, u32>,
     locks: RunLocks,
@@ -154,65 +148,6 @@ pub struct RunLoop {
     /// The machine's clock when this execution began, and the time of day then, in milliseconds.
     clock_base: i64,
     time_base: i64,
-}
-
-/// What the machine has handled.
-#[derive(Debug, Clone, Default)]
-pub struct Journal {
-    pieces: Vec<Packed<Vec<JournalLine>>>,
-    last: Vec<JournalLine>,
-    count: u64,
-}
-
-impl Journal {
-    /// The journal of earlier executions.
-    pub fn of(pieces: Vec<Packed<Vec<JournalLine>>>) -> Self {
-        let last = pieces.last().and_then(|piece| piece.0.last());
-        Self {
-            count: last.map_or(0, |line| line.seq),
-            pieces,
-            last: Vec::new(),
-        }
-    }
-
-    /// Appends a line.
-    pub fn push(&mut self, line: JournalLine) {
-        self.count = line.seq;
-        self.last.push(line);
-        if self.last.len() >= LINES_PER_PIECE {
-            self.pieces.push(Packed(std::mem::take(&mut self.last)));
-        }
-    }
-
-    /// How many lines it has.
-    pub fn count(&self) -> u64 {
-        self.count
-    }
-
-    /// Lines behind this one, at most as many as one answer should hold.
-    pub fn after(&self, seq: u64) -> Vec<JournalLine> {
-        let behind = |lines: &[JournalLine]| -> Vec<JournalLine> {
-            lines
-                .iter()
-                .filter(|line| line.seq > seq)
-                .cloned()
-                .collect()
-        };
-        let full =
-            |piece: &&Packed<Vec<JournalLine>>| piece.0.last().is_some_and(|line| line.seq > seq);
-        match self.pieces.iter().find(full) {
-            Some(piece) => behind(&piece.0),
-            None => behind(&self.last),
-        }
-    }
-
-    /// All of it, for the next execution.
-    pub fn into_pieces(mut self) -> Vec<Packed<Vec<JournalLine>>> {
-        if !self.last.is_empty() {
-            self.pieces.push(Packed(self.last));
-        }
-        self.pieces
-    }
 }
 
 impl RunLoop {
@@ -251,9 +186,8 @@ impl RunLoop {
             timers: BTreeMap::new(),
             due: HashMap::new(),
             questions: HashMap::new(),
-            windows: BTreeMap::new(),
-            window_looks: BTreeMap::new(),
-            makers: BTreeMap::new(),
+            windows: RunWindows::default(),
+            makers: RunMakers::default(),
             lost: input.lost.iter().copied().collect(),
             locks: RunLocks::of(&start.facts.id, facts_began),
             acts: Vec::new(),
@@ -290,7 +224,7 @@ impl RunLoop {
             let effects = self.machine.handle(line.clock, line.event.clone());
             self.check()?;
             for effect in effects {
-                self.note_maker(&effect);
+                self.makers.note(&effect);
                 if let Some(told) = left.requested(effect) {
                     self.locks.note(&told, line.at / 1_000_000);
                 }
@@ -305,9 +239,9 @@ impl RunLoop {
         for (id, (_, question)) in left.questions {
             self.questions.insert(id, question);
         }
-        self.windows = left.windows;
-        for id in self.windows.keys().copied().collect::<Vec<_>>() {
-            self.look_at_window(id, true);
+        for (id, window) in left.windows {
+            let event = self.windows.await_window(id, window, self.time_now);
+            self.inbox.extend(event);
         }
         for (id, request) in left.locks {
             self.locks.restore(id, request);
@@ -544,7 +478,7 @@ impl RunLoop {
     pub fn work(&mut self, now: i64, at: i64) -> Result<(), RunLoopError> {
         self.time_now = now;
         self.fire_timers(now);
-        self.look_at_windows();
+        self.inbox.extend(self.windows.look(now));
         if self.unstarted().is_some() {
             return Ok(());
         }
@@ -589,51 +523,8 @@ impl RunLoop {
         }
     }
 
-    /// Notes what makes a secret.
-    fn note_maker(&mut self, effect: &Effect) {
-        let (id, maker) = match effect {
-            Effect::Run { id, node, command } => {
-                let (node, command) = (node.clone(), command.clone());
-                let is_secret = command.secret;
-                (
-                    *id,
-                    is_secret.then_some(StepWork::Command { node, command }),
-                )
-            }
-            Effect::Act {
-                id,
-                node,
-                action,
-                args,
-                secret,
-                ..
-            } => {
-                let request = || StepWork::Request {
-                    node: node.clone(),
-                    action: action.clone(),
-                    args: args.clone(),
-                    secret: true,
-                };
-                (*id, secret.then(request))
-            }
-            Effect::Stop { .. }
-            | Effect::SetTimer { .. }
-            | Effect::ClearTimer { .. }
-            | Effect::Acquire { .. }
-            | Effect::Release { .. }
-            | Effect::AwaitWindow { .. }
-            | Effect::LeaveWindow { .. }
-            | Effect::Ask { .. }
-            | Effect::Unask { .. }
-            | Effect::Tell(_) => return,
-        };
-        if let Some(maker) = maker {
-            self.makers.insert(id, maker);
-        }
-    }
-
     fn follow(&mut self, effect: Effect) {
-        self.note_maker(&effect);
+        self.makers.note(&effect);
         match effect {
             Effect::Run { id, node, command } => self.queue_command(id, node, command),
             Effect::Act {
@@ -682,10 +573,10 @@ impl RunLoop {
                     windows,
                     needs_ms,
                 };
-                self.windows.insert(id, window);
-                self.look_at_window(id, true);
+                let event = self.windows.await_window(id, window, self.time_now);
+                self.inbox.extend(event);
             }
-            Effect::LeaveWindow { id } => drop(self.windows.remove(&id)),
+            Effect::LeaveWindow { id } => self.windows.leave(id),
             Effect::Ask { id, question, .. } => {
                 // It is asked again after each yes that is not enough.
                 self.questions.entry(id).or_insert(question);
@@ -693,49 +584,6 @@ impl RunLoop {
             Effect::Unask { id } => drop(self.questions.remove(&id)),
             // Whoever follows the run is told by a machine of their own.
             Effect::Tell(told) => self.locks.note(&told, self.time_now),
-        }
-    }
-
-    /// Says whether what is waited for is open, the first time or where that has changed.
-    fn look_at_window(&mut self, id: EffectId, is_first: bool) {
-        let Some(window) = self.windows.get(&id) else {
-            return;
-        };
-        let now = Timestamp::from_millisecond(self.time_now).unwrap_or_default();
-        match WindowState::of(&window.windows, window.needs_ms, now) {
-            WindowState::Open => {
-                self.windows.remove(&id);
-                self.window_looks.remove(&id);
-                self.take(Event::WindowOpen { id });
-            }
-            WindowState::Closed { opens_at, refused } => {
-                let opens_at = opens_at.map(Timestamp::as_millisecond);
-                let known = self.window_looks.insert(id, opens_at);
-                if refused || opens_at.is_none() {
-                    self.windows.remove(&id);
-                    self.window_looks.remove(&id);
-                }
-                if is_first || known != Some(opens_at) {
-                    self.take(Event::WindowClosed {
-                        id,
-                        opens_at,
-                        refused,
-                    });
-                }
-            }
-        }
-    }
-
-    /// Looks at windows that are due to open.
-    fn look_at_windows(&mut self) {
-        let due = |(id, opens_at): (&EffectId, &Option<i64>)| {
-            opens_at
-                .is_some_and(|at| at <= self.time_now)
-                .then_some(*id)
-        };
-        let due: Vec<EffectId> = self.window_looks.iter().filter_map(due).collect();
-        for id in due {
-            self.look_at_window(id, false);
         }
     }
 
@@ -792,30 +640,10 @@ impl RunLoop {
                 id,
                 work: step.work.clone(),
                 pool: step.pool.clone(),
-                makers: self.makers_of(&step.work),
+                makers: self.makers.of(&step.work),
                 tells_begin: step.held_limit.is_some(),
             }));
         }
-    }
-
-    /// What makes the secrets that a step needs, with what they need themselves.
-    fn makers_of(&self, work: &StepWork) -> Vec<(EffectId, StepWork)> {
-        if self.makers.is_empty() {
-            return Vec::new();
-        }
-        let mut found = BTreeMap::new();
-        let mut looked = vec![work];
-        while let Some(next) = looked.pop() {
-            for made in UsedSecrets::of(next, "").made {
-                let id = EffectId(made.effect);
-                if let Some(maker) = self.makers.get(&id)
-                    && found.insert(id, maker.clone()).is_none()
-                {
-                    looked.push(maker);
-                }
-            }
-        }
-        found.into_iter().collect()
     }
 
     fn stop(&mut self, id: EffectId) {
@@ -859,8 +687,7 @@ impl RunLoop {
     pub fn next_timer(&self, now: i64) -> Option<i64> {
         let timer = self.timers.first_key_value();
         let timer = timer.map(|((at, _), ())| at - self.clock(now));
-        let window = self.window_looks.values().flatten().min();
-        let window = window.map(|at| at - now);
+        let window = self.windows.next().map(|at| at - now);
         let probe = self.next_probe.map(|at| at - now);
         let next = timer.into_iter().chain(window).chain(probe).min();
         next.map(|wait| wait.max(0))

@@ -22,8 +22,9 @@ use temporalio_sdk::{
 };
 
 use crate::attributes;
+use crate::journal::Journal;
 use crate::lock_workflow::{LockSteps, SharedLock, lock_workflow};
-use crate::run_loop::{Act, Journal, RunLoop, StartStep};
+use crate::run_loop::{Act, RunLoop, StartStep};
 use crate::steps::Steps;
 use crate::wire::{
     AnswerSignal, GiveWaySignal, GrantSignal, JournalPage, LockLeave, LockWant, NotBegun, Packed,
