@@ -1,7 +1,7 @@
 //! The engine as the command line and the library see it: begins runs as workflows, follows them,
 //! and keeps a copy of what the server knows in a state directory.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, mpsc as std_mpsc};
 use std::time::{Duration, Instant};
 
@@ -27,6 +27,7 @@ use temporalio_client::{
     WorkflowSignalOptions, WorkflowStartOptions,
 };
 use temporalio_client::{WorkflowExecutionStatus, WorkflowIdReusePolicy};
+use temporalio_common::protos::temporal::api::enums::v1::PendingActivityState;
 use temporalio_common::search_attributes::SearchAttributes;
 use tokio::sync::mpsc;
 
@@ -37,7 +38,7 @@ use crate::wire::{
     AnswerSignal, JournalLine, JournalPage, NotBegun, Packed, RunFactsWire, RunInput, RunStart,
     UndoneWire, VERSION,
 };
-use crate::worker::RUN_QUEUE;
+use crate::worker::{RUN_QUEUE, pool_of_step};
 use crate::workflow::DeployRun;
 
 /// The pause between two looks at a run where nothing happens.
@@ -45,6 +46,9 @@ const POLL_INTERVAL: Duration = Duration::from_millis(100);
 
 /// A workflow that does not answer for so long is waited for, which is said.
 const PATIENCE: Duration = Duration::from_secs(5);
+
+/// A run in which nothing happens for so long is looked at: its workers may be missing.
+const POOL_PATIENCE: Duration = Duration::from_secs(10);
 
 /// An answer that does not come in this time is asked for again.
 const QUERY_TIMEOUT: Duration = Duration::from_secs(10);
@@ -276,6 +280,7 @@ impl Feed {
         let mut heard = Instant::now();
         let mut is_said = false;
         let mut is_queued = false;
+        let (mut seen, mut seen_at) = (self.known, Instant::now());
         while !self.sender.is_closed() {
             // What a command has written by now, it has written after it has begun, which is in
             // the journal by now.
@@ -316,6 +321,15 @@ impl Feed {
                         continue;
                     }
                     self.send(RemoteMessage::Current);
+                    if last != seen {
+                        (seen, seen_at) = (last, Instant::now());
+                    } else if seen_at.elapsed() > POOL_PATIENCE {
+                        // It is said once more when nothing happens for so long again.
+                        seen_at = Instant::now() + POOL_PATIENCE * 6;
+                        if let Some(why) = self.idle_pools().await {
+                            self.send(RemoteMessage::Waiting(why));
+                        }
+                    }
                     tokio::time::sleep(POLL_INTERVAL).await;
                 }
                 Err(Unheard::Over(why)) => return self.send(RemoteMessage::Lost(why)),
@@ -416,6 +430,37 @@ impl Feed {
                 "no worker drives it: start one with `lockstep worker --runs`",
             ))),
         }
+    }
+
+    /// Which pools have commands that no worker takes up.
+    async fn idle_pools(&self) -> Option<String> {
+        let handle = self.client.get_workflow_handle::<DeployRun>(&self.run);
+        let described = handle
+            .describe(WorkflowDescribeOptions::default())
+            .await
+            .ok()?;
+        let mut pools = BTreeMap::new();
+        for step in &described.raw().pending_activities {
+            if step.state == PendingActivityState::Scheduled as i32 {
+                *pools
+                    .entry(pool_of_step(&step.activity_id))
+                    .or_insert(0_usize) += 1;
+            }
+        }
+        let say = |(pool, count): (&Option<&str>, &usize)| {
+            let what = match count {
+                1 => String::from("a command"),
+                count => format!("{count} commands"),
+            };
+            match pool {
+                Some(pool) => format!(
+                    "no worker of pool `{pool}` takes up {what} (`lockstep worker --pool {pool}`)"
+                ),
+                None => format!("no worker takes up {what} (`lockstep worker`)"),
+            }
+        };
+        let said: Vec<String> = pools.iter().map(say).collect();
+        (!said.is_empty()).then(|| said.join("; "))
     }
 
     /// Why a run will not go on, where its workflow has not ended by itself.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+use lockstep_engine::EffectId;
 use temporalio_client::Client;
 use temporalio_common::telemetry::metrics::CoreMeter;
 use temporalio_common::telemetry::{
@@ -37,6 +38,19 @@ pub fn pool_queue(pool: Option<&str>) -> String {
         Some(pool) => format!("lockstep-pool-{pool}"),
         None => String::from("lockstep-pool"),
     }
+}
+
+/// The id of the activity of a step: it says the pool, too.
+pub fn step_id(id: EffectId, pool: Option<&str>) -> String {
+    match pool {
+        Some(pool) => format!("{} {pool}", id.0),
+        None => id.0.to_string(),
+    }
+}
+
+/// The pool of a step, by the id of its activity.
+pub fn pool_of_step(id: &str) -> Option<&str> {
+    id.split_once(' ').map(|(_, pool)| pool)
 }
 
 /// Whether the server can be reached.

@@ -31,7 +31,7 @@ use crate::wire::{
     ProbeSignal, PutAsideSignal, QueuedSignal, RunInput, RunResult, RunStart, StepInput,
     StepOutput,
 };
-use crate::worker::{STEP_HEARTBEAT_TIMEOUT, pool_queue};
+use crate::worker::{STEP_HEARTBEAT_TIMEOUT, pool_queue, step_id};
 
 /// A step is given up after this time, in which its worker sends heartbeats. Time limits are the
 /// machine's: this one is only for the server, which wants one.
@@ -316,6 +316,7 @@ fn step_future<'a>(
     let summary = work.node().to_string();
     let once = RetryPolicy::builder().maximum_attempts(1).build();
     let options = ActivityOptions::with_start_to_close_timeout(STEP_TIMEOUT)
+        .activity_id(step_id(id, pool.as_deref()))
         .task_queue(pool_queue(pool.as_deref()))
         .heartbeat_timeout(STEP_HEARTBEAT_TIMEOUT)
         .cancellation_type(ActivityCancellationType::WaitCancellationCompleted)
