@@ -20,7 +20,7 @@ use temporalio_macros::{activities, workflow, workflow_methods};
 use temporalio_sdk::activities::{ActivityContext, ActivityError};
 use temporalio_sdk::{
     ContinueAsNewOptions, LocalActivityOptions, SignalWorkflowOptions, SyncWorkflowContext,
-    WorkflowContext, WorkflowResult,
+    WorkflowContext, WorkflowContextView, WorkflowResult,
 };
 
 use crate::lock_queue::LockQueue;
@@ -137,6 +137,12 @@ impl SharedLock {
     #[signal]
     pub fn leave(&mut self, _ctx: &mut SyncWorkflowContext<Self>, leave: LockLeave) {
         self.sent.push_back(Sent::Leave(leave));
+    }
+
+    /// Who holds it, and who waits.
+    #[query]
+    pub fn queue(&self, _ctx: &WorkflowContextView) -> LockQueue {
+        self.lock.clone()
     }
 }
 
