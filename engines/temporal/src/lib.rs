@@ -15,6 +15,7 @@
 pub mod address;
 pub mod client;
 pub mod follow;
+pub mod lease;
 pub mod lock_queue;
 pub mod lock_workflow;
 pub mod log_store;

@@ -78,6 +78,8 @@ pub struct StartStep {
     pub work: StepWork,
     /// The pool whose workers may do it; nothing for the default one.
     pub pool: Option<Name>,
+    /// Whether it may run only once.
+    pub once: bool,
     /// What makes the secrets that it may need.
     pub makers: Vec<(EffectId, StepWork)>,
     /// Whether the workflow wants to hear when it has begun.
@@ -339,8 +341,9 @@ impl RunLoop {
         }
     }
 
-    /// A step was lost with its worker. The machine is told, unless it is started again.
-    pub fn worker_lost(&mut self, id: EffectId, was_stopped: bool) {
+    /// A step was lost with its worker. The machine is told, unless it is started again. Whether it
+    /// has begun is known of those that may run only once.
+    pub fn worker_lost(&mut self, id: EffectId, was_stopped: bool, has_begun: bool) {
         self.running.remove(&id);
         let Some(step) = self.open.get(&id) else {
             return;
@@ -350,9 +353,13 @@ impl RunLoop {
             let message = "its worker was lost while it was being stopped";
             return self.ended(id, failed(FailureClass::Cancelled, message));
         }
-        if step.once {
+        if step.once && has_begun {
             let message = "its worker was lost, and it may run only once";
             return self.ended(id, failed(FailureClass::Interrupted, message));
+        }
+        if step.once {
+            self.waiting.push_front(id);
+            return self.start_waiting();
         }
         let count = self.lost.entry(id).or_default();
         *count += 1;
@@ -633,6 +640,7 @@ impl RunLoop {
                 id,
                 work: step.work.clone(),
                 pool: step.pool.clone(),
+                once: step.once,
                 makers: self.makers_of(&step.work),
                 tells_begin: step.held_limit.is_some(),
             }));

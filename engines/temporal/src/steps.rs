@@ -6,6 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use lockstep_base::source::FileId;
@@ -26,10 +27,11 @@ use temporalio_macros::activities;
 use temporalio_sdk::activities::{ActivityContext, ActivityError};
 use tokio::sync::{Mutex, Notify, OnceCell, watch};
 
+use crate::lease::{BEGUN, ServerLink};
 use crate::log_store::LogStore;
 use crate::used_secrets::UsedSecrets;
 use crate::wire::{Packed, RunStart, StepInput, StepOutput, StepWork, VERSION};
-use crate::worker::{STEP_HEARTBEAT_INTERVAL, ServerLink};
+use crate::worker::STEP_HEARTBEAT_INTERVAL;
 use crate::workflow::DeployRun;
 
 /// An outcome is not larger than this: what is sent to a server is limited to 2 MB.
@@ -118,15 +120,54 @@ impl Steps {
         context: ActivityContext,
         input: StepInput,
     ) -> Result<StepOutput, ActivityError> {
+        let link = &self.0.link;
+        if !link.may_begin(&context, input.once).await {
+            return Err(LostStep::NotBegun.error());
+        }
         let (stop, stopped) = watch::channel(None);
-        let beats = beat(&context, &self.0.link, &stop);
+        let is_lost = AtomicBool::new(false);
+        let beats = beat(&context, link, &stop, &is_lost);
         let work = self.0.carry_out(&context, input, stopped);
         // Heartbeats go on until it has ended.
-        tokio::select! {
+        let done = tokio::select! {
             biased;
             done = work => done,
             () = beats => Err(failed("the heartbeats have ended")),
+        };
+        match is_lost.load(Ordering::Relaxed) {
+            true => Err(LostStep::Begun.error()),
+            false => done,
         }
+    }
+}
+
+/// What a worker says of a step that it has given up, because it could not reach the server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LostStep {
+    /// It had not begun.
+    NotBegun,
+    /// It had begun, and was ended.
+    Begun,
+}
+
+impl LostStep {
+    fn name(self) -> &'static str {
+        match self {
+            Self::NotBegun => "lost-before-begin",
+            Self::Begun => "lost",
+        }
+    }
+
+    /// The one of this name.
+    pub fn named(name: &str) -> Option<Self> {
+        let all = [Self::NotBegun, Self::Begun];
+        all.into_iter().find(|it| it.name() == name)
+    }
+
+    fn error(self) -> ActivityError {
+        let why = std::io::Error::other("its worker could not reach the server");
+        let failure = ApplicationFailure::builder(why).type_name(self.name().to_owned());
+        ActivityError::from(failure.build())
     }
 }
 
@@ -135,23 +176,32 @@ async fn beat(
     context: &ActivityContext,
     link: &ServerLink,
     stop: &watch::Sender<Option<StopRequest>>,
+    is_lost: &AtomicBool,
 ) {
-    let mut beats = tokio::time::interval(STEP_HEARTBEAT_INTERVAL);
+    let first = tokio::time::Instant::now() + STEP_HEARTBEAT_INTERVAL;
+    let mut beats = tokio::time::interval_at(first, STEP_HEARTBEAT_INTERVAL);
     beats.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     let mut is_asked = false;
     loop {
         tokio::select! {
             _ = beats.tick() => {
                 // What cannot be sent is found out by the link.
-                let _ = context.record_heartbeat(()).await;
+                let _ = context.record_heartbeat(BEGUN).await;
                 if link.is_lost() {
-                    // The server has given this worker up: nothing goes on unseen.
+                    // The server is about to give this worker up: nothing goes on unseen.
+                    is_lost.store(true, Ordering::Relaxed);
                     stop.send_replace(Some(StopRequest::Kill));
                 }
             }
             () = context.cancelled(), if !is_asked => {
                 is_asked = true;
-                stop.send_replace(Some(StopRequest::Term));
+                let is_given_up = link.is_given_up(context).await;
+                let request = match is_given_up {
+                    // It may have begun elsewhere by now.
+                    true => StopRequest::Kill,
+                    false => StopRequest::Term,
+                };
+                stop.send_replace(Some(request));
             }
         }
     }

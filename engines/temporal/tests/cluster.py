@@ -76,7 +76,8 @@ class Program:
 class Cluster:
     """A server, and the workers that work for it. All ends with it."""
 
-    def __init__(self, program, server, folder, port, is_kept=True, address="127.0.0.1"):
+    def __init__(self, program, server, folder, port, is_kept=True, address="127.0.0.1",
+                 bind=None):
         self.program = os.path.abspath(program)
         self.folder = folder
         self.address = address
@@ -91,8 +92,8 @@ class Cluster:
             "LOCKSTEP_LOGS": os.path.join(folder, "logs"),
         }
         words = [
-            os.path.abspath(server), "server", "start-dev", "--headless", "--ip", address,
-            "--port", str(port), "--http-port", str(self.http_port),
+            os.path.abspath(server), "server", "start-dev", "--headless",
+            "--ip", bind or address, "--port", str(port), "--http-port", str(self.http_port),
             "--metrics-port", str(port + 11), "--ui-disable-news-fetch", "--log-level", "error",
         ]
         if is_kept:
@@ -190,11 +191,18 @@ class Cluster:
                 return events
 
     def lockstep(self, *words, seconds=120):
-        """Runs a command of the program, and hands out its end."""
-        return subprocess.run(
-            [self.program, *words], cwd=self.folder, env=self.environment, text=True,
-            stdin=subprocess.DEVNULL, capture_output=True, timeout=seconds,
-        )
+        """Runs a command of the program, and hands out its end; once more where the server was
+        just being restarted, as a person would."""
+        for _ in range(5):
+            ended = subprocess.run(
+                [self.program, *words], cwd=self.folder, env=self.environment, text=True,
+                stdin=subprocess.DEVNULL, capture_output=True, timeout=seconds,
+            )
+            if "E0738" not in ended.stderr:
+                break
+            with self.server_lock:
+                time.sleep(0.5)
+        return ended
 
     def begin(self, *words, log):
         """Begins a run, which goes on after this. Hands out the process that follows it."""

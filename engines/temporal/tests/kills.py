@@ -129,10 +129,22 @@ class Kills:
         self.killed = {}
         self.counts = Counter()
         self.wrong = []
+        self.is_over = False
         self.lock = threading.Lock()
         self.worker_locks = defaultdict(threading.Lock)
         # What is deployed, by service and infrastructure.
         self.ledger = {}
+
+    def supervise(self):
+        """Starts workers again that have ended by themselves, as the system does."""
+        while not self.is_over:
+            for name, worker in self.cluster.workers.items():
+                with self.worker_locks[name]:
+                    if worker.process.poll() is not None:
+                        self.killed.setdefault(worker.process.pid, uptime())
+                        worker.start()
+                        self.count(f"workers that have ended with {worker.process.returncode}")
+            time.sleep(0.5)
 
     def count(self, what, more=1):
         with self.lock:
@@ -447,8 +459,12 @@ def go(words, folder):
             lane.start()
             # They do not begin all at once.
             time.sleep(0.5)
+        supervisor = threading.Thread(target=kills.supervise)
+        supervisor.start()
         for lane in lanes:
             lane.join()
+        kills.is_over = True
+        supervisor.join()
         if not kills.wrong:
             look_for_hanging(cluster, kills)
     for what, count in sorted(kills.counts.items()):
