@@ -14,7 +14,7 @@ use super::shell_word::shell_word;
 use lockstep_base::diagnostic::render::clean_line;
 use lockstep_base::diagnostic::{Diagnostic, codes};
 use lockstep_runtime::driver::RemoteEngine;
-use lockstep_store::Store;
+use lockstep_store::{Store, StoreError};
 
 /// The variable that names an engine.
 const ENGINE_VARIABLE: &str = "LOCKSTEP_ENGINE";
@@ -65,6 +65,14 @@ pub(super) fn set_connector(connector: &'static dyn EngineConnector) {
 /// The engine of this process, where its command goes to one.
 pub(super) fn connected() -> Option<Arc<dyn ConnectedEngine>> {
     ENGINE.get().map(|(_, engine)| engine.clone())
+}
+
+/// Notes that a state directory is a copy of what an engine knows, where it is one.
+pub(super) fn mark(store: &Store) -> Result<(), StoreError> {
+    match connected() {
+        Some(_) => store.mark_as_copy(),
+        None => Ok(()),
+    }
 }
 
 /// The engine that the environment names, if it does.
