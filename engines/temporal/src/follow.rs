@@ -37,8 +37,12 @@ use crate::wire::{
 use crate::worker::RUN_QUEUE;
 use crate::workflow::DeployRun;
 
-/// The pause between two looks at a run where nothing happens.
+/// The pause between two looks at a run. It grows where nothing happens: each look costs the server
+/// and a worker that drives runs some of their time.
 const POLL_INTERVAL: Duration = Duration::from_millis(100);
+
+/// The longest pause.
+const MAX_POLL_INTERVAL: Duration = Duration::from_secs(1);
 
 /// A workflow that does not answer for so long is waited for, which is said.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -237,6 +241,7 @@ impl Feed {
     async fn run(mut self) {
         let mut heard = Instant::now();
         let mut is_said = false;
+        let mut pause = POLL_INTERVAL;
         while !self.sender.is_closed() {
             // What a command has written by now, it has written after it has begun, which is in
             // the journal by now.
@@ -246,18 +251,26 @@ impl Feed {
                     heard = Instant::now();
                     is_said = false;
                     let last = page.last;
+                    let is_new = !page.lines.0.is_empty();
                     let passed = self.pass(page.lines.0).and_then(|()| match present {
                         Some(present) if self.known >= last => self.pass_present(present?),
-                        _ => Ok(()),
+                        _ => Ok(false),
                     });
-                    if let Err(error) = passed {
-                        return self.send(RemoteMessage::Lost(error.to_string()));
-                    }
+                    let is_new = match passed {
+                        Ok(has_output) => is_new || has_output,
+                        Err(error) => {
+                            return self.send(RemoteMessage::Lost(error.to_string()));
+                        }
+                    };
+                    pause = match is_new {
+                        true => POLL_INTERVAL,
+                        false => (pause + pause / 4).min(MAX_POLL_INTERVAL),
+                    };
                     if self.known < last {
                         continue;
                     }
                     self.send(RemoteMessage::Current);
-                    tokio::time::sleep(POLL_INTERVAL).await;
+                    tokio::time::sleep(pause).await;
                 }
                 Err(Unheard::Over(why)) => return self.send(RemoteMessage::Lost(why)),
                 Err(Unheard::NotNow(why)) => {
@@ -294,18 +307,23 @@ impl Feed {
         Ok(())
     }
 
-    fn pass_present(&mut self, present: Vec<PresentLog>) -> Result<(), LogError> {
-        present
-            .iter()
-            .try_for_each(|log| self.pass_log(&log.node, log.length))
+    /// Passes on what is new in logs, and says whether there was anything.
+    fn pass_present(&mut self, present: Vec<PresentLog>) -> Result<bool, LogError> {
+        let mut is_new = false;
+        for log in present {
+            is_new |= self.pass_log(&log.node, log.length)?;
+        }
+        Ok(is_new)
     }
 
-    /// Passes on what is new in a log.
-    fn pass_log(&mut self, node: &NodePath, limit: u64) -> Result<(), LogError> {
+    /// Passes on what is new in a log, and says whether there was anything.
+    fn pass_log(&mut self, node: &NodePath, limit: u64) -> Result<bool, LogError> {
         let Some(logs) = &self.logs else {
-            return Ok(());
+            return Ok(false);
         };
+        let mut is_new = false;
         for piece in logs.new_pieces(&self.run, node, limit, &mut self.ends)? {
+            is_new = true;
             let LogPiece {
                 node,
                 offset,
@@ -317,7 +335,7 @@ impl Feed {
                 bytes,
             });
         }
-        Ok(())
+        Ok(is_new)
     }
 
     async fn page(&self) -> Result<JournalPage, Unheard> {
