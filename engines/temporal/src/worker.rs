@@ -15,6 +15,10 @@ use crate::workflow::DeployRun;
 /// end.
 pub const STEP_HEARTBEAT_INTERVAL: Duration = Duration::from_secs(1);
 
+/// A worker that has driven a run and does not take its next task in this time has gone: another one
+/// drives it on.
+const STICKY_TIMEOUT: Duration = Duration::from_secs(5);
+
 /// The task queue of those that drive runs.
 pub const RUN_QUEUE: &str = "lockstep-runs";
 
@@ -58,6 +62,7 @@ pub async fn work(
             .and_then(|options| options.register_workflow::<SharedLock>())
             .map_err(|error| said(&error))?
             .register_activities(LockSteps)
+            .sticky_queue_schedule_to_start_timeout(STICKY_TIMEOUT)
             .build();
         workers.push(Worker::new(&runtime, client.clone(), options).map_err(|error| said(&error))?);
     }
