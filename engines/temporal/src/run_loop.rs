@@ -34,6 +34,10 @@ const LINES_PER_PIECE: usize = 512;
 /// A command that is lost with its worker is started again so often, unless it may run only once.
 pub const MAX_RESTARTS: u32 = 3;
 
+/// A command of which no worker was heard is started again so often: a server goes on to hand out
+/// steps to a worker that is cut off, until it finds that the connection is dead.
+pub const MAX_UNHEARD: u32 = 10;
+
 /// Why a workflow cannot carry a run out.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum RunLoopError {
@@ -120,6 +124,8 @@ pub struct RunLoop {
     makers: BTreeMap<EffectId, StepWork>,
     /// How often a step was lost with its worker.
     lost: HashMap<EffectId, u32>,
+    /// How often no worker was heard of a step that one had been given.
+    unheard: HashMap<EffectId, u32>,
     locks: RunLocks,
     acts: Vec<Act>,
     /// The machine's clock when it last handled something, and the time of day then.
@@ -223,6 +229,7 @@ impl RunLoop {
             window_looks: BTreeMap::new(),
             makers: BTreeMap::new(),
             lost: input.lost.iter().copied().collect(),
+            unheard: HashMap::new(),
             locks: RunLocks::of(&start.facts.id, facts_began),
             acts: Vec::new(),
             clock_now: 0,
@@ -341,9 +348,9 @@ impl RunLoop {
         }
     }
 
-    /// A step was lost with its worker. The machine is told, unless it is started again. Whether it
-    /// has begun is known of those that may run only once.
-    pub fn worker_lost(&mut self, id: EffectId, was_stopped: bool, has_begun: bool) {
+    /// A step was lost with its worker. The machine is told, unless it is started again. One that may
+    /// run only once has not begun where nothing was heard of it.
+    pub fn worker_lost(&mut self, id: EffectId, was_stopped: bool, was_heard: bool) {
         self.running.remove(&id);
         let Some(step) = self.open.get(&id) else {
             return;
@@ -353,17 +360,17 @@ impl RunLoop {
             let message = "its worker was lost while it was being stopped";
             return self.ended(id, failed(FailureClass::Cancelled, message));
         }
-        if step.once && has_begun {
+        if step.once && was_heard {
             let message = "its worker was lost, and it may run only once";
             return self.ended(id, failed(FailureClass::Interrupted, message));
         }
-        if step.once {
-            self.waiting.push_front(id);
-            return self.start_waiting();
-        }
-        let count = self.lost.entry(id).or_default();
+        let (counts, most) = match was_heard {
+            true => (&mut self.lost, MAX_RESTARTS),
+            false => (&mut self.unheard, MAX_UNHEARD),
+        };
+        let count = counts.entry(id).or_default();
         *count += 1;
-        if *count > MAX_RESTARTS {
+        if *count > most {
             let message = format!("its worker was lost {count} times");
             return self.ended(id, failed(FailureClass::Interrupted, &message));
         }

@@ -21,6 +21,7 @@ use lockstep_runtime::executor::{CommandWatch, EffectExecutor, SourceFolder};
 use lockstep_runtime::process::{OutputLine, Spawner, StopRequest};
 use lockstep_runtime::required_programs::FoundPrograms;
 use lockstep_runtime::secrets::{SecretReadError, SecretVault};
+use temporalio_client::errors::WorkflowQueryError;
 use temporalio_client::{Client, WorkflowQueryOptions, WorkflowSignalOptions};
 use temporalio_common::error::ApplicationFailure;
 use temporalio_macros::activities;
@@ -37,8 +38,9 @@ use crate::workflow::DeployRun;
 /// An outcome is not larger than this: what is sent to a server is limited to 2 MB.
 const MAX_OUTCOME_BYTES: usize = 1_500_000;
 
-/// So long a worker asks the workflow of a run what the run was begun with.
-const MAX_START_WAIT: Duration = Duration::from_secs(60);
+/// An answer of a workflow that does not come in this time is asked for again, after a pause.
+const START_TIMEOUT: Duration = Duration::from_secs(10);
+const START_PAUSE: Duration = Duration::from_millis(500);
 
 /// A run of which nothing has been done for so long is forgotten, with its secrets.
 const RUN_IDLE_TIME: Duration = Duration::from_secs(600);
@@ -58,8 +60,11 @@ struct StepRunner {
     folder: Option<PathBuf>,
     /// Where the files of secrets are made.
     scratch: PathBuf,
-    runs: Mutex<HashMap<String, Arc<KnownRun>>>,
+    runs: Mutex<HashMap<String, KnownCell>>,
 }
+
+/// A run, once its workflow has said what it was begun with.
+type KnownCell = Arc<OnceCell<Arc<KnownRun>>>;
 
 /// What a worker needs besides the server.
 pub struct StepsOptions {
@@ -240,7 +245,17 @@ impl StepRunner {
         stop: watch::Receiver<Option<StopRequest>>,
     ) -> Result<StepOutput, ActivityError> {
         let client = context.client();
-        let known = self.run(&client, &input.run).await?;
+        let mut is_stopped = stop.clone();
+        let known = tokio::select! {
+            known = self.run(&client, &input.run) => known?,
+            _ = is_stopped.wait_for(Option::is_some) => {
+                let why = "it had not started";
+                return Ok(StepOutput {
+                    outcome: Packed(EffectOutcome::failed(FailureClass::Cancelled, why)),
+                    worker: self.name.clone(),
+                });
+            }
+        };
         let id = input.effect;
         let done = |outcome: EffectOutcome| StepOutput {
             outcome: Packed(outcome),
@@ -368,18 +383,22 @@ impl StepRunner {
 
     /// What is known of a run; the first time, its workflow is asked.
     async fn run(&self, client: &Client, id: &str) -> Result<Arc<KnownRun>, ActivityError> {
-        let mut runs = self.runs.lock().await;
-        runs.retain(|_, run| run.is_used());
-        if let Some(known) = runs.get(id) {
-            known.touch();
-            return Ok(known.clone());
-        }
-        let start = ask_start(client, id).await?;
-        let known = Arc::new(KnownRun::of(start).ok_or_else(|| {
-            failed("the run was begun by a version of Lockstep that this worker does not know")
-        })?);
-        runs.insert(id.to_owned(), known.clone());
-        Ok(known)
+        let cell = {
+            let mut runs = self.runs.lock().await;
+            runs.retain(|_, run| run.get().is_none_or(|run| run.is_used()));
+            runs.entry(id.to_owned()).or_default().clone()
+        };
+        // Steps of other runs do not wait for this one's workflow.
+        let known = cell.get_or_try_init(|| async {
+            let start = ask_start(client, id).await?;
+            let known = KnownRun::of(start).ok_or_else(|| {
+                failed("the run was begun by a version of Lockstep that this worker does not know")
+            })?;
+            Ok::<_, ActivityError>(Arc::new(known))
+        });
+        let known = known.await?;
+        known.touch();
+        Ok(known.clone())
     }
 
     /// What carries out a step, with the secrets that it needs.
@@ -575,25 +594,19 @@ fn call_of(work: StepWork) -> Option<ActionCall> {
     }
 }
 
-/// Asks the workflow of a run what it was begun with. It may just be starting.
+/// Asks the workflow of a run what it was begun with, until a worker that drives runs answers.
 async fn ask_start(client: &Client, id: &str) -> Result<RunStart, ActivityError> {
-    let begun = Instant::now();
     let handle = client.get_workflow_handle::<DeployRun>(id);
     loop {
-        let asked = handle
-            .query(DeployRun::start, (), WorkflowQueryOptions::default())
-            .await;
-        let why = match asked {
-            Ok(Some(start)) => return Ok(start),
-            Ok(None) => String::from("it has not begun"),
-            Err(error) => error.to_string(),
-        };
-        if begun.elapsed() > MAX_START_WAIT {
-            return Err(failed(format!(
-                "the workflow of run {id} does not answer: {why}"
-            )));
+        let asked = handle.query(DeployRun::start, (), WorkflowQueryOptions::default());
+        match tokio::time::timeout(START_TIMEOUT, asked).await {
+            Ok(Ok(Some(start))) => return Ok(start),
+            Ok(Err(WorkflowQueryError::NotFound(_))) => {
+                return Err(failed(format!("there is no run {id} any more")));
+            }
+            // It is just starting, or nobody drives it just now.
+            Ok(Ok(None) | Err(_)) | Err(_) => tokio::time::sleep(START_PAUSE).await,
         }
-        tokio::time::sleep(Duration::from_millis(500)).await;
     }
 }
 

@@ -330,10 +330,9 @@ fn step_ended(
         Err(error) => error,
     };
     if let Some(timeout) = error.as_timeout() {
-        // What may run only once is told to the server before it begins.
-        let told = timeout.raw_last_heartbeat_details();
-        let has_begun = told.is_some_and(|told| !told.is_empty());
-        return run.worker_lost(id, was_stopped, has_begun);
+        let heard = timeout.raw_last_heartbeat_details();
+        let was_heard = heard.is_some_and(|heard| !heard.is_empty());
+        return run.worker_lost(id, was_stopped, was_heard);
     }
     if let Some(IncomingError::Application(why)) = error.cause()
         && let Some(lost) = why.type_name().and_then(LostStep::named)

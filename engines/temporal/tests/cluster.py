@@ -1,5 +1,6 @@
 """A Temporal server with workers, which tests have for themselves and may kill."""
 
+import base64
 import http.client
 import json
 import os
@@ -205,12 +206,19 @@ class Cluster:
         return ended
 
     def begin(self, *words, log):
-        """Begins a run, which goes on after this. Hands out the process that follows it."""
+        """Begins a command, which writes into this file."""
         with open(log, "ab") as out:
             return subprocess.Popen(
-                [self.program, "run", *words], cwd=self.folder, env=self.environment,
+                [self.program, *words], cwd=self.folder, env=self.environment,
                 stdin=subprocess.DEVNULL, stdout=out, stderr=out, start_new_session=True,
             )
+
+
+def summary(event):
+    """The node of a step, from the event that it was scheduled."""
+    said = event["userMetadata"]["summary"]
+    # The server's API says it as base64, or as the text itself.
+    return said if isinstance(said, str) else json.loads(base64.b64decode(said["data"]))
 
 
 def processes(word):

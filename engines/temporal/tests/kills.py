@@ -10,11 +10,12 @@ what the ledger says. Lanes go on side by side, since a worker is lost for 20 se
 """
 
 import argparse
-import base64
 import json
 import os
 import queue
 import random
+import re
+import signal
 import sys
 import tempfile
 import threading
@@ -22,7 +23,7 @@ import time
 import traceback
 from collections import Counter, defaultdict
 
-from cluster import Cluster, processes, until, uptime
+from cluster import Cluster, processes, summary, until, uptime
 
 POOLS = ["north", "east", "south", "west"]
 SERVICES = ["web", "api"]
@@ -140,10 +141,11 @@ class Kills:
         while not self.is_over:
             for name, worker in self.cluster.workers.items():
                 with self.worker_locks[name]:
-                    if worker.process.poll() is not None:
+                    code = worker.process.poll()
+                    if code is not None:
                         self.killed.setdefault(worker.process.pid, uptime())
                         worker.start()
-                        self.count(f"workers that have ended with {worker.process.returncode}")
+                        self.count(f"workers that have ended by themselves with {code}")
             time.sleep(0.5)
 
     def count(self, what, more=1):
@@ -227,27 +229,40 @@ class Round:
             "-i", f"targets={','.join(f'l{self.lane}.{t}' for t in targets)}",
             "--format", "json",
         ]
-        log = os.path.join(self.cluster.folder, f"{label}.events")
-        process = self.cluster.begin(*words, log=log)
-        return {"label": label, "process": process, "log": log, "targets": targets}
+        run = {"label": label, "targets": targets}
+        run["log"] = os.path.join(self.cluster.folder, f"{label}.events")
+        run["words"] = ["run", *words]
+        run["process"] = self.cluster.begin(*run["words"], log=run["log"])
+        return run
 
     def run_id(self, run):
         def look():
             with open(run["log"]) as log:
-                for line in log:
-                    if line.startswith("{") and "run-started" in line:
-                        return json.loads(line)["run"]
+                said = log.read()
+            for line in said.splitlines(keepends=True):
+                if line.startswith("{") and line.endswith("}\n") and "run-started" in line:
+                    return json.loads(line)["run"]
             if run["process"].poll() is not None:
-                with open(run["log"]) as log:
-                    raise Wrong(f"{run['label']} does not begin: {log.read()[-2000:]}")
+                self.begin_again(run, said)
             return None
 
         return until(f"id of {run['label']}", look)
 
+    def begin_again(self, run, said):
+        """Does as whoever begins a run while the server is being restarted."""
+        if "E0738" not in said:
+            raise Wrong(f"{run['label']} does not begin: {said[-2000:]}")
+        sent = re.findall(r"run (r-\w+) cannot continue", said)
+        # It may be on the server.
+        words = ["resume", sent[-1], "--format", "json"] if sent else run["words"]
+        self.all.count("runs begun while there was no server")
+        with self.cluster.server_lock:
+            run["process"] = self.cluster.begin(*words, log=run["log"])
+
     def until_ended(self, run):
         run["id"] = self.run_id(run)
         deadline = time.monotonic() + MOST_SECONDS_OF_A_RUN
-        if run["process"].poll() == -9:
+        if run["process"].poll() == -signal.SIGKILL:
             ended = self.cluster.lockstep(
                 "resume", run["id"], "--format", "json", seconds=MOST_SECONDS_OF_A_RUN)
             # It may have ended before.
@@ -314,10 +329,7 @@ class Round:
         for event in events:
             kind = event["eventType"]
             if kind == "EVENT_TYPE_ACTIVITY_TASK_SCHEDULED":
-                # The server's API says it as base64, or as the text itself.
-                summary = event["userMetadata"]["summary"]
-                node = summary if isinstance(summary, str) else json.loads(
-                    base64.b64decode(summary["data"]))
+                node = summary(event)
                 node_of[event["eventId"]] = node
                 if completed[node]:
                     raise Wrong(f"{node} of {run['id']} was started after its end")
