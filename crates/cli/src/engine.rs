@@ -78,6 +78,14 @@ pub(super) fn connected() -> Option<Arc<dyn ConnectedEngine>> {
     ENGINE.get().map(|(_, engine)| engine.clone())
 }
 
+/// Notes that a state directory is a copy of what an engine knows, where it is one.
+pub(super) fn mark(store: &Store) -> Result<(), StoreError> {
+    match connected() {
+        Some(_) => store.mark_as_copy(),
+        None => Ok(()),
+    }
+}
+
 /// The engine that the environment names, if it does.
 pub(super) fn of_variable() -> Option<String> {
     let named = std::env::var(ENGINE_VARIABLE).ok();

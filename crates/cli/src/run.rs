@@ -12,7 +12,7 @@ use super::arguments::{Run, RunStarter};
 use super::exit::Exit;
 use super::output::Output;
 use super::plan_file::{self, PlanFile};
-use super::{prepare, remote, retry, state, unclear};
+use super::{engine, prepare, remote, retry, state, unclear};
 use execute::{RunJob, RunRecord};
 use lockstep_api::session::source_folders;
 use lockstep_api::state::{file, inputs};
@@ -47,7 +47,8 @@ pub(super) fn run(arguments: &Run, output: &mut Output) -> Exit {
                 true => Store::open_shared(&folder),
                 false => Store::open(&folder),
             };
-            match opened {
+            let marked = opened.and_then(|store| engine::mark(&store).map(|()| store));
+            match marked {
                 Ok(store) => Some(store),
                 Err(error) => return state::refuse(&error, output),
             }

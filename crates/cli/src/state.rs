@@ -210,7 +210,10 @@ pub(super) fn open_existing(
     output: &mut Output,
 ) -> Result<Option<Store>, Exit> {
     let opened = match engine::connected() {
-        Some(_) => Store::open(folder).map(Some),
+        Some(_) => Store::open(folder).and_then(|store| {
+            engine::mark(&store)?;
+            Ok(Some(store))
+        }),
         None => Store::open_existing(folder),
     };
     let store = opened.map_err(|error| refuse(&error, output))?;

@@ -13,6 +13,9 @@ use lockstep_engine::run_event::{DeploymentRecord, NodeKind, RunEventKind, Statu
 use lockstep_engine::{LaterDeployment, LeftHalfDone, UnclearPlace};
 use lockstep_plan::{Plan, PlanNode, infrastructure_lock};
 
+/// In a copy of what an engine knows, each millisecond since 1970 has so many numbers.
+const NUMBERS_OF_A_MILLISECOND: i64 = 1 << 20;
+
 /// What is known of the plans of runs that were broken off: whether they may take back what they
 /// have deployed.
 #[derive(Debug, Default)]
@@ -82,12 +85,18 @@ impl Store {
         at: Timestamp,
     ) -> rusqlite::Result<()> {
         // Another try of the same deployment is no new one.
-        let insert = "INSERT INTO deployments (run, node, service, target, state, at) \
-            SELECT ?1, ?2, ?3, ?4, 'begun', ?5 WHERE NOT EXISTS \
+        let insert = "INSERT INTO deployments (number, run, node, service, target, state, at) \
+            SELECT CASE WHEN ?6 IS NULL THEN NULL ELSE coalesce((SELECT max(number) + 1 \
+                FROM deployments WHERE number BETWEEN ?6 AND ?6 + ?7 - 1), ?6) END, \
+            ?1, ?2, ?3, ?4, 'begun', ?5 WHERE NOT EXISTS \
             (SELECT 1 FROM deployments WHERE run = ?1 AND node = ?2 \
             AND state IN ('begun', 'open'))";
         let (service, target) = (&*place.service, &*place.target);
-        let values = params![run.0, node, service, target, Stored(at)];
+        // Runs come to a copy in any order, so the number follows from the time there.
+        let first = self.is_copy()?.then(|| at.as_millisecond());
+        let first = first.map(|at| at.saturating_mul(NUMBERS_OF_A_MILLISECOND));
+        let most = NUMBERS_OF_A_MILLISECOND;
+        let values = params![run.0, node, service, target, Stored(at), first, most];
         self.db.prepare_cached(insert)?.execute(values).map(|_| ())
     }
 

@@ -74,6 +74,9 @@ const TARGET: &str = "lockstep::store";
 /// How long another process may hold the database before that is an error.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(30);
 
+/// What a database that is a copy has as its `application_id`.
+const COPY_ID: i32 = 0x4c53_4350;
+
 /// An open state directory.
 pub struct Store {
     folder: PathBuf,
@@ -212,6 +215,26 @@ impl Store {
     /// As [`Store::open`].
     pub fn reopen(&self) -> Result<Self, StoreError> {
         Self::connect(&self.folder)
+    }
+
+    /// Notes that it is a copy of what an engine elsewhere knows: deployments are in the order of
+    /// the time there, and not in that in which they are copied.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be written.
+    pub fn mark_as_copy(&self) -> Result<(), StoreError> {
+        let marked = self.is_copy().and_then(|is_copy| match is_copy {
+            true => Ok(()),
+            false => self.db.pragma_update(None, "application_id", COPY_ID),
+        });
+        marked.map_err(|error| self.error(&error))
+    }
+
+    fn is_copy(&self) -> rusqlite::Result<bool> {
+        let read = |row: &rusqlite::Row<'_>| row.get::<_, i32>(0);
+        let id = self.db.pragma_query_value(None, "application_id", read)?;
+        Ok(id == COPY_ID)
     }
 
     /// The folder of a run's logs.

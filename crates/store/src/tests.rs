@@ -546,6 +546,37 @@ fn a_resumed_run_without_a_journal_hears_of_what_is_newer() {
     assert_eq!(told.unwrap_or_default().later, []);
 }
 
+/// A run that is copied late is not what is there now.
+#[test]
+fn a_copy_has_deployments_in_the_order_of_their_times() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(folder.path()).unwrap();
+    store.mark_as_copy().unwrap();
+    let store = store.reopen().unwrap();
+    let (old, new) = (begin(&store, "r-1").number, begin(&store, "r-2").number);
+    let begins = lockstep_engine::run_event::DeploymentRecord {
+        service: "web".into(),
+        target: "prod.eu".into(),
+        before: None,
+        after: None,
+        changed: None,
+    };
+    let started = RunEventKind::NodeStarted {
+        node: "p/deploy[web, prod.eu]".into(),
+        kind: NodeKind::Deploy,
+        text: None,
+        place: None,
+        deployment: Some(begins),
+    };
+    let later = now() + std::time::Duration::from_secs(1);
+    store.record_deployment(new, &started, later).unwrap();
+    store.record_deployment(old, &started, now()).unwrap();
+    let runs: Vec<lockstep_base::source::Name> = (store.ledger().unwrap().into_iter())
+        .map(|line| line.run)
+        .collect();
+    assert_eq!(runs, ["r-2".into()]);
+}
+
 #[test]
 fn an_answer_fits_its_question() {
     let folder = tempfile::tempdir().unwrap();

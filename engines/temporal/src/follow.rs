@@ -41,8 +41,12 @@ use crate::wire::{
 use crate::worker::{RUN_QUEUE, pool_of_step};
 use crate::workflow::DeployRun;
 
-/// The pause between two looks at a run where nothing happens.
+/// The pause between two looks at a run. It grows where nothing happens: each look costs the server
+/// and a worker that drives runs some of their time.
 const POLL_INTERVAL: Duration = Duration::from_millis(100);
+
+/// The longest pause.
+const MAX_POLL_INTERVAL: Duration = Duration::from_secs(1);
 
 /// A workflow that does not answer for so long is waited for, which is said.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -281,6 +285,7 @@ impl Feed {
         let mut is_said = false;
         let mut is_queued = false;
         let (mut seen, mut seen_at) = (self.known, Instant::now());
+        let mut pause = POLL_INTERVAL;
         while !self.sender.is_closed() {
             // What a command has written by now, it has written after it has begun, which is in
             // the journal by now.
@@ -290,6 +295,7 @@ impl Feed {
                     heard = Instant::now();
                     is_said = false;
                     let last = page.last;
+                    let is_new = !page.lines.0.is_empty();
                     match page.not_begun {
                         None => {}
                         Some(NotBegun::Queued { queue, behind }) if !is_queued => {
@@ -312,11 +318,18 @@ impl Feed {
                     }
                     let passed = self.pass(page.lines.0).and_then(|()| match present {
                         Some(present) if self.known >= last => self.pass_present(present?),
-                        _ => Ok(()),
+                        _ => Ok(false),
                     });
-                    if let Err(error) = passed {
-                        return self.send(RemoteMessage::Lost(error.to_string()));
-                    }
+                    let is_new = match passed {
+                        Ok(has_output) => is_new || has_output,
+                        Err(error) => {
+                            return self.send(RemoteMessage::Lost(error.to_string()));
+                        }
+                    };
+                    pause = match is_new {
+                        true => POLL_INTERVAL,
+                        false => (pause + pause / 4).min(MAX_POLL_INTERVAL),
+                    };
                     if self.known < last {
                         continue;
                     }
@@ -330,7 +343,7 @@ impl Feed {
                             self.send(RemoteMessage::Waiting(why));
                         }
                     }
-                    tokio::time::sleep(POLL_INTERVAL).await;
+                    tokio::time::sleep(pause).await;
                 }
                 Err(Unheard::Over(why)) => return self.send(RemoteMessage::Lost(why)),
                 Err(Unheard::NotNow(why)) => {
@@ -380,20 +393,25 @@ impl Feed {
         Ok(())
     }
 
-    fn pass_present(&mut self, present: Vec<PresentLog>) -> Result<(), LogStoreError> {
-        present
-            .iter()
-            .try_for_each(|log| self.pass_log(&log.node, log.length))
+    /// Passes on what is new in logs, and says whether there was anything.
+    fn pass_present(&mut self, present: Vec<PresentLog>) -> Result<bool, LogStoreError> {
+        let mut is_new = false;
+        for log in present {
+            is_new |= self.pass_log(&log.node, log.length)?;
+        }
+        Ok(is_new)
     }
 
-    /// Passes on what is new in a log.
-    fn pass_log(&mut self, node: &NodePath, limit: u64) -> Result<(), LogStoreError> {
+    /// Passes on what is new in a log, and says whether there was anything.
+    fn pass_log(&mut self, node: &NodePath, limit: u64) -> Result<bool, LogStoreError> {
         let Some(logs) = &self.logs else {
-            return Ok(());
+            return Ok(false);
         };
         let ends = &mut self.ends;
         let pieces = || logs.new_pieces(&self.run, node, limit, ends);
+        let mut is_new = false;
         for piece in tokio::task::block_in_place(pieces)? {
+            is_new = true;
             let LogPiece {
                 node,
                 offset,
@@ -405,7 +423,7 @@ impl Feed {
                 bytes,
             });
         }
-        Ok(())
+        Ok(is_new)
     }
 
     async fn page(&self) -> Result<JournalPage, Unheard> {

@@ -17,6 +17,7 @@ pub mod attributes;
 pub mod client;
 pub mod follow;
 pub mod journal;
+pub mod lease;
 pub mod lock_queue;
 pub mod lock_workflow;
 pub mod log_store;

@@ -20,7 +20,7 @@ use temporalio_macros::{activities, workflow, workflow_methods};
 use temporalio_sdk::activities::{ActivityContext, ActivityError};
 use temporalio_sdk::{
     ContinueAsNewOptions, LocalActivityOptions, SignalWorkflowOptions, SyncWorkflowContext,
-    WorkflowContext, WorkflowResult,
+    WorkflowContext, WorkflowContextView, WorkflowResult,
 };
 
 use crate::lock_queue::LockQueue;
@@ -76,7 +76,7 @@ impl SharedLock {
         let ctx = &*ctx;
         ctx.state_mut(|state| state.lock = lock);
         let mut coming: Vec<Coming<'_>> = Vec::new();
-        coming.push(timer(ctx, LEASE_INTERVAL));
+        let mut is_timed = false;
         let mut idle = Duration::ZERO;
         loop {
             let now = time(ctx);
@@ -94,9 +94,11 @@ impl SharedLock {
                 idle = Duration::ZERO;
             }
             coming.extend(answers.into_iter().map(|answer| tell(ctx, answer)));
+            let (is_free, is_empty) =
+                ctx.state(|state| (state.lock.is_free(), state.lock.is_empty()));
             // The timer alone is under way.
-            if coming.len() == 1 {
-                let is_over = ctx.state(|state| state.lock.is_empty()) && idle >= IDLE_TIME;
+            if coming.len() == usize::from(is_timed) {
+                let is_over = is_empty && idle >= IDLE_TIME;
                 if is_over {
                     return Ok(());
                 }
@@ -105,13 +107,18 @@ impl SharedLock {
                     ctx.continue_as_new(lock, ContinueAsNewOptions::default())?;
                 }
             }
+            // One that nobody holds and that only remembers something costs nothing.
+            if !is_timed && (!is_free || is_empty) {
+                is_timed = true;
+                coming.push(timer(ctx, LEASE_INTERVAL));
+            }
             let gone = match next(ctx, &mut coming).await? {
                 None | Some(Came::Told(None)) => Vec::new(),
                 Some(Came::Told(Some(run))) => vec![run],
                 Some(Came::Gone(runs)) => runs,
                 Some(Came::Timer) => {
+                    is_timed = false;
                     idle += LEASE_INTERVAL;
-                    coming.push(timer(ctx, LEASE_INTERVAL));
                     let runs = ctx.state(|state| state.lock.runs());
                     if !runs.is_empty() {
                         coming.push(look(ctx, runs));
@@ -137,6 +144,12 @@ impl SharedLock {
     #[signal]
     pub fn leave(&mut self, _ctx: &mut SyncWorkflowContext<Self>, leave: LockLeave) {
         self.sent.push_back(Sent::Leave(leave));
+    }
+
+    /// Who holds it, and who waits.
+    #[query]
+    pub fn queue(&self, _ctx: &WorkflowContextView) -> LockQueue {
+        self.lock.clone()
     }
 }
 

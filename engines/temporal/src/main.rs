@@ -16,8 +16,9 @@ use lockstep_runtime::process::SystemSpawner;
 use lockstep_temporal::address::EngineAddress;
 use lockstep_temporal::client;
 use lockstep_temporal::follow::TemporalConnector;
+use lockstep_temporal::lease::ServerLink;
 use lockstep_temporal::steps::{Steps, StepsOptions};
-use lockstep_temporal::worker::{ServerLink, WorkerDuties, work};
+use lockstep_temporal::worker::{WorkerDuties, work};
 
 /// How many commands a worker carries out at once, unless it is said.
 const DEFAULT_MAX_COMMANDS: usize = 32;

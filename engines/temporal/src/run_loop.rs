@@ -40,6 +40,9 @@ const QUEUE_REQUEST: EffectId = EffectId(0);
 /// time, up to the longest.
 const FIRST_PROBE_WAIT_MS: i64 = 5_000;
 const MAX_PROBE_WAIT_MS: i64 = 600_000;
+/// A command of which no worker was heard is started again so often: a server goes on to hand out
+/// steps to a worker that is cut off, until it finds that the connection is dead.
+pub const MAX_UNHEARD: u32 = 10;
 
 /// Why a workflow cannot carry a run out.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -94,6 +97,8 @@ pub struct StartStep {
     pub work: StepWork,
     /// The pool whose workers may do it; nothing for the default one.
     pub pool: Option<Name>,
+    /// Whether it may run only once.
+    pub once: bool,
     /// What makes the secrets that it may need.
     pub makers: Vec<(EffectId, StepWork)>,
     /// Whether the workflow wants to hear when it has begun.
@@ -139,6 +144,8 @@ pub struct RunLoop {
     makers: RunMakers,
     /// How often a step was lost with its worker.
     lost: HashMap<EffectId, u32>,
+    /// How often no worker was heard of a step that one had been given.
+    unheard: HashMap<EffectId, u32>,
     locks: RunLocks,
     acts: Vec<Act>,
     /// The machine's clock when it last handled something, and the time of day then.
@@ -189,6 +196,7 @@ impl RunLoop {
             windows: RunWindows::default(),
             makers: RunMakers::default(),
             lost: input.lost.iter().copied().collect(),
+            unheard: HashMap::new(),
             locks: RunLocks::of(&start.facts.id, facts_began),
             acts: Vec::new(),
             clock_now: 0,
@@ -322,8 +330,9 @@ impl RunLoop {
         }
     }
 
-    /// A step was lost with its worker. The machine is told, unless it is started again.
-    pub fn worker_lost(&mut self, id: EffectId, was_stopped: bool) {
+    /// A step was lost with its worker. The machine is told, unless it is started again. One that may
+    /// run only once has not begun where nothing was heard of it.
+    pub fn worker_lost(&mut self, id: EffectId, was_stopped: bool, was_heard: bool) {
         self.running.remove(&id);
         let Some(step) = self.open.get(&id) else {
             return;
@@ -333,13 +342,17 @@ impl RunLoop {
             let message = "its worker was lost while it was being stopped";
             return self.ended(id, failed(FailureClass::Cancelled, message));
         }
-        if step.once {
+        if step.once && was_heard {
             let message = "its worker was lost, and it may run only once";
             return self.ended(id, failed(FailureClass::Interrupted, message));
         }
-        let count = self.lost.entry(id).or_default();
+        let (counts, most) = match was_heard {
+            true => (&mut self.lost, MAX_RESTARTS),
+            false => (&mut self.unheard, MAX_UNHEARD),
+        };
+        let count = counts.entry(id).or_default();
         *count += 1;
-        if *count > MAX_RESTARTS {
+        if *count > most {
             let message = format!("its worker was lost {count} times");
             return self.ended(id, failed(FailureClass::Interrupted, &message));
         }
@@ -640,6 +653,7 @@ impl RunLoop {
                 id,
                 work: step.work.clone(),
                 pool: step.pool.clone(),
+                once: step.once,
                 makers: self.makers.of(&step.work),
                 tells_begin: step.held_limit.is_some(),
             }));

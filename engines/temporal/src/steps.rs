@@ -6,6 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use lockstep_base::node_path::NodePath;
@@ -21,23 +22,26 @@ use lockstep_runtime::executor::{CommandWatch, EffectExecutor, SourceFolder};
 use lockstep_runtime::process::{OutputLine, Spawner, StopRequest};
 use lockstep_runtime::required_programs::FoundPrograms;
 use lockstep_runtime::secrets::{SecretReadError, SecretVault};
+use temporalio_client::errors::WorkflowQueryError;
 use temporalio_client::{Client, WorkflowQueryOptions, WorkflowSignalOptions};
 use temporalio_common::error::ApplicationFailure;
 use temporalio_macros::activities;
 use temporalio_sdk::activities::{ActivityContext, ActivityError};
 use tokio::sync::{Mutex, Notify, OnceCell, watch};
 
+use crate::lease::{BEGUN, ServerLink};
 use crate::log_store::{LogStore, LogStoreError, LogWriter};
 use crate::used_secrets::UsedSecrets;
 use crate::wire::{Packed, RunStart, StepInput, StepOutput, StepWork, VERSION};
-use crate::worker::{STEP_HEARTBEAT_INTERVAL, ServerLink};
+use crate::worker::STEP_HEARTBEAT_INTERVAL;
 use crate::workflow::DeployRun;
 
 /// An outcome is not larger than this: what is sent to a server is limited to 2 MB.
 const MAX_OUTCOME_BYTES: usize = 1_500_000;
 
-/// So long a worker asks the workflow of a run what the run was begun with.
-const MAX_START_WAIT: Duration = Duration::from_secs(60);
+/// An answer of a workflow that does not come in this time is asked for again, after a pause.
+const START_TIMEOUT: Duration = Duration::from_secs(10);
+const START_PAUSE: Duration = Duration::from_millis(500);
 
 /// A run of which nothing has been done for so long is forgotten, with its secrets.
 const RUN_IDLE_TIME: Duration = Duration::from_secs(600);
@@ -57,8 +61,11 @@ struct StepRunner {
     folder: Option<PathBuf>,
     /// Where the files of secrets are made.
     scratch: PathBuf,
-    runs: Mutex<HashMap<String, Arc<KnownRun>>>,
+    runs: Mutex<HashMap<String, KnownCell>>,
 }
+
+/// A run, once its workflow has said what it was begun with.
+type KnownCell = Arc<OnceCell<Arc<KnownRun>>>;
 
 /// What a worker needs besides the server.
 pub struct StepsOptions {
@@ -119,15 +126,54 @@ impl Steps {
         context: ActivityContext,
         input: StepInput,
     ) -> Result<StepOutput, ActivityError> {
+        let link = &self.0.link;
+        if !link.may_begin(&context, input.once).await {
+            return Err(LostStep::NotBegun.error());
+        }
         let (stop, stopped) = watch::channel(None);
-        let beats = beat(&context, &self.0.link, &stop);
+        let is_lost = AtomicBool::new(false);
+        let beats = beat(&context, link, &stop, &is_lost);
         let work = self.0.carry_out(&context, input, stopped);
         // Heartbeats go on until it has ended.
-        tokio::select! {
+        let done = tokio::select! {
             biased;
             done = work => done,
             () = beats => Err(failed("the heartbeats have ended")),
+        };
+        match is_lost.load(Ordering::Relaxed) {
+            true => Err(LostStep::Begun.error()),
+            false => done,
         }
+    }
+}
+
+/// What a worker says of a step that it has given up, because it could not reach the server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LostStep {
+    /// It had not begun.
+    NotBegun,
+    /// It had begun, and was ended.
+    Begun,
+}
+
+impl LostStep {
+    fn name(self) -> &'static str {
+        match self {
+            Self::NotBegun => "lost-before-begin",
+            Self::Begun => "lost",
+        }
+    }
+
+    /// The one of this name.
+    pub fn named(name: &str) -> Option<Self> {
+        let all = [Self::NotBegun, Self::Begun];
+        all.into_iter().find(|it| it.name() == name)
+    }
+
+    fn error(self) -> ActivityError {
+        let why = std::io::Error::other("its worker could not reach the server");
+        let failure = ApplicationFailure::builder(why).type_name(self.name().to_owned());
+        ActivityError::from(failure.build())
     }
 }
 
@@ -136,23 +182,32 @@ async fn beat(
     context: &ActivityContext,
     link: &ServerLink,
     stop: &watch::Sender<Option<StopRequest>>,
+    is_lost: &AtomicBool,
 ) {
-    let mut beats = tokio::time::interval(STEP_HEARTBEAT_INTERVAL);
+    let first = tokio::time::Instant::now() + STEP_HEARTBEAT_INTERVAL;
+    let mut beats = tokio::time::interval_at(first, STEP_HEARTBEAT_INTERVAL);
     beats.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     let mut is_asked = false;
     loop {
         tokio::select! {
             _ = beats.tick() => {
                 // What cannot be sent is found out by the link.
-                let _ = context.record_heartbeat(()).await;
+                let _ = context.record_heartbeat(BEGUN).await;
                 if link.is_lost() {
-                    // The server has given this worker up: nothing goes on unseen.
+                    // The server is about to give this worker up: nothing goes on unseen.
+                    is_lost.store(true, Ordering::Relaxed);
                     stop.send_replace(Some(StopRequest::Kill));
                 }
             }
             () = context.cancelled(), if !is_asked => {
                 is_asked = true;
-                stop.send_replace(Some(StopRequest::Term));
+                let is_given_up = link.is_given_up(context).await;
+                let request = match is_given_up {
+                    // It may have begun elsewhere by now.
+                    true => StopRequest::Kill,
+                    false => StopRequest::Term,
+                };
+                stop.send_replace(Some(request));
             }
         }
     }
@@ -191,7 +246,17 @@ impl StepRunner {
         stop: watch::Receiver<Option<StopRequest>>,
     ) -> Result<StepOutput, ActivityError> {
         let client = context.client();
-        let known = self.run(&client, &input.run).await?;
+        let mut is_stopped = stop.clone();
+        let known = tokio::select! {
+            known = self.run(&client, &input.run) => known?,
+            _ = is_stopped.wait_for(Option::is_some) => {
+                let why = "it had not started";
+                return Ok(StepOutput {
+                    outcome: Packed(EffectOutcome::failed(FailureClass::Cancelled, why)),
+                    worker: self.name.clone(),
+                });
+            }
+        };
         let id = input.effect;
         let done = |outcome: EffectOutcome| StepOutput {
             outcome: Packed(outcome),
@@ -296,18 +361,22 @@ impl StepRunner {
 
     /// What is known of a run; the first time, its workflow is asked.
     async fn run(&self, client: &Client, id: &str) -> Result<Arc<KnownRun>, ActivityError> {
-        let mut runs = self.runs.lock().await;
-        runs.retain(|_, run| run.is_used());
-        if let Some(known) = runs.get(id) {
-            known.touch();
-            return Ok(known.clone());
-        }
-        let start = ask_start(client, id).await?;
-        let known = Arc::new(KnownRun::of(start).ok_or_else(|| {
-            failed("the run was begun by a version of Lockstep that this worker does not know")
-        })?);
-        runs.insert(id.to_owned(), known.clone());
-        Ok(known)
+        let cell = {
+            let mut runs = self.runs.lock().await;
+            runs.retain(|_, run| run.get().is_none_or(|run| run.is_used()));
+            runs.entry(id.to_owned()).or_default().clone()
+        };
+        // Steps of other runs do not wait for this one's workflow.
+        let known = cell.get_or_try_init(|| async {
+            let start = ask_start(client, id).await?;
+            let known = KnownRun::of(start).ok_or_else(|| {
+                failed("the run was begun by a version of Lockstep that this worker does not know")
+            })?;
+            Ok::<_, ActivityError>(Arc::new(known))
+        });
+        let known = known.await?;
+        known.touch();
+        Ok(known.clone())
     }
 
     /// What carries out a step, with the secrets that it needs.
@@ -534,25 +603,19 @@ fn call_of(work: StepWork) -> Option<ActionCall> {
     }
 }
 
-/// Asks the workflow of a run what it was begun with. It may just be starting.
+/// Asks the workflow of a run what it was begun with, until a worker that drives runs answers.
 async fn ask_start(client: &Client, id: &str) -> Result<RunStart, ActivityError> {
-    let begun = Instant::now();
     let handle = client.get_workflow_handle::<DeployRun>(id);
     loop {
-        let asked = handle
-            .query(DeployRun::start, (), WorkflowQueryOptions::default())
-            .await;
-        let why = match asked {
-            Ok(Some(start)) => return Ok(start),
-            Ok(None) => String::from("it has not begun"),
-            Err(error) => error.to_string(),
-        };
-        if begun.elapsed() > MAX_START_WAIT {
-            return Err(failed(format!(
-                "the workflow of run {id} does not answer: {why}"
-            )));
+        let asked = handle.query(DeployRun::start, (), WorkflowQueryOptions::default());
+        match tokio::time::timeout(START_TIMEOUT, asked).await {
+            Ok(Ok(Some(start))) => return Ok(start),
+            Ok(Err(WorkflowQueryError::NotFound(_))) => {
+                return Err(failed(format!("there is no run {id} any more")));
+            }
+            // It is just starting, or nobody drives it just now.
+            Ok(Ok(None) | Err(_)) | Err(_) => tokio::time::sleep(START_PAUSE).await,
         }
-        tokio::time::sleep(Duration::from_millis(500)).await;
     }
 }
 

@@ -293,6 +293,9 @@ pub struct StepInput {
     /// Whether the workflow wants to hear when it has begun.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub tells_begin: bool,
+    /// Whether it may run only once.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub once: bool,
 }
 
 /// What is to be done.

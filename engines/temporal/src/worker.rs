@@ -2,8 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use lockstep_engine::EffectId;
 use temporalio_client::Client;
@@ -15,19 +14,18 @@ use temporalio_sdk::runtime::RuntimeOptions;
 use temporalio_sdk::runtime::worker_tuner::{FixedSizeSlotSupplier, TunerHolder};
 use temporalio_sdk::{Runtime, Worker, WorkerOptions};
 
+use crate::lease::ServerLink;
 use crate::lock_workflow::{LockSteps, SharedLock};
 use crate::steps::Steps;
 use crate::workflow::DeployRun;
-
-/// A worker of which nothing is heard for so long is lost, with what it carries out.
-pub const STEP_HEARTBEAT_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// The time between two heartbeats of a step; in the answer to one a worker learns that it is to
 /// end.
 pub const STEP_HEARTBEAT_INTERVAL: Duration = Duration::from_secs(1);
 
-/// The time between two looks whether the server can be reached.
-const LINK_INTERVAL: Duration = Duration::from_secs(2);
+/// A worker that has driven a run and does not take its next task in this time has gone: another one
+/// drives it on.
+const STICKY_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The task queue of those that drive runs.
 pub const RUN_QUEUE: &str = "lockstep-runs";
@@ -51,46 +49,6 @@ pub fn step_id(id: EffectId, pool: Option<&str>) -> String {
 /// The pool of a step, by the id of its activity.
 pub fn pool_of_step(id: &str) -> Option<&str> {
     id.split_once(' ').map(|(_, pool)| pool)
-}
-
-/// Whether the server can be reached.
-#[derive(Debug)]
-pub struct ServerLink {
-    begun: Instant,
-    /// When it answered last, in milliseconds since the beginning.
-    heard: AtomicU64,
-}
-
-impl Default for ServerLink {
-    fn default() -> Self {
-        let (begun, heard) = (Instant::now(), AtomicU64::new(0));
-        Self { begun, heard }
-    }
-}
-
-impl ServerLink {
-    fn now(&self) -> u64 {
-        u64::try_from(self.begun.elapsed().as_millis()).unwrap_or(u64::MAX)
-    }
-
-    /// Whether it has not answered for so long that it takes this worker for lost.
-    pub fn is_lost(&self) -> bool {
-        let silent = self
-            .now()
-            .saturating_sub(self.heard.load(Ordering::Relaxed));
-        u128::from(silent) > STEP_HEARTBEAT_TIMEOUT.as_millis()
-    }
-
-    /// Asks the server again and again whether it is there.
-    pub async fn watch(&self, client: &Client) {
-        loop {
-            let asked = crate::client::ping(client);
-            if let Ok(true) = tokio::time::timeout(LINK_INTERVAL * 2, asked).await {
-                self.heard.store(self.now(), Ordering::Relaxed);
-            }
-            tokio::time::sleep(LINK_INTERVAL).await;
-        }
-    }
 }
 
 /// What a worker does.
@@ -145,6 +103,7 @@ pub async fn work(
             .and_then(|options| options.register_workflow::<SharedLock>())
             .map_err(|error| said(&error))?
             .register_activities(LockSteps)
+            .sticky_queue_schedule_to_start_timeout(STICKY_TIMEOUT)
             .build();
         workers.push(Worker::new(&runtime, client.clone(), options).map_err(|error| said(&error))?);
     }

@@ -12,7 +12,7 @@ use std::time::{Duration, UNIX_EPOCH};
 use lockstep_engine::{EffectId, EffectOutcome};
 use lockstep_lang::ir::FailureClass;
 use temporalio_common::RetryPolicy;
-use temporalio_common::error::ApplicationFailure;
+use temporalio_common::error::{ApplicationFailure, IncomingError};
 use temporalio_macros::{workflow, workflow_methods};
 use temporalio_sdk::{
     ActivityCancellationType, ActivityExecutionError, ActivityOptions, ContinueAsNewOptions,
@@ -23,15 +23,16 @@ use temporalio_sdk::{
 
 use crate::attributes;
 use crate::journal::Journal;
+use crate::lease::STEP_HEARTBEAT_TIMEOUT;
 use crate::lock_workflow::{LockSteps, SharedLock, lock_workflow};
 use crate::run_loop::{Act, RunLoop, StartStep};
-use crate::steps::Steps;
+use crate::steps::{LostStep, Steps};
 use crate::wire::{
     AnswerSignal, GiveWaySignal, GrantSignal, JournalPage, LockLeave, LockWant, NotBegun, Packed,
     ProbeSignal, PutAsideSignal, QueuedSignal, RunInput, RunResult, RunStart, StepInput,
     StepOutput,
 };
-use crate::worker::{STEP_HEARTBEAT_TIMEOUT, pool_queue, step_id};
+use crate::worker::{pool_queue, step_id};
 
 /// A step is given up after this time, in which its worker sends heartbeats. Time limits are the
 /// machine's: this one is only for the server, which wants one.
@@ -310,18 +311,20 @@ fn step_future<'a>(
         id,
         work,
         pool,
+        once,
         makers,
         tells_begin,
     } = step;
     let summary = work.node().to_string();
-    let once = RetryPolicy::builder().maximum_attempts(1).build();
+    // What is tried again is decided by the machine.
+    let no_retries = RetryPolicy::builder().maximum_attempts(1).build();
     let options = ActivityOptions::with_start_to_close_timeout(STEP_TIMEOUT)
         .activity_id(step_id(id, pool.as_deref()))
         .task_queue(pool_queue(pool.as_deref()))
         .heartbeat_timeout(STEP_HEARTBEAT_TIMEOUT)
         .cancellation_type(ActivityCancellationType::WaitCancellationCompleted)
         .cancellation_token(token)
-        .retry_policy(once)
+        .retry_policy(no_retries)
         .summary(summary)
         .build();
     let input = StepInput {
@@ -333,6 +336,7 @@ fn step_future<'a>(
             .map(|(id, work)| (id, Packed(work)))
             .collect(),
         tells_begin,
+        once,
     };
     let ended = ctx.execute_activity(Steps::step, input, options);
     Box::pin(async move { Came::Step(id, Box::new(ended.await)) })
@@ -386,8 +390,15 @@ fn step_ended(
         Ok(output) => return run.ended(id, output.outcome.0),
         Err(error) => error,
     };
-    if error.as_timeout().is_some() {
-        return run.worker_lost(id, was_stopped);
+    if let Some(timeout) = error.as_timeout() {
+        let heard = timeout.raw_last_heartbeat_details();
+        let was_heard = heard.is_some_and(|heard| !heard.is_empty());
+        return run.worker_lost(id, was_stopped, was_heard);
+    }
+    if let Some(IncomingError::Application(why)) = error.cause()
+        && let Some(lost) = why.type_name().and_then(LostStep::named)
+    {
+        return run.worker_lost(id, was_stopped, lost == LostStep::Begun);
     }
     let failed = match &error {
         ActivityExecutionError::Cancelled(_) => {
