@@ -2,6 +2,7 @@
 
 mod check;
 mod completions;
+mod engine;
 mod explain;
 mod fmt;
 mod import;

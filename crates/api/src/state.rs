@@ -163,6 +163,7 @@ impl Beginning {
             return Ok(None);
         };
         let store = Store::open(folder)?;
+        store.refuse_copy()?;
         if let Some(place) = unclear_place(&store, &self.plan)?.filter(|_| !engine.is_forced) {
             return Err(StartError::Unclear {
                 service: place.service,
@@ -336,6 +337,7 @@ pub fn claim(
     run: &lockstep_store::StoredRun,
 ) -> Result<lockstep_store::StoredRun, StoreError> {
     store.examine()?;
+    store.refuse_copy()?;
     folder_is_there(run)?;
     if let Some(owner) = &run.owner
         && owner.is_within_sight()

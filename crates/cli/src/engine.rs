@@ -78,11 +78,12 @@ pub(super) fn connected() -> Option<Arc<dyn ConnectedEngine>> {
     ENGINE.get().map(|(_, engine)| engine.clone())
 }
 
-/// Notes that a state directory is a copy of what an engine knows, where it is one.
+/// Notes that a state directory, which is about to be written, is a copy of what an engine knows;
+/// or sees to it that it is none.
 pub(super) fn mark(store: &Store) -> Result<(), StoreError> {
     match connected() {
         Some(_) => store.mark_as_copy(),
-        None => Ok(()),
+        None => store.refuse_copy(),
     }
 }
 

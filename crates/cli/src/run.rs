@@ -47,8 +47,7 @@ pub(super) fn run(arguments: &Run, output: &mut Output) -> Exit {
                 true => Store::open_shared(&folder),
                 false => Store::open(&folder),
             };
-            let marked = opened.and_then(|store| engine::mark(&store).map(|()| store));
-            match marked {
+            match opened {
                 Ok(store) => Some(store),
                 Err(error) => return state::refuse(&error, output),
             }
@@ -146,6 +145,7 @@ pub(super) fn begin(
     vault: &SecretVault,
     origin: RunOrigin<'_>,
 ) -> Result<lockstep_store::StoredRun, StoreError> {
+    engine::mark(store)?;
     let folder = std::env::current_dir().unwrap_or_default();
     store.begin(&NewRun {
         bound: &job.plan.bound,

@@ -222,13 +222,36 @@ impl Store {
     ///
     /// # Errors
     ///
-    /// If it cannot be written.
+    /// If it holds runs of its own, or cannot be written.
     pub fn mark_as_copy(&self) -> Result<(), StoreError> {
-        let marked = self.is_copy().and_then(|is_copy| match is_copy {
-            true => Ok(()),
-            false => self.db.pragma_update(None, "application_id", COPY_ID),
-        });
+        if self.is_copy().map_err(|error| self.error(&error))? {
+            return Ok(());
+        }
+        if !self.runs_before(None, 1)?.is_empty() {
+            return Err(StoreError::refused(format!(
+                "the state directory `{}` holds runs that no engine drives: name another one for \
+                 the copy of an engine",
+                self.folder.display()
+            )));
+        }
+        let marked = (self.db).pragma_update(None, "application_id", COPY_ID);
         marked.map_err(|error| self.error(&error))
+    }
+
+    /// Refuses to drive runs that an engine drives.
+    ///
+    /// # Errors
+    ///
+    /// If it is a copy of what an engine knows, or cannot be read.
+    pub fn refuse_copy(&self) -> Result<(), StoreError> {
+        match self.is_copy().map_err(|error| self.error(&error))? {
+            false => Ok(()),
+            true => Err(StoreError::refused(format!(
+                "the state directory `{}` is a copy of what an engine knows: name the engine with \
+                 `--engine`",
+                self.folder.display()
+            ))),
+        }
     }
 
     fn is_copy(&self) -> rusqlite::Result<bool> {

@@ -578,6 +578,23 @@ fn a_copy_has_deployments_in_the_order_of_their_times() {
 }
 
 #[test]
+fn a_copy_of_an_engine_and_runs_of_this_machine_are_kept_apart() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(folder.path()).unwrap();
+    store.refuse_copy().unwrap();
+    begin(&store, "r-1");
+    let refused = store.mark_as_copy().unwrap_err();
+    assert!(refused.message.contains("no engine drives"), "{refused:?}");
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(folder.path()).unwrap();
+    store.mark_as_copy().unwrap();
+    begin(&store, "r-1");
+    store.mark_as_copy().unwrap();
+    let refused = store.refuse_copy().unwrap_err();
+    assert!(refused.message.contains("--engine"), "{refused:?}");
+}
+
+#[test]
 fn an_answer_fits_its_question() {
     let folder = tempfile::tempdir().unwrap();
     let store = Store::open(folder.path()).unwrap();

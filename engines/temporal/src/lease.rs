@@ -7,8 +7,9 @@ use std::time::{Duration, Instant};
 
 use temporalio_client::Client;
 use temporalio_common::protos::temporal::api::common::v1::{Payload, Payloads};
-use temporalio_common::protos::temporal::api::workflowservice::v1::RecordActivityTaskHeartbeatRequest;
+use temporalio_common::protos::temporal::api::workflowservice::v1 as workflowservice;
 use temporalio_sdk::activities::ActivityContext;
+use workflowservice::RecordActivityTaskHeartbeatRequest;
 
 /// A worker of which nothing is heard for so long is lost, with what it carries out.
 pub const STEP_HEARTBEAT_TIMEOUT: Duration = Duration::from_secs(20);

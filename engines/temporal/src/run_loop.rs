@@ -330,8 +330,8 @@ impl RunLoop {
         }
     }
 
-    /// A step was lost with its worker. The machine is told, unless it is started again. One that may
-    /// run only once has not begun where nothing was heard of it.
+    /// A step was lost with its worker. The machine is told, unless it is started again. One that
+    /// may run only once has not begun where nothing was heard of it.
     pub fn worker_lost(&mut self, id: EffectId, was_stopped: bool, was_heard: bool) {
         self.running.remove(&id);
         let Some(step) = self.open.get(&id) else {

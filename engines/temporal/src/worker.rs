@@ -23,8 +23,8 @@ use crate::workflow::DeployRun;
 /// end.
 pub const STEP_HEARTBEAT_INTERVAL: Duration = Duration::from_secs(1);
 
-/// A worker that has driven a run and does not take its next task in this time has gone: another one
-/// drives it on.
+/// A worker that has driven a run and does not take its next task in this time has gone: another
+/// one drives it on.
 const STICKY_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The task queue of those that drive runs.
