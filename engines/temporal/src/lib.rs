@@ -15,6 +15,7 @@
 pub mod address;
 pub mod attributes;
 pub mod client;
+pub mod early;
 pub mod follow;
 pub mod journal;
 pub mod lease;

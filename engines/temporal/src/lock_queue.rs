@@ -40,7 +40,7 @@ impl LockQueue {
     pub fn want(&mut self, want: LockWant, now: i64) -> Vec<LockAnswer> {
         let is_same = |it: &LockRequest| it.want.run == want.run && it.want.request == want.request;
         if let Some(held) = self.holders.iter().find(|it| is_same(it)) {
-            return vec![self.granted(&held.want)];
+            return vec![self.granted(&held.want, held.since.unwrap_or(now))];
         }
         if self.waiting.iter().any(is_same) {
             return self.grant(now);
@@ -117,7 +117,7 @@ impl LockQueue {
                 break;
             };
             next.since = Some(now);
-            answers.push(self.granted(&next.want));
+            answers.push(self.granted(&next.want, now));
             self.holders.push(next);
         }
         for (ahead, waits) in (0..).zip(&self.waiting) {
@@ -133,12 +133,13 @@ impl LockQueue {
     }
 
     /// What is said to who gets it: also what others have deployed there since.
-    fn granted(&self, want: &LockWant) -> LockAnswer {
+    fn granted(&self, want: &LockWant, since: i64) -> LockAnswer {
         let others = self.deployed.iter().filter(|it| it.run != want.run);
         LockAnswer::Granted(GrantSignal {
             run: want.run.clone(),
             request: want.request,
             name: want.name.clone(),
+            since,
             deployed: others
                 .filter(|it| it.at > want.run_began)
                 .cloned()

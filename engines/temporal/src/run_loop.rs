@@ -17,6 +17,7 @@ use lockstep_engine::{
 use lockstep_lang::ir::{FailureClass, QueueKeep};
 use lockstep_plan::{Plan, RunFacts, RunQueue, queue_lock};
 
+use crate::early::Early;
 use crate::run_locks::{Probed, RunLocks};
 use crate::run_makers::RunMakers;
 use crate::run_windows::RunWindows;
@@ -147,6 +148,7 @@ pub struct RunLoop {
     /// How often no worker was heard of a step that one had been given.
     unheard: HashMap<EffectId, u32>,
     locks: RunLocks,
+    early: Early,
     acts: Vec<Act>,
     /// The machine's clock when it last handled something, and the time of day then.
     clock_now: i64,
@@ -197,6 +199,7 @@ impl RunLoop {
             makers: RunMakers::default(),
             lost: input.lost.iter().copied().collect(),
             unheard: HashMap::new(),
+            early: Early::default(),
             locks: RunLocks::of(&start.facts.id, facts_began),
             acts: Vec::new(),
             clock_now: 0,
@@ -233,6 +236,7 @@ impl RunLoop {
             self.check()?;
             for effect in effects {
                 self.makers.note(&effect);
+                self.early.note(&effect);
                 if let Some(told) = left.requested(effect) {
                     self.locks.note(&told, line.at / 1_000_000);
                 }
@@ -288,6 +292,9 @@ impl RunLoop {
 
     /// A person has answered, at this time as RFC 3339. What does not count changes nothing.
     pub fn answer(&mut self, signal: AnswerSignal, at: String) {
+        let Some((signal, at)) = self.early.answer(signal, at) else {
+            return;
+        };
         let AnswerSignal {
             id,
             answer,
@@ -369,6 +376,9 @@ impl RunLoop {
             }
             return;
         }
+        let Some(grant) = self.early.grant(grant) else {
+            return;
+        };
         let (next, events) = self.locks.granted(grant);
         self.acts.extend(next);
         events.into_iter().for_each(|event| self.take(event));
@@ -513,8 +523,12 @@ impl RunLoop {
                 node,
             });
             for effect in effects {
+                self.early.note(&effect);
                 self.follow(effect);
             }
+            let (grants, answers) = (self.early.due_grants(), self.early.due_answers());
+            grants.into_iter().for_each(|grant| self.granted(grant));
+            answers.into_iter().for_each(|(it, at)| self.answer(it, at));
             self.start_waiting();
         }
         self.probe();

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, UNIX_EPOCH};
 
 use lockstep_base::node_path::NodePath;
 use lockstep_base::source::FileId;
@@ -126,6 +126,7 @@ impl Steps {
         context: ActivityContext,
         input: StepInput,
     ) -> Result<StepOutput, ActivityError> {
+        let taken = Instant::now();
         let link = &self.0.link;
         if !link.may_begin(&context, input.once).await {
             return Err(LostStep::NotBegun.error());
@@ -142,9 +143,21 @@ impl Steps {
         };
         match is_lost.load(Ordering::Relaxed) {
             true => Err(LostStep::Begun.error()),
-            false => done,
+            false => done.map(|output| StepOutput {
+                ended_at: server_time(&context, taken),
+                ..output
+            }),
         }
     }
+}
+
+/// The time by the clock of the server, in milliseconds since 1970: it says when it has handed out a
+/// step that was taken here at this moment.
+fn server_time(context: &ActivityContext, taken: Instant) -> i64 {
+    let handed_out = context.info().started_time;
+    let since = handed_out.and_then(|it| it.duration_since(UNIX_EPOCH).ok());
+    let now = since.map(|since| since + taken.elapsed());
+    now.map_or(0, |now| i64::try_from(now.as_millis()).unwrap_or_default())
 }
 
 /// What a worker says of a step that it has given up, because it could not reach the server.
@@ -254,6 +267,7 @@ impl StepRunner {
                 return Ok(StepOutput {
                     outcome: Packed(EffectOutcome::failed(FailureClass::Cancelled, why)),
                     worker: self.name.clone(),
+                    ended_at: 0,
                 });
             }
         };
@@ -261,6 +275,7 @@ impl StepRunner {
         let done = |outcome: EffectOutcome| StepOutput {
             outcome: Packed(outcome),
             worker: self.name.clone(),
+            ended_at: 0,
         };
         let with = match self.executor(&known, &input).await {
             Ok(with) => with,

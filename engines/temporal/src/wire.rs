@@ -348,6 +348,9 @@ pub struct StepOutput {
     pub outcome: Packed<EffectOutcome>,
     /// Who has carried it out.
     pub worker: String,
+    /// When it ended by the server's clock, in milliseconds since 1970.
+    #[serde(default)]
+    pub ended_at: i64,
 }
 
 /// An answer of a person.
@@ -510,6 +513,9 @@ pub struct GrantSignal {
     pub request: EffectId,
     /// The lock's name.
     pub name: String,
+    /// Since when, in milliseconds since 1970.
+    #[serde(default)]
+    pub since: i64,
     /// What others have deployed there since the run began.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub deployed: Vec<DeployedHere>,

@@ -110,14 +110,24 @@ impl DeployRun {
         let mut is_cancelled = false;
         // Messages to locks that are under way.
         let mut sends = 0_usize;
+        // It is not earlier than this, as what has come says. A worker that answers a question about
+        // the run takes what has come since the last task for a part of that, with its time: then a
+        // lock that was waited for for an hour would be granted an hour ago, and time limits over.
+        let mut least = 0_i64;
         loop {
-            let (now, at) = time(ctx);
+            let all_sent = ctx.state_mut(|state| std::mem::take(&mut state.sent));
+            for sent in &all_sent {
+                if let Sent::Granted(grant) = sent {
+                    least = least.max(grant.since);
+                }
+            }
+            let (now, at) = not_before(least, time(ctx));
             if !is_cancelled && ctx.cancellation_token().is_cancelled() {
                 // Somebody has cancelled the workflow itself, and not by this program.
                 is_cancelled = true;
                 run.cancel();
             }
-            for sent in ctx.state_mut(|state| std::mem::take(&mut state.sent)) {
+            for sent in all_sent {
                 match sent {
                     Sent::Answer(answer) => run.answer(answer, shown_time(at)),
                     Sent::Cancel => run.cancel(),
@@ -206,9 +216,15 @@ impl DeployRun {
             match next(ctx, &mut coming, is_cancelled).await {
                 None => {}
                 Some(Came::Sent) => sends -= 1,
-                Some(Came::Timer(at)) => drop(armed.take_if(|armed| armed.at == at)),
+                Some(Came::Timer(at)) => {
+                    least = least.max(at);
+                    drop(armed.take_if(|armed| armed.at == at));
+                }
                 Some(Came::Step(id, ended)) => {
                     let was_stopped = tokens.remove(&id).is_some_and(|it| it.is_cancelled());
+                    if let Ok(output) = &*ended {
+                        least = least.max(output.ended_at);
+                    }
                     step_ended(&mut run, id, *ended, was_stopped);
                 }
             }
@@ -288,6 +304,11 @@ fn time(ctx: &WorkflowContext<DeployRun>) -> (i64, i64) {
     let since = since.unwrap_or_default();
     let number = |value: u128| i64::try_from(value).unwrap_or(i64::MAX);
     (number(since.as_millis()), number(since.as_nanos()))
+}
+
+/// This time, or a later one in milliseconds.
+fn not_before(least: i64, (now, at): (i64, i64)) -> (i64, i64) {
+    (now.max(least), at.max(least.saturating_mul(1_000_000)))
 }
 
 fn shown_time(nanoseconds: i64) -> String {
