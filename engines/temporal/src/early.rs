@@ -105,7 +105,7 @@ mod tests {
             node: "p".into(),
             wants: Vec::new(),
         });
-        assert_eq!(early.due_grants(), [grant.clone()]);
+        assert_eq!(early.due_grants(), std::slice::from_ref(&grant));
         assert_eq!(early.due_grants(), []);
         assert_eq!(early.grant(grant.clone()), Some(grant));
     }

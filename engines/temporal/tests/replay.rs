@@ -1,12 +1,6 @@
 //! Histories of runs and locks, recorded by this version and by older ones, are handled again: what
 //! a workflow does must follow from its history. `tests/record.py` records them.
 
-#![allow(
-    clippy::expect_used,
-    clippy::panic,
-    reason = "a test stops where something is not as it should be"
-)]
-
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
@@ -45,7 +39,10 @@ fn replayer() -> WorkflowReplayer {
 #[tokio::test]
 async fn what_was_recorded_is_done_again() {
     let mut found = Vec::new();
-    histories(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/histories"), &mut found);
+    histories(
+        &Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/histories"),
+        &mut found,
+    );
     found.sort();
     assert!(found.len() >= 10, "{found:?}");
     for path in found {
