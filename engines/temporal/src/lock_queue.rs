@@ -109,7 +109,9 @@ impl LockQueue {
     fn grant(&mut self, now: i64) -> Vec<LockAnswer> {
         let mut answers = Vec::new();
         while let Some(first) = self.waiting.front() {
-            let limit = first.want.limit.max(1) as usize;
+            // Whoever holds it counts on its own limit, too.
+            let all = self.holders.iter().chain([first]);
+            let limit = all.map(|it| it.want.limit.max(1)).min().unwrap_or(1) as usize;
             if self.holders.len() >= limit {
                 break;
             }
