@@ -1,11 +1,14 @@
-//! The locks of one run: each request takes its locks one after the other, in the order of their
-//! names, so that no two requests can hold what the other one wants. It also knows what the run has
-//! deployed where, which goes to the lock of the infrastructure when that is given back.
+//! The locks of one run. Its own requests take their turn here, first come, first served, and all
+//! locks of a request together. One that has its turn asks for the locks that all runs share, one
+//! after the other, in the order of their names, so that no two requests can hold what the other one
+//! wants. It also knows what the run has deployed where, which goes to the lock of the
+//! infrastructure when that is given back.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use lockstep_base::node_path::NodePath;
 use lockstep_base::source::Name;
+use lockstep_engine::lock::LockTable;
 use lockstep_engine::run_event::{
     LockQueuePosition, NodeKind, RunEventKind, RunLockHolder, Status,
 };
@@ -28,6 +31,8 @@ pub struct RunLocks {
     /// When it began, in milliseconds since 1970.
     began: i64,
     requests: BTreeMap<EffectId, LockProgress>,
+    /// Whose turn it is among the requests of the run.
+    turns: LockTable<EffectId>,
     /// What the run has deployed and not taken back: by infrastructure and service, and when.
     deployed: BTreeMap<(Name, Name), i64>,
     /// What others have deployed meanwhile, by number.
@@ -49,11 +54,55 @@ struct LockProgress {
     node: NodePath,
     /// What is wanted, by name.
     wants: Vec<LockDemand>,
+    /// Whether it has its turn in this run: the locks that all runs share are asked for.
+    has_turn: bool,
     /// How many of them are held.
     held: usize,
     is_acquired: bool,
+    /// When all of them were, in milliseconds since 1970.
+    since: i64,
     /// Who holds the one that is waited for, as it was last told.
     holders: Vec<LockHolder>,
+    /// Who is before it, as the machine was told.
+    told: Option<LockQueuePosition>,
+}
+
+impl LockProgress {
+    fn new(node: NodePath, mut wants: Vec<LockDemand>) -> Self {
+        wants.sort_by(|a, b| a.name.cmp(&b.name));
+        Self {
+            node,
+            wants,
+            has_turn: false,
+            held: 0,
+            is_acquired: false,
+            since: 0,
+            holders: Vec::new(),
+            told: None,
+        }
+    }
+
+    fn wants(&self, name: &str) -> bool {
+        self.wants.iter().any(|want| *want.name == *name)
+    }
+
+    /// What is told of who is before it, where that is new.
+    fn tell(&mut self, id: EffectId, queue: LockQueuePosition) -> Option<Event> {
+        if self.told.as_ref().is_some_and(|told| is_same(told, &queue)) {
+            return None;
+        }
+        self.told = Some(queue.clone());
+        Some(Event::Queued { id, queue })
+    }
+}
+
+/// Whether the same runs are before it.
+fn is_same(one: &LockQueuePosition, other: &LockQueuePosition) -> bool {
+    let holders = |queue: &LockQueuePosition| -> Vec<(Name, Name, NodePath)> {
+        let named = |it: &RunLockHolder| (it.lock.clone(), it.run.clone(), it.node.clone());
+        queue.holders.iter().map(named).collect()
+    };
+    one.ahead == other.ahead && holders(one) == holders(other)
 }
 
 impl RunLocks {
@@ -70,26 +119,34 @@ impl RunLocks {
     pub fn restore(&mut self, id: EffectId, request: PendingLockRequest) {
         let PendingLockRequest {
             node,
-            mut wants,
+            wants,
             granted,
             ..
         } = request;
-        wants.sort_by(|a, b| a.name.cmp(&b.name));
-        let held = if granted { wants.len() } else { 0 };
-        let progress = LockProgress {
-            node,
-            wants,
-            held,
-            is_acquired: granted,
-            holders: Vec::new(),
-        };
+        let mut progress = LockProgress::new(node, wants);
+        progress.held = if granted { progress.wants.len() } else { 0 };
+        progress.is_acquired = granted;
         self.requests.insert(id, progress);
     }
 
-    /// Asks again for what is waited for: a lock answers as before.
-    pub fn ask_again(&self) -> Vec<Act> {
-        let waiting = self.requests.iter().filter(|(_, it)| !it.is_acquired);
-        waiting.filter_map(|(id, _)| self.next_want(*id)).collect()
+    /// Asks again for what is waited for, once all requests are restored: a lock answers as before.
+    pub fn ask_again(&mut self) -> Vec<Act> {
+        // Those that hold their locks came before those that wait.
+        for is_acquired in [true, false] {
+            let requests = self.requests.iter();
+            let of_them = requests.filter(|(_, it)| it.is_acquired == is_acquired);
+            for (id, progress) in of_them {
+                self.turns.acquire(*id, progress.wants.clone());
+            }
+            for id in self.turns.grant() {
+                if let Some(progress) = self.requests.get_mut(&id) {
+                    progress.has_turn = true;
+                }
+            }
+        }
+        let asking = self.requests.iter();
+        let asking = asking.filter(|(_, it)| it.has_turn && !it.is_acquired);
+        asking.filter_map(|(id, _)| self.next_want(*id)).collect()
     }
 
     fn next_want(&self, id: EffectId) -> Option<Act> {
@@ -106,27 +163,82 @@ impl RunLocks {
         }))
     }
 
-    /// The machine requests locks.
+    /// The machine requests locks: what is to be done, and what it is told.
     pub fn acquire(
         &mut self,
         id: EffectId,
         node: &NodePath,
-        mut wants: Vec<LockDemand>,
-    ) -> Option<Act> {
-        wants.sort_by(|a, b| a.name.cmp(&b.name));
-        let progress = LockProgress {
-            node: node.clone(),
-            wants,
-            held: 0,
-            is_acquired: false,
-            holders: Vec::new(),
-        };
+        wants: Vec<LockDemand>,
+        now: i64,
+    ) -> (Vec<Act>, Vec<Event>) {
+        let progress = LockProgress::new(node.clone(), wants);
+        self.turns.acquire(id, progress.wants.clone());
         self.requests.insert(id, progress);
-        self.next_want(id)
+        self.take_turns(now)
+    }
+
+    /// Asks for the locks of requests that have their turn now, and says to the others of the run
+    /// who is before them.
+    fn take_turns(&mut self, now: i64) -> (Vec<Act>, Vec<Event>) {
+        let (mut acts, mut events) = (Vec::new(), Vec::new());
+        for id in self.turns.grant() {
+            if let Some(progress) = self.requests.get_mut(&id) {
+                progress.has_turn = true;
+                progress.told = None;
+            }
+            match self.next_want(id) {
+                Some(act) => acts.push(act),
+                None => events.push(Event::Acquired { id }),
+            }
+        }
+        let waiting = self.requests.iter().filter(|(_, it)| !it.has_turn);
+        let places: Vec<_> = waiting
+            .map(|(id, _)| (*id, self.place_here(*id, now)))
+            .collect();
+        for (id, place) in places {
+            let progress = self.requests.get_mut(&id);
+            events.extend(progress.and_then(|progress| progress.tell(id, place)));
+        }
+        (acts, events)
+    }
+
+    /// Who is before a request in this run.
+    fn place_here(&self, id: EffectId, now: i64) -> LockQueuePosition {
+        let Some(own) = self.requests.get(&id) else {
+            return LockQueuePosition::default();
+        };
+        let mut holders = Vec::new();
+        for want in &own.wants {
+            let by = self.requests.values();
+            let by = by.filter(|it| it.is_acquired && it.wants(&want.name));
+            holders.extend(by.map(|by| RunLockHolder {
+                lock: Name::from(lock_for_people(&want.name)),
+                run: self.run.as_str().into(),
+                node: by.node.clone(),
+                held_ms: now.saturating_sub(by.since).max(0),
+            }));
+        }
+        let ahead = self.before(id).filter(|(_, it)| !it.is_acquired).count();
+        LockQueuePosition {
+            holders,
+            ahead: u32::try_from(ahead).unwrap_or(u32::MAX),
+        }
+    }
+
+    /// The requests of the run that came before one and want one of the same locks.
+    fn before(&self, id: EffectId) -> impl Iterator<Item = (EffectId, &LockProgress)> {
+        let own = self.requests.get(&id);
+        let wanted = move |it: &LockProgress| {
+            own.is_some_and(|own| own.wants.iter().any(|want| it.wants(&want.name)))
+        };
+        let earlier = self.requests.range(..id);
+        earlier
+            .filter(move |(_, it)| wanted(it))
+            .map(|(id, it)| (*id, it))
     }
 
     /// A lock is held: what comes next, and what the machine is told.
-    pub fn granted(&mut self, grant: GrantSignal) -> (Option<Act>, Vec<Event>) {
+    pub fn granted(&mut self, grant: GrantSignal, now: i64) -> (Vec<Act>, Vec<Event>) {
         let id = grant.request;
         let awaited = self.requests.get_mut(&id).filter(|it| !it.is_acquired);
         let awaited = awaited
@@ -138,12 +250,13 @@ impl RunLocks {
                 .is_some_and(|it| (it.wants.iter()).any(|want| *want.name == *grant.name));
             // It was given up before it was granted.
             let leave = (!is_held).then(|| self.leave(id, &grant.name));
-            return (leave, Vec::new());
+            return (leave.into_iter().collect(), Vec::new());
         };
         progress.held += 1;
         progress.holders.clear();
         let is_acquired = progress.held >= progress.wants.len();
         progress.is_acquired = is_acquired;
+        progress.since = now;
         let mut events = Vec::new();
         if self.hear(grant.deployed) {
             events.push(Event::DeployedMeanwhile {
@@ -151,13 +264,13 @@ impl RunLocks {
                 unclear: Vec::new(),
             });
         }
-        match is_acquired {
-            true => {
-                events.push(Event::Acquired { id });
-                (None, events)
-            }
-            false => (self.next_want(id), events),
+        if !is_acquired {
+            return (self.next_want(id).into_iter().collect(), events);
         }
+        events.push(Event::Acquired { id });
+        let (acts, news) = self.take_turns(now);
+        events.extend(news);
+        (acts, events)
     }
 
     /// What others have deployed. Returns whether that is new.
@@ -184,7 +297,7 @@ impl RunLocks {
             return None;
         }
         let holder = |it: &LockHolder| RunLockHolder {
-            lock: want.name.clone(),
+            lock: Name::from(lock_for_people(&want.name)),
             run: it.run.as_str().into(),
             node: NodePath::from(&*it.node),
             held_ms: now.saturating_sub(it.since).max(0),
@@ -194,7 +307,7 @@ impl RunLocks {
             ahead: queued.ahead,
         };
         progress.holders = queued.holders;
-        Some(Event::Queued { id, queue })
+        progress.tell(id, queue)
     }
 
     // --- Circles -------------------------------------------------------------------------
@@ -266,19 +379,49 @@ impl RunLocks {
             return Probed::On(Vec::new());
         };
         if let Some(first) = probe.path.first().filter(|it| it.run == self.run) {
-            return match waits_for.after.contains(&first.request) {
+            let asking = self.asking_for(&waits_for.after, dependencies);
+            return match asking.contains(&first.request) {
                 true => Probed::Circle,
                 false => Probed::On(Vec::new()),
             };
         }
-        let open = waits_for
-            .after
-            .iter()
-            .filter(|id| self.requests.get(id).is_some_and(|it| !it.is_acquired));
         Probed::On(
-            open.flat_map(|id| self.ask_holders(*id, &probe.path, dependencies))
+            self.asking_for(&waits_for.after, dependencies)
+                .into_iter()
+                .flat_map(|id| self.ask_holders(id, &probe.path, dependencies))
                 .collect(),
         )
+    }
+
+    /// The requests that wait for other runs and have to be granted before all these are: those
+    /// that wait for their turn, wait for who is before them.
+    fn asking_for(
+        &self,
+        requests: &BTreeSet<EffectId>,
+        dependencies: &LockDependencies,
+    ) -> BTreeSet<EffectId> {
+        let mut asking = BTreeSet::new();
+        let mut seen = BTreeSet::new();
+        let mut open: Vec<EffectId> = requests.iter().copied().collect();
+        while let Some(id) = open.pop() {
+            let progress = self.requests.get(&id).filter(|it| !it.is_acquired);
+            let Some(progress) = progress.filter(|_| seen.insert(id)) else {
+                continue;
+            };
+            if progress.has_turn {
+                asking.insert(id);
+                continue;
+            }
+            for (before, _) in self.before(id) {
+                // It has to be granted, and its locks to be given back.
+                open.push(before);
+                let given_back = dependencies.locks.iter();
+                let given_back =
+                    given_back.filter(|it| it.request == before && progress.wants(&it.lock));
+                open.extend(given_back.flat_map(|it| &it.after));
+            }
+        }
+        asking
     }
 
     /// A request of this run has to give way to who waits for it.
@@ -296,14 +439,16 @@ impl RunLocks {
         })
     }
 
-    /// The machine gives locks of a request back; all of them where no names are given.
-    pub fn release(&mut self, id: EffectId, names: &[Name]) -> Vec<Act> {
+    /// The machine gives locks of a request back; all of them where no names are given. What is to
+    /// be done, and what it is told.
+    pub fn release(&mut self, id: EffectId, names: &[Name], now: i64) -> (Vec<Act>, Vec<Event>) {
         let Some(progress) = self.requests.get_mut(&id) else {
-            return Vec::new();
+            return (Vec::new(), Vec::new());
         };
         let is_gone = |want: &LockDemand| names.is_empty() || names.contains(&want.name);
         // Behind the one that is waited for, nothing was asked.
-        let asked = progress.held + usize::from(!progress.is_acquired);
+        let is_asking = progress.has_turn && !progress.is_acquired;
+        let asked = progress.held + usize::from(is_asking);
         let asked = progress.wants.iter().take(asked);
         let gone: Vec<Name> = asked
             .filter(|it| is_gone(it))
@@ -316,7 +461,11 @@ impl RunLocks {
         if progress.wants.is_empty() {
             self.requests.remove(&id);
         }
-        gone.iter().map(|name| self.leave(id, name)).collect()
+        self.turns.release(id, names);
+        let mut acts: Vec<Act> = gone.iter().map(|name| self.leave(id, name)).collect();
+        let (next, events) = self.take_turns(now);
+        acts.extend(next);
+        (acts, events)
     }
 
     fn leave(&self, id: EffectId, name: &str) -> Act {

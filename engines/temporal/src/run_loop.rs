@@ -379,8 +379,12 @@ impl RunLoop {
         let Some(grant) = self.early.grant(grant) else {
             return;
         };
-        let (next, events) = self.locks.granted(grant);
-        self.acts.extend(next);
+        let come = self.locks.granted(grant, self.time_now);
+        self.take_from_locks(come);
+    }
+
+    fn take_from_locks(&mut self, (acts, events): (Vec<Act>, Vec<Event>)) {
+        self.acts.extend(acts);
         events.into_iter().for_each(|event| self.take(event));
     }
 
@@ -582,12 +586,12 @@ impl RunLoop {
                 }
             }
             Effect::Acquire { id, node, wants } => {
-                let acts = self.locks.acquire(id, &node, wants);
-                self.acts.extend(acts);
+                let come = self.locks.acquire(id, &node, wants, self.time_now);
+                self.take_from_locks(come);
             }
             Effect::Release { id, names } => {
-                let acts = self.locks.release(id, &names);
-                self.acts.extend(acts);
+                let come = self.locks.release(id, &names, self.time_now);
+                self.take_from_locks(come);
             }
             Effect::AwaitWindow {
                 id,

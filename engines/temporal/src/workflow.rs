@@ -75,8 +75,10 @@ pub struct DeployRun {
 enum Came {
     Step(EffectId, Box<Result<StepOutput, ActivityExecutionError>>),
     Timer(i64),
-    /// A lock was asked, or given back.
+    /// Another run was told something.
     Sent,
+    /// This lock was asked, or given back.
+    LockHeard(String),
 }
 
 type Coming<'a> = Pin<Box<dyn Future<Output = Came> + 'a>>;
@@ -108,8 +110,9 @@ impl DeployRun {
         let mut tokens: BTreeMap<EffectId, WorkflowCancellationToken> = BTreeMap::new();
         let mut armed: Option<ArmedTimer> = None;
         let mut is_cancelled = false;
-        // Messages to locks that are under way.
+        // Messages to locks and runs that are under way, or wait for that.
         let mut sends = 0_usize;
+        let mut to_locks = LockMessages::default();
         // It is not earlier than this, as what has come says. A worker that answers a question about
         // the run takes what has come since the last task for a part of that, with its time: then a
         // lock that was waited for for an hour would be granted an hour ago, and time limits over.
@@ -159,11 +162,11 @@ impl DeployRun {
                     }
                     Act::Want(want) => {
                         sends += 1;
-                        coming.push(ask_lock(ctx, want));
+                        coming.extend(to_locks.send(ctx, LockMessage::Want(want)));
                     }
                     Act::Leave(leave) => {
                         sends += 1;
-                        coming.push(leave_lock(ctx, leave));
+                        coming.extend(to_locks.send(ctx, LockMessage::Leave(leave)));
                     }
                     Act::Probe { to, probe } => {
                         sends += 1;
@@ -183,12 +186,17 @@ impl DeployRun {
                 // The locks are given back before it ends.
                 if let Some(Act::Leave(leave)) = run.leave_queue() {
                     sends += 1;
-                    coming.push(leave_lock(ctx, leave));
+                    coming.extend(to_locks.send(ctx, LockMessage::Leave(leave)));
                 }
                 while sends > 0 {
                     ctx.state_mut(|state| state.sent.clear());
-                    if let Some(Came::Sent) = next(ctx, &mut coming, true).await {
-                        sends -= 1;
+                    match next(ctx, &mut coming, true).await {
+                        Some(Came::Sent) => sends -= 1,
+                        Some(Came::LockHeard(name)) => {
+                            sends -= 1;
+                            coming.extend(to_locks.heard(ctx, &name));
+                        }
+                        Some(Came::Timer(_) | Came::Step(..)) | None => {}
                     }
                 }
                 let events = ctx.state(|state| state.journal.count());
@@ -216,6 +224,10 @@ impl DeployRun {
             match next(ctx, &mut coming, is_cancelled).await {
                 None => {}
                 Some(Came::Sent) => sends -= 1,
+                Some(Came::LockHeard(name)) => {
+                    sends -= 1;
+                    coming.extend(to_locks.heard(ctx, &name));
+                }
                 Some(Came::Timer(at)) => {
                     least = least.max(at);
                     drop(armed.take_if(|armed| armed.at == at));
@@ -363,6 +375,59 @@ fn step_future<'a>(
     Box::pin(async move { Came::Step(id, Box::new(ended.await)) })
 }
 
+/// What is said to a lock.
+enum LockMessage {
+    Want(LockWant),
+    Leave(LockLeave),
+}
+
+/// What is said to locks: to each of them one thing after the other, so that it hears them in the
+/// order in which the run has decided them.
+#[derive(Default)]
+struct LockMessages {
+    /// What waits behind the message that is under way, by lock.
+    waiting: BTreeMap<String, VecDeque<LockMessage>>,
+}
+
+impl LockMessages {
+    fn send<'a>(
+        &mut self,
+        ctx: &'a WorkflowContext<DeployRun>,
+        message: LockMessage,
+    ) -> Option<Coming<'a>> {
+        let name = match &message {
+            LockMessage::Want(want) => want.name.clone(),
+            LockMessage::Leave(leave) => leave.name.clone(),
+        };
+        match self.waiting.get_mut(&name) {
+            Some(waiting) => {
+                waiting.push_back(message);
+                None
+            }
+            None => {
+                self.waiting.insert(name, VecDeque::new());
+                Some(tell_lock(ctx, message))
+            }
+        }
+    }
+
+    /// A lock has heard what was said: what it is told next.
+    fn heard<'a>(&mut self, ctx: &'a WorkflowContext<DeployRun>, name: &str) -> Option<Coming<'a>> {
+        let next = self.waiting.get_mut(name).and_then(VecDeque::pop_front);
+        if next.is_none() {
+            self.waiting.remove(name);
+        }
+        next.map(|message| tell_lock(ctx, message))
+    }
+}
+
+fn tell_lock(ctx: &WorkflowContext<DeployRun>, message: LockMessage) -> Coming<'_> {
+    match message {
+        LockMessage::Want(want) => ask_lock(ctx, want),
+        LockMessage::Leave(leave) => leave_lock(ctx, leave),
+    }
+}
+
 /// Asks for a lock.
 fn ask_lock(ctx: &WorkflowContext<DeployRun>, want: LockWant) -> Coming<'_> {
     let options = LocalActivityOptions::builder()
@@ -371,18 +436,24 @@ fn ask_lock(ctx: &WorkflowContext<DeployRun>, want: LockWant) -> Coming<'_> {
         .start_to_close_timeout(SEND_TIMEOUT)
         .cancellation_token(WorkflowCancellationToken::new())
         .build();
+    let name = want.name.clone();
     let asked = ctx.execute_local_activity(LockSteps::ask, want, options);
     Box::pin(async move {
         let _ = asked.await;
-        Came::Sent
+        Came::LockHeard(name)
     })
 }
 
 /// Gives a lock back.
 fn leave_lock(ctx: &WorkflowContext<DeployRun>, leave: LockLeave) -> Coming<'_> {
-    let lock = ctx.external_workflow(lock_workflow(&leave.name), None);
-    // A lock that is not there is not held.
-    told(lock.signal(SharedLock::leave, leave, detached()))
+    let name = leave.name.clone();
+    let lock = ctx.external_workflow(lock_workflow(&name), None);
+    let sent = lock.signal(SharedLock::leave, leave, detached());
+    Box::pin(async move {
+        // A lock that is not there is not held.
+        let _ = sent.await;
+        Came::LockHeard(name)
+    })
 }
 
 /// Options for a message that is sent also while the workflow is cancelled.

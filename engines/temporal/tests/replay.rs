@@ -45,7 +45,10 @@ fn replayer() -> WorkflowReplayer {
 #[tokio::test]
 async fn what_was_recorded_is_done_again() {
     let mut found = Vec::new();
-    histories(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/histories"), &mut found);
+    histories(
+        &Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/histories"),
+        &mut found,
+    );
     found.sort();
     assert!(found.len() >= 10, "{found:?}");
     for path in found {
