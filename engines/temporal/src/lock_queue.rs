@@ -109,8 +109,10 @@ impl LockQueue {
     fn grant(&mut self, now: i64) -> Vec<LockAnswer> {
         let mut answers = Vec::new();
         while let Some(first) = self.waiting.front() {
-            let limit = first.want.limit.max(1) as usize;
-            if self.holders.len() >= limit {
+            // The smallest limit counts for all: also that of one who holds it.
+            let limits = self.holders.iter().chain([first]);
+            let limit = limits.map(|it| it.want.limit.max(1)).min().unwrap_or(1);
+            if self.holders.len() >= limit as usize {
                 break;
             }
             let Some(mut next) = self.waiting.pop_front() else {
