@@ -112,6 +112,7 @@ impl DeployRun {
         let mut is_cancelled = false;
         // Messages to locks and runs that are under way, or wait for that.
         let mut sends = 0_usize;
+        let mut to_locks = LockMessages::default();
         // It is not earlier than this, as what has come says. A worker that answers a question about
         // the run takes what has come since the last task for a part of that, with its time: then a
         // lock that was waited for for an hour would be granted an hour ago, and time limits over.
@@ -224,6 +225,10 @@ impl DeployRun {
             match next(ctx, &mut coming, is_cancelled).await {
                 None => {}
                 Some(Came::Sent) => sends -= 1,
+                Some(Came::LockHeard(name)) => {
+                    sends -= 1;
+                    coming.extend(to_locks.heard(ctx, &name));
+                }
                 Some(Came::Timer(at)) => {
                     least = least.max(at);
                     drop(armed.take_if(|armed| armed.at == at));

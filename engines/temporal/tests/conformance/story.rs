@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use lockstep_base::value::Value;
-use lockstep_engine::run_event::RunEventKind;
+use lockstep_engine::run_event::{RunEventKind, WaitReason};
 use lockstep_engine::{Answer, ApprovalAnswer, Effect, EffectId, EffectOutcome, Event};
 use lockstep_lang::ir::FailureClass;
 use lockstep_plan::Plan;
@@ -139,6 +139,13 @@ pub fn key(what: &RunEventKind) -> Option<String> {
     match what {
         RunEventKind::NodeStarted { node, .. } => Some(format!("{node} starts")),
         RunEventKind::NodeFinished { node, status, .. } => Some(format!("{node} {status}")),
+        RunEventKind::NodeWaiting { node, waiting, .. } => match waiting {
+            WaitReason::Barrier { .. } => Some(format!("{node} waits at a barrier")),
+            WaitReason::Retry { .. } => Some(format!("{node} waits to be tried again")),
+            WaitReason::Time { .. } => Some(format!("{node} waits for time")),
+            WaitReason::Approval { .. } => Some(format!("{node} asks")),
+            WaitReason::Queue { .. } | WaitReason::Lock { .. } | WaitReason::Window { .. } => None,
+        },
         _ => None,
     }
 }
