@@ -296,6 +296,8 @@ impl EngineBuilder {
 
     /// Who drives the runs in place of this process, which follows them: it needs neither their
     /// secrets nor the programs that they require. Actions of the host cannot be called then.
+    // Hidden: what it speaks of is the inside of this workspace, for the engines that belong to it.
+    #[doc(hidden)]
     pub fn remote(mut self, remote: Arc<dyn RemoteEngine>) -> Self {
         self.0.remote = Some(remote);
         self
