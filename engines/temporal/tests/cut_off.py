@@ -6,7 +6,8 @@
 Each worker is in a network namespace of its own, behind a pair of interfaces. The link is not
 closed: packets are lost on it, those of both directions or of one. The run has to hear of it in
 time, and the worker has to end its commands by itself before they run a second time elsewhere.
-What the server sends to a worker that is cut off has not begun, and runs elsewhere later. When the link is back the worker works again. All of it is in a namespace that ends with the test.
+What the server sends to a worker that is cut off has not begun, and runs elsewhere later. When the
+link is back the worker works again. All of it is in a namespace that ends with the test.
 """
 
 import argparse
