@@ -117,7 +117,6 @@ impl DeployRun {
         // the run takes what has come since the last task for a part of that, with its time: then a
         // lock that was waited for for an hour would be granted an hour ago, and time limits over.
         let mut least = 0_i64;
-        let mut to_locks = LockMessages::default();
         loop {
             let all_sent = ctx.state_mut(|state| std::mem::take(&mut state.sent));
             for sent in &all_sent {
@@ -229,13 +228,10 @@ impl DeployRun {
                     sends -= 1;
                     coming.extend(to_locks.heard(ctx, &name));
                 }
+                // One that was cancelled comes, too: its time has not come.
                 Some(Came::Timer(at)) => {
-                    least = least.max(at);
-                    drop(armed.take_if(|armed| armed.at == at));
-                }
-                Some(Came::LockHeard(name)) => {
-                    sends -= 1;
-                    coming.extend(to_locks.heard(ctx, &name));
+                    let fired = armed.take_if(|armed| armed.at == at);
+                    least = least.max(fired.map_or(0, |armed| armed.at));
                 }
                 Some(Came::Step(id, ended)) => {
                     let was_stopped = tokens.remove(&id).is_some_and(|it| it.is_cancelled());
