@@ -150,13 +150,13 @@ impl<'c> Conduct<'c> {
         deed: &Deed,
         needed: &HashMap<&str, usize>,
     ) -> Result<(), String> {
-        self.until(|it| {
+        let due = self.begun_at + Duration::from_secs_f64(moment.at as f64 * self.scale / 1_000.0);
+        self.until(due, |it| {
             let missing = needed
                 .iter()
                 .find(|(key, count)| it.seen.get(**key).is_none_or(|seen| seen < *count));
             missing.map(|(key, _)| format!("`{key}` is not told"))
         })?;
-        let due = self.begun_at + Duration::from_secs_f64(moment.at as f64 * self.scale / 1_000.0);
         while Instant::now() < due {
             std::thread::sleep(LOOK);
         }
@@ -166,7 +166,7 @@ impl<'c> Conduct<'c> {
                 script,
                 is_stopped,
             } => {
-                self.until(|it| match it.begun.get(which) {
+                self.until(due, |it| match it.begun.get(which) {
                     None => Some(format!("`{}` has not begun", which.0)),
                     Some(begun) if *is_stopped && !begun.is_stopped => {
                         Some(format!("`{}` is not asked to end", which.0))
@@ -222,8 +222,13 @@ impl<'c> Conduct<'c> {
         }
     }
 
-    fn until(&mut self, missing: impl Fn(&Self) -> Option<String>) -> Result<(), String> {
-        let deadline = Instant::now() + LONGEST_WAIT;
+    /// Waits until nothing is missing of what the story says comes by this time.
+    fn until(
+        &mut self,
+        due: Instant,
+        missing: impl Fn(&Self) -> Option<String>,
+    ) -> Result<(), String> {
+        let deadline = due.max(Instant::now()) + LONGEST_WAIT;
         loop {
             self.look();
             let Some(why) = missing(self) else {
