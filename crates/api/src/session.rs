@@ -285,7 +285,10 @@ impl Session {
 
     /// Sets where the run is kept, and what has happened to it.
     pub fn persist_to(&mut self, persistence: RunPersistence) {
-        if let Some(logs) = &persistence.logs {
+        // Elsewhere there is no such folder: each worker has one of its own then.
+        if let Some(logs) = &persistence.logs
+            && !self.engine.is_remote()
+        {
             let facts = self.facts.clone();
             self.facts = facts.with_scratch_in(&logs.state().to_string_lossy());
         }

@@ -21,7 +21,7 @@ pub mod redact;
 pub mod replay;
 pub mod required_programs;
 pub mod run_id;
-mod scratch;
+pub mod scratch;
 pub mod sealed;
 mod secret_files;
 pub mod secrets;

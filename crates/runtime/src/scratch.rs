@@ -4,12 +4,13 @@
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 
+use lockstep_lang::ir::Program;
 use lockstep_lang::ir::visit::uses_scratch;
-use lockstep_plan::{Plan, RunFacts};
+use lockstep_plan::RunFacts;
 
 /// The folder of a run that uses one.
 #[derive(Debug)]
-pub(crate) struct ScratchFolder(PathBuf);
+pub struct ScratchFolder(PathBuf);
 
 impl ScratchFolder {
     /// Makes the folder, if the program uses it and it is not there.
@@ -17,8 +18,8 @@ impl ScratchFolder {
     /// # Errors
     ///
     /// If it cannot be made.
-    pub(crate) fn of_run(plan: &Plan, run: &RunFacts) -> std::io::Result<Option<Self>> {
-        if run.scratch.is_empty() || !uses_scratch(&plan.bound.program) {
+    pub fn of_run(program: &Program, run: &RunFacts) -> std::io::Result<Option<Self>> {
+        if run.scratch.is_empty() || !uses_scratch(program) {
             return Ok(None);
         }
         let path = PathBuf::from(&*run.scratch);
@@ -28,7 +29,7 @@ impl ScratchFolder {
     }
 
     /// Removes it, since the run has ended.
-    pub(crate) fn remove(self) {
+    pub fn remove(self) {
         if let Err(error) = std::fs::remove_dir_all(&self.0) {
             tracing::warn!(target: "lockstep::scratch", %error, "the folder of the run is left");
         }

@@ -187,6 +187,7 @@ fn input(start: &RemoteStart) -> Result<RunInput, String> {
         undo_part: start.source.part.clone(),
     };
     let input = RunInput {
+        earlier: None,
         start,
         journal: Vec::new(),
         lost: Vec::new(),

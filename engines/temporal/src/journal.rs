@@ -5,11 +5,16 @@ use crate::wire::{JournalLine, Packed};
 /// So many journal lines are kept together.
 const LINES_PER_PIECE: usize = 512;
 
+/// And no more than this, before it is compressed: a piece is one answer of a workflow, for which a
+/// server has limits.
+const BYTES_PER_PIECE: usize = 1_000_000;
+
 /// What the machine has handled.
 #[derive(Debug, Clone, Default)]
 pub struct Journal {
     pieces: Vec<Packed<Vec<JournalLine>>>,
     last: Vec<JournalLine>,
+    last_bytes: usize,
     count: u64,
 }
 
@@ -21,16 +26,23 @@ impl Journal {
             count: last.map_or(0, |line| line.seq),
             pieces,
             last: Vec::new(),
+            last_bytes: 0,
         }
     }
 
     /// Appends a line.
     pub fn push(&mut self, line: JournalLine) {
         self.count = line.seq;
-        self.last.push(line);
-        if self.last.len() >= LINES_PER_PIECE {
+        // What cannot be written is found out where it is to go over the wire.
+        let bytes = serde_json::to_string(&line).map_or(0, |text| text.len());
+        let is_full = self.last.len() >= LINES_PER_PIECE
+            || !self.last.is_empty() && self.last_bytes + bytes > BYTES_PER_PIECE;
+        if is_full {
             self.pieces.push(Packed(std::mem::take(&mut self.last)));
+            self.last_bytes = 0;
         }
+        self.last_bytes += bytes;
+        self.last.push(line);
     }
 
     /// How many lines it has.

@@ -3,8 +3,8 @@
 //! workers of a pool carry out; locks that runs share are workflows, too.
 //!
 //! ```text
-//!  lockstep run --engine ──start──> DeployRun ──effects──> step activities ──> worker --pool eu
-//!        ^                           (machine)              (task queues)      worker --pool us
+//!  lockstep run --engine ──start──> DeployRun ──effects──> activities ──> worker --pool eu
+//!        ^                           (machine)            (task queues)   worker --pool us
 //!        └──────── its events ───────────┘
 //! ```
 //!
@@ -15,6 +15,7 @@
 pub mod address;
 pub mod attributes;
 pub mod client;
+pub mod earlier;
 pub mod early;
 pub mod follow;
 pub mod journal;

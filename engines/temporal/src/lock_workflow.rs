@@ -270,7 +270,8 @@ impl LockSteps {
     }
 }
 
-async fn is_gone(client: &Client, run: &str) -> bool {
+/// Whether a run has ended, or never was.
+pub async fn is_gone(client: &Client, run: &str) -> bool {
     let handle = client.get_workflow_handle::<DeployRun>(run);
     match handle.describe(WorkflowDescribeOptions::default()).await {
         Ok(described) => !matches!(

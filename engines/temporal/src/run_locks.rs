@@ -1,7 +1,7 @@
 //! The locks of one run. Its own requests take their turn here, first come, first served, and all
 //! locks of a request together. One that has its turn asks for the locks that all runs share, one
-//! after the other, in the order of their names, so that no two requests can hold what the other one
-//! wants. It also knows what the run has deployed where, which goes to the lock of the
+//! after the other, in the order of their names, so that no two requests can hold what the other
+//! one wants. It also knows what the run has deployed where, which goes to the lock of the
 //! infrastructure when that is given back.
 
 use std::collections::{BTreeMap, BTreeSet};

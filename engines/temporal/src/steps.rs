@@ -21,6 +21,7 @@ use lockstep_runtime::driver::Platform;
 use lockstep_runtime::executor::{CommandWatch, EffectExecutor, SourceFolder};
 use lockstep_runtime::process::{OutputLine, Spawner, StopRequest};
 use lockstep_runtime::required_programs::FoundPrograms;
+use lockstep_runtime::scratch::ScratchFolder;
 use lockstep_runtime::secrets::{SecretReadError, SecretVault};
 use temporalio_client::errors::WorkflowQueryError;
 use temporalio_client::{Client, WorkflowQueryOptions, WorkflowSignalOptions};
@@ -30,6 +31,7 @@ use temporalio_sdk::activities::{ActivityContext, ActivityError};
 use tokio::sync::{Mutex, Notify, OnceCell, watch};
 
 use crate::lease::{BEGUN, ServerLink};
+use crate::lock_workflow::is_gone;
 use crate::log_store::{LogStore, LogStoreError, LogWriter};
 use crate::used_secrets::UsedSecrets;
 use crate::wire::{Packed, RunStart, StepInput, StepOutput, StepWork, VERSION};
@@ -62,6 +64,8 @@ struct StepRunner {
     /// Where the files of secrets are made.
     scratch: PathBuf,
     runs: Mutex<HashMap<String, KnownCell>>,
+    /// The folders of runs (`run.scratch`) on this machine: until they have ended.
+    folders: Mutex<HashMap<String, ScratchFolder>>,
 }
 
 /// A run, once its workflow has said what it was begun with.
@@ -151,8 +155,8 @@ impl Steps {
     }
 }
 
-/// The time by the clock of the server, in milliseconds since 1970: it says when it has handed out a
-/// step that was taken here at this moment.
+/// The time by the clock of the server, in milliseconds since 1970: it says when it has handed out
+/// a step that was taken here at this moment.
 fn server_time(context: &ActivityContext, taken: Instant) -> i64 {
     let handed_out = context.info().started_time;
     let since = handed_out.and_then(|it| it.duration_since(UNIX_EPOCH).ok());
@@ -247,6 +251,7 @@ impl Steps {
             folder,
             scratch,
             runs: Mutex::default(),
+            folders: Mutex::default(),
         }))
     }
 }
@@ -387,6 +392,7 @@ impl StepRunner {
             let known = KnownRun::of(start).ok_or_else(|| {
                 failed("the run was begun by a version of Lockstep that this worker does not know")
             })?;
+            self.make_folder(client, &known).await?;
             Ok::<_, ActivityError>(Arc::new(known))
         });
         let known = known.await?;
@@ -462,6 +468,24 @@ impl StepRunner {
             vault,
             secret_folder,
         })
+    }
+
+    /// Makes the folder of a run, and removes those of runs that have ended.
+    async fn make_folder(&self, client: &Client, run: &KnownRun) -> Result<(), ActivityError> {
+        let made = ScratchFolder::of_run(&run.bound.program, &run.facts);
+        let made = made
+            .map_err(|error| format!("on worker {}: the folder of the run: {error}", self.name))
+            .map_err(failed)?;
+        let mut folders = self.folders.lock().await;
+        for id in folders.keys().cloned().collect::<Vec<_>>() {
+            if is_gone(client, &id).await
+                && let Some(folder) = folders.remove(&id)
+            {
+                folder.remove();
+            }
+        }
+        folders.extend(made.map(|folder| (run.facts.id.to_string(), folder)));
+        Ok(())
     }
 
     /// The folders of the source files on this machine.
@@ -559,7 +583,8 @@ impl RunExecutor {
 fn with_folder(work: StepWork, from: &str, to: &str) -> StepWork {
     let text = |text: &str| {
         let json = serde_json::to_string(text).unwrap_or_default();
-        json.trim_matches('"').to_owned()
+        // The folder of the run begins with the same name.
+        format!("{}/", json.trim_matches('"'))
     };
     let Ok(json) = serde_json::to_string(&work) else {
         return work;

@@ -245,9 +245,32 @@ pub struct RunInput {
     /// The journal so far.
     #[serde(default)]
     pub journal: Vec<Packed<Vec<JournalLine>>>,
+    /// Where the journal so far is, if it is too large to be here.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub earlier: Option<EarlierJournal>,
     /// Commands that have been lost with their workers, and how often each.
     #[serde(default)]
     pub lost: Vec<(EffectId, u32)>,
+}
+
+/// A journal that the execution before this one knows.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct EarlierJournal {
+    /// The id that the server has given to that execution.
+    pub execution: String,
+    /// How many events it has.
+    pub events: u64,
+}
+
+/// A piece of such a journal, as it is asked for.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct EarlierPage {
+    /// The run.
+    pub run: String,
+    /// The execution that knows it.
+    pub execution: String,
+    /// The event that it begins behind.
+    pub after: u64,
 }
 
 /// An event that the machine has handled.

@@ -14,6 +14,7 @@ use temporalio_sdk::runtime::RuntimeOptions;
 use temporalio_sdk::runtime::worker_tuner::{FixedSizeSlotSupplier, TunerHolder};
 use temporalio_sdk::{Runtime, Worker, WorkerOptions};
 
+use crate::earlier::JournalSteps;
 use crate::lease::ServerLink;
 use crate::lock_workflow::{LockSteps, SharedLock};
 use crate::steps::Steps;
@@ -103,6 +104,7 @@ pub async fn work(
             .and_then(|options| options.register_workflow::<SharedLock>())
             .map_err(|error| said(&error))?
             .register_activities(LockSteps)
+            .register_activities(JournalSteps)
             .sticky_queue_schedule_to_start_timeout(STICKY_TIMEOUT)
             .build();
         workers.push(Worker::new(&runtime, client.clone(), options).map_err(|error| said(&error))?);

@@ -22,6 +22,7 @@ use temporalio_sdk::{
 };
 
 use crate::attributes;
+use crate::earlier;
 use crate::journal::Journal;
 use crate::lease::STEP_HEARTBEAT_TIMEOUT;
 use crate::lock_workflow::{LockSteps, SharedLock, lock_workflow};
@@ -96,16 +97,15 @@ impl DeployRun {
     #[run]
     pub async fn run(
         ctx: &mut WorkflowContext<Self>,
-        input: RunInput,
+        mut input: RunInput,
     ) -> WorkflowResult<RunResult> {
         let ctx = &*ctx;
         let start = input.start.clone();
+        ctx.state_mut(|state| state.start = Some(start.clone()));
+        earlier::take_up(ctx, &mut input).await.map_err(failed)?;
         let (now, _) = time(ctx);
         let mut run = RunLoop::new(&input, now).map_err(failed)?;
-        ctx.state_mut(|state| {
-            state.start = Some(start.clone());
-            state.journal = Journal::of(input.journal);
-        });
+        ctx.state_mut(|state| state.journal = Journal::of(input.journal));
         let mut coming: Vec<Coming<'_>> = Vec::new();
         let mut tokens: BTreeMap<EffectId, WorkflowCancellationToken> = BTreeMap::new();
         let mut armed: Option<ArmedTimer> = None;
@@ -113,9 +113,10 @@ impl DeployRun {
         // Messages to locks and runs that are under way, or wait for that.
         let mut sends = 0_usize;
         let mut to_locks = LockMessages::default();
-        // It is not earlier than this, as what has come says. A worker that answers a question about
-        // the run takes what has come since the last task for a part of that, with its time: then a
-        // lock that was waited for for an hour would be granted an hour ago, and time limits over.
+        // It is not earlier than this, as what has come says. A worker that answers a question
+        // about the run takes what has come since the last task for a part of that, with its time:
+        // then a lock that was waited for for an hour would be granted an hour ago, and time limits
+        // over.
         let mut least = 0_i64;
         loop {
             let all_sent = ctx.state_mut(|state| std::mem::take(&mut state.sent));
@@ -210,10 +211,13 @@ impl DeployRun {
                 continue;
             }
             if run.running() == 0 && sends == 0 && ctx.history_length() > CONTINUE_AT_EVENTS {
-                let journal = ctx.state_mut(|state| std::mem::take(&mut state.journal));
+                // It stays here, too, for whoever asks this execution.
+                let journal = ctx.state(|state| state.journal.clone());
+                let (journal, earlier) = earlier::hand_on(journal, ctx.run_id()).map_err(failed)?;
                 let next = RunInput {
                     start,
-                    journal: journal.into_pieces(),
+                    journal,
+                    earlier,
                     lost: run.lost(),
                 };
                 ctx.continue_as_new(next, ContinueAsNewOptions::default())?;

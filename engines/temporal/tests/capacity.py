@@ -161,7 +161,7 @@ def main():
     parser.add_argument("--database-ms", type=float, default=24.0)
     parser.add_argument("--worker-ms", type=float, default=4.8)
     parser.add_argument("--run-worker-ms", type=float, default=2.3)
-    parser.add_argument("--idle-ms", type=float, default=0.5, help="server time for each idle worker and second")
+    parser.add_argument("--idle-ms", type=float, default=0.8, help="server time for each idle worker and second")
     options = parser.parse_args()
     it = simulate(options, random.Random(1))
     print(

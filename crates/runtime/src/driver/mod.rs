@@ -343,7 +343,7 @@ async fn work_off(
     mut control: mpsc::UnboundedReceiver<ControlRequest>,
 ) -> DriverExit {
     let (sender, mut messages) = mpsc::unbounded_channel();
-    let scratch = match ScratchFolder::of_run(&plan, &settings.run) {
+    let scratch = match ScratchFolder::of_run(&plan.bound.program, &settings.run) {
         Ok(scratch) => scratch,
         Err(error) => return DriverExit::Broken(DriveError::NoScratch(error.to_string())),
     };

@@ -1,0 +1,92 @@
+#!/usr/bin/env python3
+"""A run whose record is too large to be handed on in the input of its next execution.
+
+    large_record.py PROGRAM SERVER [--port PORT] [--folder DIR]
+
+Its commands write what cannot be compressed, more of it than a server takes at once. It goes on in
+a new execution, which has all of it: a later stage reads a file of the folder of the run, and a
+machine that has never heard of the run gets its whole record.
+"""
+
+import argparse
+import json
+import os
+import tempfile
+
+from cluster import Cluster, fail
+
+# A step takes three events, so that there are more than 8,000: see `workflow.rs`.
+CELLS = 2_800
+
+PIPELINE = f"""\
+kind app {{}}
+
+environment prod {{
+  infrastructure a: app {{ pool = "one" }}
+}}
+
+pipeline ship {{
+  step remember {{ run "./remember ${{run.scratch}}" on prod.a }}
+  stage many {{
+    parallel n in range(0, {CELLS}) {{ run "./noise" on prod.a }}
+  }}
+  # Nothing is under way meanwhile, so that it goes on in another execution.
+  wait 2s
+  stage last {{
+    step recall {{ run "./recall ${{run.scratch}}" on prod.a }}
+  }}
+}}
+"""
+
+SCRIPTS = {
+    "remember": "#!/bin/sh\necho remembered > \"$1/note\"\n",
+    "recall": "#!/bin/sh\ncat \"$1/note\"\n",
+    "noise": "#!/bin/sh\nhead -c 1500 /dev/urandom | base64 -w 0\n",
+}
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("program")
+    parser.add_argument("server")
+    parser.add_argument("--port", type=int, default=38_533)
+    parser.add_argument("--folder")
+    options = parser.parse_args()
+    folder = options.folder or tempfile.mkdtemp(prefix="large-record-")
+    with open(f"{folder}/ship.deploy", "w") as file:
+        file.write(PIPELINE)
+    for name, text in SCRIPTS.items():
+        with open(f"{folder}/{name}", "w") as file:
+            file.write(text)
+        os.chmod(f"{folder}/{name}", 0o755)
+    cluster = Cluster(options.program, options.server, folder, options.port, is_kept=False)
+    with cluster:
+        cluster.worker("runs", "--runs")
+        cluster.worker("one", "--pool", "one")
+        following = cluster.begin("run", "ship.deploy", "--format", "plain", log=f"{folder}/run.out")
+        code = following.wait(400)
+        found = cluster.executions("WorkflowType = 'DeployRun'") or []
+        executions = [it["execution"]["runId"] for it in found]
+        if code != 0 or len(executions) < 2:
+            fail(f"it ended with {code}, in {len(executions)} executions: see {folder}")
+        run = found[0]["execution"]["workflowId"]
+        bytes_of = [int(it.get("historySizeBytes", 0)) for it in found]
+
+        elsewhere = f"{folder}/elsewhere"
+        shown = cluster.lockstep("show", run, "--format", "json", "--state", elsewhere)
+        if shown.returncode != 0:
+            fail(f"another machine does not get its record: {shown.stdout[-500:]}{shown.stderr}")
+        status = json.loads(shown.stdout)["status"]
+        if status != "succeeded" or shown.stdout.count("./noise") < CELLS:
+            fail(f"another machine gets another record: {status}: see {folder}")
+        recalled = cluster.lockstep("logs", run, "**/recall", "--state", elsewhere)
+        if recalled.stdout != "remembered\n":
+            fail(f"the folder of the run has lost a file: {recalled.stdout}{recalled.stderr}")
+        verified = cluster.lockstep("verify", run, "--state", elsewhere)
+        if verified.returncode != 0:
+            fail(f"its record is not what its plan says: {verified.stdout}{verified.stderr}")
+    print(f"a record of {CELLS} steps goes on in {len(executions)} executions, of {bytes_of} bytes")
+
+
+if __name__ == "__main__":
+    main()
