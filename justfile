@@ -9,11 +9,11 @@ default:
 
 # Compiles everything without making programs: the fastest answer.
 check:
-    cargo check --workspace --all-targets
+    cargo check --all-targets
 
 # Runs all tests, or those whose names contain FILTER.
 test *FILTER:
-    cargo test --workspace -- {{ FILTER }}
+    cargo test -- {{ FILTER }}
 
 # Formats the Rust code and the examples of the language.
 fmt:
@@ -23,13 +23,13 @@ fmt:
 # Checks formatting, clippy and the shell scripts.
 lint:
     cargo fmt --all --check
-    cargo clippy --workspace --all-targets -- -D warnings
+    cargo clippy --all-targets -- -D warnings
     shellcheck --external-sources install.sh .ci/run .ci/editors .ci/install .ci/archive .ci/cross \
       .ci/need.sh .ci/targets/* fuzz/seed fuzz/run
 
 # Writes changed snapshots, and shows what changed: review it like code.
 bless *FILTER:
-    INSTA_UPDATE=always cargo test --workspace -- {{ FILTER }}
+    INSTA_UPDATE=always cargo test -- {{ FILTER }}
     git status --short -- '*.snap'
     git diff --stat -- '*.snap'
 
@@ -39,7 +39,7 @@ deny *CHECKS="licenses bans sources":
 
 # Builds the documentation of the library.
 doc:
-    RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps
+    RUSTDOCFLAGS="-D warnings" cargo doc --no-deps
 
 # Measures; BENCH is a file of benches/ without its ending.
 bench BENCH *ARGS:
