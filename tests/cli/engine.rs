@@ -36,6 +36,14 @@ fn every_argument_is_handed_on_as_it_was_given() {
 }
 
 #[test]
+fn a_worker_is_that_of_the_other_program() {
+    with_program(Test::new())
+        .args(["worker", "--pool", "eu-west", "--help"])
+        .stdout("<worker><--pool><eu-west><--help>")
+        .exits(7);
+}
+
+#[test]
 fn what_has_nothing_to_do_with_runs_stays_here() {
     with_program(Test::new())
         .args(["fmt", "--check", "p.deploy"])

@@ -3,15 +3,18 @@
 //! directory of an engine is a copy of what the engine knows: all commands read it as they read
 //! any other.
 
+use std::ffi::OsString;
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::{Arc, OnceLock};
+#[cfg(feature = "serve")]
 use std::time::Duration;
 
 use super::exit::Exit;
 use super::output::Output;
 use super::shell_word::shell_word;
+#[cfg(feature = "serve")]
 use super::state;
 use lockstep_base::diagnostic::render::clean_line;
 use lockstep_base::diagnostic::{Diagnostic, codes};
@@ -21,10 +24,15 @@ use lockstep_store::{RunStatus, Store, StoreError, StoredRun};
 /// The variable that names an engine.
 const ENGINE_VARIABLE: &str = "LOCKSTEP_ENGINE";
 
+/// The engines that there are workers for: that program reads which one it is.
+const ANY_ENGINE: &str = "temporal://";
+
 /// The target of log events of engines.
+#[cfg(feature = "serve")]
 const TARGET: &str = "lockstep::engine";
 
 /// The time between two looks of a server at which runs there are.
+#[cfg(feature = "serve")]
 const COPY_INTERVAL: Duration = Duration::from_secs(1);
 
 /// The folder of the copies, in a state directory.
@@ -104,6 +112,7 @@ pub(super) fn words() -> Option<String> {
 }
 
 /// The address of the engine of this process.
+#[cfg(feature = "serve")]
 pub(super) fn url() -> Option<String> {
     ENGINE.get().map(|(url, _)| url.clone())
 }
@@ -136,6 +145,17 @@ pub(super) fn connect(url: &str, output: &mut Output) -> Result<(), Exit> {
             let mistake = Diagnostic::without_place(codes::ENGINE, message);
             Err(output.refuse(&mistake.help(help)))
         }
+    }
+}
+
+/// The word for a worker of an engine, which is a command of the program that connects to it.
+const WORKER: &str = "worker";
+
+/// Lets the program that has workers take the place of this one, where the arguments ask for one.
+pub(super) fn pass_on_worker(arguments: &[OsString]) -> Result<(), Diagnostic> {
+    match arguments.get(1) {
+        Some(word) if word == WORKER => Err(pass_on(ANY_ENGINE)),
+        _ => Ok(()),
     }
 }
 
@@ -220,6 +240,7 @@ pub(super) fn claim(store: &Store, run: &StoredRun) -> Result<StoredRun, StoreEr
 }
 
 /// Brings the state directory of an engine up to date as long as this process lives.
+#[cfg(feature = "serve")]
 pub(super) fn keep_copied(state: &Path, output: &mut Output) -> Result<(), Exit> {
     let Some(engine) = connected() else {
         return Ok(());

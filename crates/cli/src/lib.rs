@@ -94,6 +94,10 @@ pub fn main() -> ExitCode {
         output.print(text);
         return output.finish(Exit::Succeeded).into();
     }
+    if let Err(mistake) = engine::pass_on_worker(&arguments) {
+        let exit = output.refuse(&mistake);
+        return output.finish(exit).into();
+    }
     let arguments = other_words::as_typed_here(arguments);
     let exit = match one_command::parse(arguments) {
         Ok(command) => run(command, &mut output),
