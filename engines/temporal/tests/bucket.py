@@ -13,7 +13,7 @@ import os
 import subprocess
 import tempfile
 
-from cluster import Cluster, Program, fail, until
+from cluster import Cluster, Program, fail, until, write_files
 
 PIPELINE = """\
 kind app {}
@@ -50,12 +50,7 @@ def main():
     parser.add_argument("--folder")
     options = parser.parse_args()
     folder = options.folder or tempfile.mkdtemp(prefix="bucket-")
-    with open(f"{folder}/ship.deploy", "w") as file:
-        file.write(PIPELINE)
-    for name, text in SCRIPTS.items():
-        with open(f"{folder}/{name}", "w") as file:
-            file.write(text)
-        os.chmod(f"{folder}/{name}", 0o755)
+    write_files(folder, PIPELINE, SCRIPTS)
 
     store_port = options.port + 20
     objects = f"{folder}/objects"

@@ -35,6 +35,16 @@ def uptime():
     return time.clock_gettime(time.CLOCK_BOOTTIME)
 
 
+def write_files(folder, pipeline, scripts):
+    """Writes a pipeline and the scripts that it runs."""
+    with open(f"{folder}/ship.deploy", "w") as file:
+        file.write(pipeline)
+    for name, text in scripts.items():
+        with open(f"{folder}/{name}", "w") as file:
+            file.write(text)
+        os.chmod(f"{folder}/{name}", 0o755)
+
+
 class Program:
     """A process that is started, killed and started again."""
 

@@ -10,10 +10,9 @@ machine that has never heard of the run gets its whole record.
 
 import argparse
 import json
-import os
 import tempfile
 
-from cluster import Cluster, fail
+from cluster import Cluster, fail, write_files
 
 # A step takes three events, so that there are more than 8,000: see `workflow.rs`.
 CELLS = 2_800
@@ -53,12 +52,7 @@ def main():
     parser.add_argument("--folder")
     options = parser.parse_args()
     folder = options.folder or tempfile.mkdtemp(prefix="large-record-")
-    with open(f"{folder}/ship.deploy", "w") as file:
-        file.write(PIPELINE)
-    for name, text in SCRIPTS.items():
-        with open(f"{folder}/{name}", "w") as file:
-            file.write(text)
-        os.chmod(f"{folder}/{name}", 0o755)
+    write_files(folder, PIPELINE, SCRIPTS)
     cluster = Cluster(options.program, options.server, folder, options.port, is_kept=False)
     with cluster:
         cluster.worker("runs", "--runs")
