@@ -12,7 +12,7 @@ use rusqlite::{Connection, OpenFlags, OptionalExtension as _};
 use crate::error::{AccessError, AccessErrorKind};
 
 /// The migrations from each version of the tables to the next; the first creates them.
-const MIGRATIONS: &[&str] = &[include_str!("schema.sql")];
+const MIGRATIONS: &[&str] = &[include_str!("schema.sql"), include_str!("numbers.sql")];
 
 /// How long another process may hold the database before that is an error.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(30);

@@ -57,7 +57,7 @@ pub use shared_locks::SharedLocks;
 const MAX_CACHE_KIB: i64 = 512;
 
 /// The schema version. A directory with a later version is refused.
-const VERSION: i64 = 5;
+const VERSION: i64 = 6;
 
 /// The migrations from each schema version to the next; the first creates the tables.
 const MIGRATIONS: &[&str] = &[
@@ -66,6 +66,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("concurrency.sql"),
     include_str!("undo.sql"),
     include_str!("windows.sql"),
+    include_str!("numbers.sql"),
 ];
 
 /// The target of the store's log events.

@@ -101,6 +101,8 @@ impl Store {
                 change.execute(&delete, params![number])?;
             }
             change.execute("DELETE FROM runs WHERE number = ?", params![number])?;
+            let last = "UPDATE forgotten_runs SET last = max(last, ?)";
+            change.execute(last, params![number])?;
             change.execute(
                 "DELETE FROM programs WHERE number NOT IN (SELECT program FROM runs)",
                 params![],

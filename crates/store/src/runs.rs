@@ -23,7 +23,8 @@ pub(super) fn user_id() -> u32 {
     rustix::process::getuid().as_raw()
 }
 
-/// Identifies a run inside one state directory: from 1, in the order of their starts.
+/// Identifies a run inside one state directory: from 1, in the order in which they were stored.
+/// That of a run that was forgotten is not given to another one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct RunNumber(pub i64);
 
@@ -183,10 +184,11 @@ impl Store {
         };
         let change = self.write()?;
         let program = self.insert_program(&program)?;
-        let insert = "INSERT INTO runs (id, pipeline, place, program, facts, plan_hash, inputs, \
-            file, folder, user, made_by, seed, most, parent, kept, started_at, folders, uid, \
+        let number = RunNumber(self.last_number()?.0 + 1);
+        let insert = "INSERT INTO runs (number, id, pipeline, place, program, facts, plan_hash, \
+            inputs, file, folder, user, made_by, seed, most, parent, kept, started_at, folders, uid, \
             events, undoes, undo_part, outside_window, denied, status) \
-            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, \
+            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, \
             'running')";
         let undoes = new.undoes.map(|(undoes, _)| undoes.0);
         let undo_part = new.undoes.and_then(|(_, part)| part);
@@ -197,6 +199,7 @@ impl Store {
             .execute(
                 insert,
                 params![
+                    number.0,
                     &*new.facts.id,
                     new.vault.mask(&new.bound.pipeline().name),
                     place,
@@ -223,7 +226,6 @@ impl Store {
                 ],
             )
             .map_err(|error| self.error(&error))?;
-        let number = RunNumber(change.last_insert_rowid());
         (self.assign_owner(number, &RunOwner::current())).map_err(|error| self.error(&error))?;
         self.commit(change)?;
         tracing::debug!(target: TARGET, id = %new.facts.id, number = number.0, "a run begins");
@@ -254,8 +256,8 @@ impl Store {
     ///
     /// If they cannot be read.
     pub fn runs(&self, prefix: &str) -> Result<Vec<StoredRun>, StoreError> {
-        let which = "WHERE substr(id, 1, length(?1)) = ?1 ORDER BY number DESC";
-        self.select_runs(which, params![prefix])
+        let which = "WHERE substr(id, 1, length(?1)) = ?1";
+        self.select_latest(which, None, params![prefix])
     }
 
     /// The run with exactly this id, if there is one.
@@ -280,8 +282,42 @@ impl Store {
         limit: u32,
     ) -> Result<Vec<StoredRun>, StoreError> {
         let before = before.map_or(i64::MAX, |run| run.0);
-        let which = "WHERE number < ? ORDER BY number DESC LIMIT ?";
-        self.select_runs(which, params![before, limit])
+        let which = match self.is_copy().map_err(|error| self.error(&error))? {
+            false => "WHERE number < ?1",
+            true => {
+                "WHERE ?1 NOT IN (SELECT number FROM runs) OR (started_at, number) < \
+                 (SELECT started_at, number FROM runs WHERE number = ?1)"
+            }
+        };
+        self.select_latest(which, Some(limit), params![before])
+    }
+
+    /// The number that was given last, 0 before the first. A run that is stored later has a higher
+    /// one, also where this one is forgotten.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be read.
+    pub fn last_number(&self) -> Result<RunNumber, StoreError> {
+        let select = "SELECT max(last, coalesce((SELECT max(number) FROM runs), 0)) \
+            FROM forgotten_runs";
+        let found =
+            (self.db.prepare_cached(select)).and_then(|mut it| it.query_row([], |row| row.get(0)));
+        found.map(RunNumber).map_err(|error| self.error(&error))
+    }
+
+    /// The numbers of the runs that were stored after this one, in the order in which they were.
+    ///
+    /// # Errors
+    ///
+    /// If they cannot be read.
+    pub fn stored_after(&self, last: RunNumber) -> Result<Vec<RunNumber>, StoreError> {
+        let select = "SELECT number FROM runs WHERE number > ? ORDER BY number";
+        let found = self.db.prepare_cached(select).and_then(|mut statement| {
+            let rows = statement.query_map([last.0], |row| row.get(0).map(RunNumber))?;
+            rows.collect::<rusqlite::Result<Vec<_>>>()
+        });
+        found.map_err(|error| self.error(&error))
     }
 
     /// The runs that have not ended, the latest first.
@@ -290,7 +326,23 @@ impl Store {
     ///
     /// If they cannot be read.
     pub fn unended_runs(&self) -> Result<Vec<StoredRun>, StoreError> {
-        self.select_runs("WHERE status = 'running' ORDER BY number DESC", params![])
+        self.select_latest("WHERE status = 'running'", None, params![])
+    }
+
+    /// The latest run comes first. Runs come to a copy in any order, so that there it is the time
+    /// that says which is later.
+    fn select_latest(
+        &self,
+        which: &str,
+        limit: Option<u32>,
+        values: &[&dyn rusqlite::ToSql],
+    ) -> Result<Vec<StoredRun>, StoreError> {
+        let order = match self.is_copy().map_err(|error| self.error(&error))? {
+            false => "number DESC",
+            true => "started_at DESC, number DESC",
+        };
+        let limit = limit.map_or(-1, i64::from);
+        self.select_runs(&format!("{which} ORDER BY {order} LIMIT {limit}"), values)
     }
 
     fn select_runs(

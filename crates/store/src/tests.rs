@@ -45,20 +45,16 @@ fn bound_of(text: &str) -> BoundInputs {
 }
 
 pub(super) fn begin(store: &Store, id: &str) -> StoredRun {
-    begin_bound(store, id, &bound())
+    begin_bound(store, id, "2026-01-02T03:04:05.678Z", &bound())
 }
 
-fn begin_bound(store: &Store, id: &str, bound: &BoundInputs) -> StoredRun {
+fn begin_bound(store: &Store, id: &str, at: &str, bound: &BoundInputs) -> StoredRun {
     let vault = SecretVault::new(Vec::<String>::new());
     let new = NewRun {
         bound,
         vault: &vault,
-        facts: RunFacts::new(
-            id.into(),
-            "ada".into(),
-            "2026-01-02T03:04:05.678Z".parse().unwrap(),
-        )
-        .with_max_commands(Some(3)),
+        facts: RunFacts::new(id.into(), "ada".into(), at.parse().unwrap())
+            .with_max_commands(Some(3)),
         inputs: serde_json::json!({ "tag": "v1" }),
         file: "a.deploy",
         folder: "/here",
@@ -474,7 +470,7 @@ fn a_deep_program_is_read_as_it_was_written() {
     let bound = bound_of(&text);
     let folder = tempfile::tempdir().unwrap();
     let store = Store::open(folder.path()).unwrap();
-    begin_bound(&store, "r-1", &bound);
+    begin_bound(&store, "r-1", "2026-01-02T03:04:05.678Z", &bound);
 }
 
 /// A runner may be killed after a lock was granted and before that is in its journal.
@@ -575,6 +571,59 @@ fn a_copy_has_deployments_in_the_order_of_their_times() {
         .map(|line| line.run)
         .collect();
     assert_eq!(runs, ["r-2".into()]);
+}
+
+fn ids(runs: &[StoredRun]) -> Vec<&str> {
+    runs.iter().map(|run| &*run.id).collect()
+}
+
+/// They come to a copy in any order, and none is left out where a list is read in pages.
+#[test]
+fn a_copy_lists_runs_in_the_order_of_their_times() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(folder.path()).unwrap();
+    store.mark_as_copy().unwrap();
+    for (id, at) in [("r-3", 3), ("r-1", 1), ("r-4", 4), ("r-0", 1), ("r-2", 2)] {
+        let at = format!("2026-01-02T03:04:0{at}Z");
+        begin_bound(&store, id, &at, &bound());
+    }
+    let expected = ["r-4", "r-3", "r-2", "r-0", "r-1"];
+    assert_eq!(ids(&store.runs("").unwrap()), expected);
+    assert_eq!(ids(&store.unended_runs().unwrap()), expected);
+    let (mut read, mut before) = (Vec::new(), None);
+    loop {
+        let page = store.runs_before(before, 2).unwrap();
+        let Some(last) = page.last() else { break };
+        before = Some(last.number);
+        read.extend(page);
+    }
+    assert_eq!(ids(&read), expected);
+    let new = store.stored_after(read[1].number).unwrap();
+    assert_eq!(new.len(), 4, "{new:?}");
+}
+
+/// Who remembers a number would take another run for the one that is gone.
+#[test]
+fn the_number_of_a_forgotten_run_is_not_given_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(folder.path()).unwrap();
+    let first = begin(&store, "r-1");
+    let last = begin(&store, "r-2");
+    for (run, seq) in [(&first, 1), (&last, 1)] {
+        let ended = RunEventKind::RunFinished {
+            status: Status::Succeeded,
+            failure: None,
+        };
+        let mut journal = RunJournal::new(store.reopen().unwrap(), run.number);
+        let written = journal.write(&[record(seq, Event::Start, vec![ended])]);
+        written.unwrap();
+    }
+    assert!(store.forget(&last).unwrap());
+    assert_eq!(store.last_number().unwrap(), last.number);
+    let new = begin(&store, "r-3");
+    assert!(new.number > last.number);
+    assert_eq!(store.stored_after(last.number).unwrap(), [new.number]);
+    assert_eq!(store.stored_after(first.number).unwrap(), [new.number]);
 }
 
 #[test]

@@ -128,3 +128,21 @@ fn sessions_are_listed_and_ended_by_their_user() {
     let found = store.session(new.token.reveal(), at(7)).unwrap().unwrap();
     assert!(found.principal.is_admin);
 }
+
+/// A page may show a session that is over: to end it must not end another one.
+#[test]
+fn the_number_of_a_session_that_is_over_is_not_given_again() {
+    let Fresh {
+        store,
+        folder: _folder,
+    } = fresh();
+    let alice = user(&store, "alice", false).name;
+    let old = store.open_session(&alice, "a", "b", at(0)).unwrap();
+    // It is removed when the next one is opened, as it is over.
+    let new = store.open_session(&alice, "a", "b", later(at(0), IDLE_LIMIT));
+    let new = new.unwrap().session;
+    assert_ne!(new.id, old.session.id);
+    store.end_session(&alice, old.session.id).unwrap();
+    let left = store.sessions_of(&alice, later(at(1), IDLE_LIMIT)).unwrap();
+    assert_eq!(left, [new]);
+}

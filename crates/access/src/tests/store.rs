@@ -61,6 +61,51 @@ fn a_later_version_and_what_is_no_database_are_refused() {
     assert_eq!(error.kind, AccessErrorKind::ReadOnly, "{error}");
 }
 
+/// Of a database of the first version everything is there, with its numbers.
+#[test]
+fn an_earlier_version_is_brought_up_to_date() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("server.db");
+    let db = rusqlite::Connection::open(&path).unwrap();
+    db.execute_batch(include_str!("../schema.sql")).unwrap();
+    db.execute_batch(
+        "CREATE TABLE access_schema (version INTEGER NOT NULL) STRICT;
+         INSERT INTO access_schema VALUES (1);
+         DELETE FROM grants WHERE id = 2;
+         INSERT INTO users (id, name, display_name, created_ms) VALUES (4, 'alice', '', 1);
+         INSERT INTO sessions VALUES (7, x'00', 4, 'a', 'b', 1, 1);",
+    )
+    .unwrap();
+    let numbers = |db: &rusqlite::Connection, table: &str| -> Vec<i64> {
+        let mut rows = db
+            .prepare(&format!("SELECT id FROM {table} ORDER BY id"))
+            .unwrap();
+        let rows = rows.query_map([], |row| row.get(0)).unwrap();
+        rows.collect::<rusqlite::Result<_>>().unwrap()
+    };
+    let before = ["users", "sessions", "grants"].map(|table| numbers(&db, table));
+    drop(db);
+    let store = AccessStore::open(&path).unwrap();
+    let after = ["users", "sessions", "grants"].map(|table| numbers(store.connection(), table));
+    assert_eq!(before, after);
+    let new = store.open_session(&name("alice"), "a", "b", at(0)).unwrap();
+    assert_eq!(new.session.id, 8);
+}
+
+/// A page may show a grant that is gone: to take it back must not take back another one.
+#[test]
+fn the_number_of_a_grant_that_is_gone_is_not_given_again() {
+    let Fresh {
+        store,
+        folder: _folder,
+    } = fresh();
+    let last = store.grants().unwrap().pop().unwrap();
+    store.revoke_grant(last.id).unwrap();
+    let new = store.grant(&last.grant).unwrap();
+    assert_ne!(new.id, last.id);
+    assert!(store.revoke_grant(last.id).is_err());
+}
+
 #[test]
 fn many_threads_can_create_it_at_once() {
     let folder = tempfile::tempdir().unwrap();

@@ -24,8 +24,6 @@ const IDLE_INTERVAL: Duration = Duration::from_secs(5);
 const STOPPED_FOR: Duration = Duration::from_secs(10);
 /// So many records are looked at in one transaction.
 const PAGE_RECORDS: u32 = 256;
-/// So many runs are read at once.
-const PAGE_RUNS: u32 = 100;
 
 /// Since when runs have no process.
 pub(super) type StoppedRuns = HashMap<i64, Instant>;
@@ -90,23 +88,12 @@ pub(super) fn look(
 /// Adds the runs that have begun since the last look.
 fn add_new_runs(stores: &Stores, outbox: &Outbox<'_>) -> Result<(), ServeError> {
     let last = outbox.last_run().map_err(ServeError::database)?;
-    let newest = stores.runs.runs_before(None, 1)?;
-    if newest.iter().all(|it| it.number.0 <= last) {
+    let new = stores.runs.stored_after(RunNumber(last))?;
+    if new.is_empty() {
         return Ok(());
     }
-    let mut new = Vec::new();
-    let mut before = None;
-    loop {
-        let page = stores.runs.runs_before(before, PAGE_RUNS)?;
-        let is_last = page.len() < PAGE_RUNS as usize || page.iter().any(|it| it.number.0 <= last);
-        before = page.last().map(|it| it.number);
-        new.extend(page.iter().map(|it| it.number.0).filter(|it| *it > last));
-        if is_last {
-            break;
-        }
-    }
     stores.access.in_transaction(|| {
-        let mut added = new.iter().rev().map(|run| outbox.add_run(*run));
+        let mut added = new.iter().map(|run| outbox.add_run(run.0));
         added.try_for_each(|it| it.map_err(ServeError::database))
     })
 }
@@ -283,8 +270,7 @@ impl Look<'_> {
 
 /// Prepares a start of the server.
 pub(super) fn prepare(app: &App, stores: &Stores) -> Result<(), ServeError> {
-    let last = stores.runs.runs_before(None, 1)?;
-    let last = last.first().map_or(0, |it| it.number.0);
+    let last = stores.runs.last_number()?.0;
     let targets: Vec<&str> = app.notify.all().iter().map(|it| it.id.as_str()).collect();
     stores.access.in_transaction(|| {
         let outbox = Outbox::of(stores.access.connection());
