@@ -186,8 +186,8 @@ impl Store {
         let program = self.insert_program(&program)?;
         let number = RunNumber(self.last_number()?.0 + 1);
         let insert = "INSERT INTO runs (number, id, pipeline, place, program, facts, plan_hash, \
-            inputs, file, folder, user, made_by, seed, most, parent, kept, started_at, folders, uid, \
-            events, undoes, undo_part, outside_window, denied, status) \
+            inputs, file, folder, user, made_by, seed, most, parent, kept, started_at, folders, \
+            uid, events, undoes, undo_part, outside_window, denied, status) \
             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, \
             'running')";
         let undoes = new.undoes.map(|(undoes, _)| undoes.0);
