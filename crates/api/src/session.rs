@@ -17,7 +17,7 @@ use lockstep_lang::ir::{FailureClass, Program, StmtKind};
 use lockstep_plan::{BoundInputs, EvalScope, Locals, Plan, RunFacts, display};
 use lockstep_runtime::driver::{
     self, ActionCompleter, AnswerSender, ControlRequest, DriveError, DriverExit, Platform,
-    RecordedRun, RemoteStart, RunHost, RunPersistence, RunSettings,
+    RecordedRun, RemoteStart, Resumer, RunHost, RunPersistence, RunSettings,
 };
 use lockstep_runtime::executor::SourceFolder;
 use lockstep_runtime::inbox::Responder;
@@ -311,12 +311,18 @@ impl Session {
 
     /// What an engine elsewhere is to know of the run.
     fn remote_start(&self) -> RemoteStart {
+        let past = &self.persistence.past;
+        let resumer = past.is_resumed.then(|| Resumer {
+            by: past.resumed_by.clone(),
+            uid: past.resumer_uid,
+        });
         RemoteStart {
             plan: self.plan.clone(),
             run: self.facts.clone(),
             seed: self.seed,
             max: self.max_commands,
-            known: self.persistence.past.records.len() as u64,
+            known: past.records.len() as u64,
+            resumer,
             source: self.persistence.source.clone(),
             completed_work: self.persistence.completed_work.clone(),
             source_folders: self.source_folders.clone(),

@@ -93,6 +93,7 @@ mod tests {
             name: "infrastructure eu".into(),
             since: 0,
             deployed: Vec::new(),
+            attempt: 0,
         };
         assert_eq!(early.grant(grant.clone()), None);
         early.note(&Effect::SetTimer {

@@ -1,44 +1,35 @@
 //! The engine as the command line and the library see it: begins runs as workflows, follows them,
 //! and keeps a copy of what the server knows in a state directory.
 
+mod begin;
+mod copy;
+
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, mpsc as std_mpsc};
 use std::time::{Duration, Instant};
 
-use futures::StreamExt as _;
 use jiff::Timestamp;
-use lockstep_api::state::{Recorded, file, inputs, way_back_of};
 use lockstep_base::node_path::NodePath;
-use lockstep_base::source::FileId;
 use lockstep_cli::{ConnectedEngine, EngineConnector, EngineRefusal};
-use lockstep_engine::run_event::{RunEvent, Status};
-use lockstep_engine::{CompletedWork, Question};
-use lockstep_plan::Plan;
+use lockstep_engine::run_event::Status;
 use lockstep_runtime::driver::{
-    self, AnswerSender, ControlRequest, RecordedRun, RemoteEngine, RemoteMessage, RemoteRecord,
-    RemoteRequest, RemoteRun, RemoteStart, RunHost, RunSettings,
+    ControlRequest, RemoteEngine, RemoteMessage, RemoteRecord, RemoteRequest, RemoteRun,
+    RemoteStart,
 };
-use lockstep_runtime::required_programs::FoundPrograms;
-use lockstep_runtime::secrets::SecretVault;
-use lockstep_store::{NewRun, RunStatus, Store, StoredRun};
-use temporalio_client::errors::{WorkflowInteractionError, WorkflowQueryError, WorkflowStartError};
+use temporalio_client::errors::{WorkflowInteractionError, WorkflowQueryError};
 use temporalio_client::{
-    Client, WorkflowDescribeOptions, WorkflowListOptions, WorkflowQueryOptions,
-    WorkflowSignalOptions, WorkflowStartOptions,
+    Client, WorkflowDescribeOptions, WorkflowExecutionStatus, WorkflowIdReusePolicy,
+    WorkflowQueryOptions, WorkflowSignalOptions,
 };
-use temporalio_client::{WorkflowExecutionStatus, WorkflowIdReusePolicy};
 use temporalio_common::protos::temporal::api::enums::v1::PendingActivityState;
-use temporalio_common::search_attributes::SearchAttributes;
 use tokio::sync::mpsc;
 
+use self::begin::{Beginning, Resumption, begin, input};
 use crate::address::EngineAddress;
 use crate::attributes;
 use crate::log_store::{LogEnds, LogPiece, LogStore, LogStoreError, PresentLog};
-use crate::wire::{
-    AnswerSignal, JournalLine, JournalPage, NotBegun, Packed, RunFactsWire, RunInput, RunStart,
-    UndoneWire, VERSION,
-};
-use crate::worker::{RUN_QUEUE, pool_of_step};
+use crate::wire::{AnswerSignal, JournalLine, JournalPage, NotBegun};
+use crate::worker::pool_of_step;
 use crate::workflow::DeployRun;
 
 /// The pause between two looks at a run. It grows where nothing happens: each look costs the server
@@ -48,7 +39,8 @@ const POLL_INTERVAL: Duration = Duration::from_millis(100);
 /// The longest pause.
 const MAX_POLL_INTERVAL: Duration = Duration::from_secs(1);
 
-/// A workflow that does not answer for so long is waited for, which is said.
+/// A workflow that does not answer for so long is waited for, which is said; one in which nothing
+/// happens for so long may have been broken off.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// A run in which nothing happens for so long is looked at: its workers may be missing.
@@ -57,11 +49,8 @@ const POOL_PATIENCE: Duration = Duration::from_secs(10);
 /// An answer that does not come in this time is asked for again.
 const QUERY_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// So long a command waits until a run is copied.
-const MAX_COPY_TIME: Duration = Duration::from_secs(15);
-
-/// An input is not larger: a server refuses what has more than 2 MB.
-const MAX_INPUT_BYTES: usize = 1_800_000;
+/// Nothing answers for a run.
+const NO_RUN_WORKER: &str = "no worker drives it: start one with `lockstep worker --runs`";
 
 /// Connects the command line to Temporal.
 #[derive(Debug)]
@@ -135,8 +124,9 @@ impl TemporalEngine {
             .map_err(|_| String::from("the connection to the engine broke off"))
     }
 
-    /// Follows a run from behind an event.
-    fn follow(&self, run: &str, known: u64) -> RemoteRun {
+    /// Follows a run from behind an event; one that was broken off is resumed before, if that is
+    /// wanted.
+    fn follow(&self, run: &str, known: u64, resumption: Option<Resumption>) -> RemoteRun {
         let (sender, messages) = mpsc::unbounded_channel();
         let (requests, asked) = mpsc::unbounded_channel();
         let (client, logs) = (self.client.clone(), self.logs.clone());
@@ -149,7 +139,7 @@ impl TemporalEngine {
             known,
             sender,
         };
-        self.runtime.spawn(feed.run());
+        self.runtime.spawn(feed.run(resumption));
         self.runtime.spawn(pass_on(client, run.to_owned(), asked));
         RemoteRun { messages, requests }
     }
@@ -158,83 +148,19 @@ impl TemporalEngine {
 impl RemoteEngine for TemporalEngine {
     fn open(&self, start: &RemoteStart) -> Result<RemoteRun, String> {
         let run = start.run.id.to_string();
-        if start.known == 0 {
-            let input = input(start)?;
-            let attributes = attributes::of(&start.plan);
-            let client = self.client.clone();
-            let id = run.clone();
-            self.wait(async move { begin(&client, &id, input, attributes).await })??;
+        let beginning = Beginning {
+            input: input(start)?,
+            attributes: attributes::of(&start.plan),
+        };
+        if let Some(resumer) = start.resumer.clone() {
+            let resumption = Resumption { beginning, resumer };
+            return Ok(self.follow(&run, start.known, Some(resumption)));
         }
-        Ok(self.follow(&run, start.known))
-    }
-}
-
-/// What a workflow is begun with.
-fn input(start: &RemoteStart) -> Result<RunInput, String> {
-    let completed = (start.completed_work != CompletedWork::default())
-        .then(|| Packed(start.completed_work.clone()));
-    let start = RunStart {
-        version: VERSION,
-        facts: RunFactsWire::of(&start.run),
-        plan: Packed(start.plan.bound.clone()),
-        seed: start.seed,
-        max: u32::try_from(start.max).unwrap_or(u32::MAX),
-        source_folders: start.source_folders.clone(),
-        completed,
-        has_attributes: false,
-        retries: start.source.retries.as_ref().map(ToString::to_string),
-        undone: start.source.undone.iter().map(UndoneWire::of).collect(),
-        undo_part: start.source.part.clone(),
-    };
-    let input = RunInput {
-        earlier: None,
-        start,
-        journal: Vec::new(),
-        lost: Vec::new(),
-    };
-    let size = serde_json::to_vec(&input)
-        .map_err(|error| error.to_string())?
-        .len();
-    match size > MAX_INPUT_BYTES {
-        true => Err(format!(
-            "its plan has {size} bytes when it is compressed, and a server takes {MAX_INPUT_BYTES}"
-        )),
-        false => Ok(input),
-    }
-}
-
-async fn begin(
-    client: &Client,
-    run: &str,
-    mut input: RunInput,
-    attributes: SearchAttributes,
-) -> Result<(), String> {
-    let options = |attributes: Option<SearchAttributes>| {
-        WorkflowStartOptions::new(RUN_QUEUE, run)
-            .id_reuse_policy(WorkflowIdReusePolicy::RejectDuplicate)
-            .static_summary(format!("lockstep run {run}"))
-            .maybe_search_attributes(attributes)
-            .build()
-    };
-    input.start.has_attributes = true;
-    let with = options(Some(attributes));
-    let started = client
-        .start_workflow(DeployRun::run, input.clone(), with)
-        .await;
-    let started = match started {
-        Err(WorkflowStartError::Rpc(status)) if status.code() == tonic::Code::InvalidArgument => {
-            // The namespace does not have the attributes.
-            input.start.has_attributes = false;
-            client
-                .start_workflow(DeployRun::run, input, options(None))
-                .await
-        }
-        started => started,
-    };
-    match started {
-        // Its beginning was sent before.
-        Ok(_) | Err(WorkflowStartError::AlreadyStarted { .. }) => Ok(()),
-        Err(error) => Err(format!("the engine does not begin it: {error}")),
+        let client = self.client.clone();
+        let id = run.clone();
+        let reuse = WorkflowIdReusePolicy::RejectDuplicate;
+        self.wait(async move { begin(&client, &id, reuse, beginning).await })??;
+        Ok(self.follow(&run, start.known, None))
     }
 }
 
@@ -281,11 +207,18 @@ struct Feed {
 }
 
 impl Feed {
-    async fn run(mut self) {
+    async fn run(mut self, resumption: Option<Resumption>) {
+        if let Some(resumption) = resumption
+            && let Err(why) = self.resume(resumption).await
+        {
+            return self.send(RemoteMessage::Lost(why));
+        }
         let mut heard = Instant::now();
         let mut is_said = false;
-        let mut is_queued = false;
+        let mut waits_for = None;
         let (mut seen, mut seen_at) = (self.known, Instant::now());
+        let mut looked_at: Option<Instant> = None;
+        let mut over = None;
         let mut pause = POLL_INTERVAL;
         while !self.sender.is_closed() {
             // What a command has written by now, it has written after it has begun, which is in
@@ -298,14 +231,23 @@ impl Feed {
                     let last = page.last;
                     let is_new = !page.lines.0.is_empty();
                     match page.not_begun {
-                        None => {}
-                        Some(NotBegun::Queued { queue, behind }) if !is_queued => {
-                            is_queued = true;
-                            let behind = behind.join(", ");
-                            let why = format!("queue `{queue}`, behind run {behind}");
-                            self.send(RemoteMessage::Waiting(why));
+                        None => waits_for = None,
+                        Some(NotBegun::Queued { queue, behind }) => {
+                            if waits_for.is_none() {
+                                let behind = behind.join(", ");
+                                let why = format!("queue `{queue}`, behind run {behind}");
+                                self.wait_for(&mut waits_for, why);
+                            }
                         }
-                        Some(NotBegun::Queued { .. }) => {}
+                        Some(NotBegun::Ending) => {
+                            let why = "what was running when it was broken off ends first";
+                            self.wait_for(&mut waits_for, why.into());
+                        }
+                        Some(NotBegun::Regaining { lock, behind }) => {
+                            let behind = behind.join(", ");
+                            let why = format!("`{lock}`, which it had, is held by run {behind}");
+                            self.wait_for(&mut waits_for, why);
+                        }
                         Some(NotBegun::PutAside { by }) => {
                             let why = format!("the newer run {by} waits in its queue");
                             let status = Status::Superseded;
@@ -334,10 +276,22 @@ impl Feed {
                     if self.known < last {
                         continue;
                     }
+                    if let Some(why) = over {
+                        return self.send(RemoteMessage::BrokenOff(why));
+                    }
+                    if looked_at.is_none_or(|it| it.elapsed() > PATIENCE) {
+                        looked_at = Some(Instant::now());
+                        // It answers also where it was broken off; what came before that is read.
+                        over = self.why_over().await;
+                        if over.is_some() {
+                            continue;
+                        }
+                    }
                     self.send(RemoteMessage::Current);
                     if last != seen {
                         (seen, seen_at) = (last, Instant::now());
-                    } else if seen_at.elapsed() > POOL_PATIENCE {
+                    }
+                    if seen_at.elapsed() > POOL_PATIENCE {
                         // It is said once more when nothing happens for so long again.
                         seen_at = Instant::now() + POOL_PATIENCE * 6;
                         if let Some(why) = self.idle_pools().await {
@@ -346,7 +300,8 @@ impl Feed {
                     }
                     tokio::time::sleep(pause).await;
                 }
-                Err(Unheard::Over(why)) => return self.send(RemoteMessage::Lost(why)),
+                Err(Unheard::BrokenOff(why)) => return self.send(RemoteMessage::BrokenOff(why)),
+                Err(Unheard::Unknown(why)) => return self.send(RemoteMessage::Lost(why)),
                 Err(Unheard::NotNow(why)) => {
                     if !is_said && heard.elapsed() > PATIENCE {
                         is_said = true;
@@ -355,6 +310,14 @@ impl Feed {
                     tokio::time::sleep(Duration::from_millis(500)).await;
                 }
             }
+        }
+    }
+
+    /// Says what a run waits for, where that is new.
+    fn wait_for(&self, said: &mut Option<String>, why: String) {
+        if said.as_ref() != Some(&why) {
+            self.send(RemoteMessage::Waiting(why.clone()));
+            *said = Some(why);
         }
     }
 
@@ -434,20 +397,18 @@ impl Feed {
         match tokio::time::timeout(QUERY_TIMEOUT, asked).await {
             Ok(Ok(page)) if page.last > 0 || !page.lines.0.is_empty() => Ok(page),
             Ok(Ok(page)) => match self.why_over().await {
-                Some(why) => Err(Unheard::Over(why)),
+                Some(why) => Err(Unheard::BrokenOff(why)),
                 None => Ok(page),
             },
             Ok(Err(WorkflowQueryError::NotFound(_))) => {
                 let why = format!("the engine has no run {}", self.run);
-                Err(Unheard::Over(why))
+                Err(Unheard::Unknown(why))
             }
             Ok(Err(error)) => Err(match self.why_over().await {
-                Some(why) => Unheard::Over(why),
+                Some(why) => Unheard::BrokenOff(why),
                 None => Unheard::NotNow(format!("its workflow does not answer: {error}")),
             }),
-            Err(_) => Err(Unheard::NotNow(String::from(
-                "no worker drives it: start one with `lockstep worker --runs`",
-            ))),
+            Err(_) => Err(Unheard::NotNow(NO_RUN_WORKER.to_owned())),
         }
     }
 
@@ -489,248 +450,31 @@ impl Feed {
             .describe(WorkflowDescribeOptions::default())
             .await
             .ok()?;
-        let how = match described.status() {
-            WorkflowExecutionStatus::Failed => "failed",
-            WorkflowExecutionStatus::Terminated => "was terminated",
-            WorkflowExecutionStatus::TimedOut => "ran out of time",
-            _ => return None,
-        };
+        let how = broken_off(described.status())?;
         Some(format!(
-            "its workflow {how}; `temporal workflow show -w {}` says why",
+            "its workflow {how}: `temporal workflow show -w {}` says why",
             self.run
         ))
     }
 }
 
+/// How an execution was broken off, if it was.
+fn broken_off(status: WorkflowExecutionStatus) -> Option<&'static str> {
+    match status {
+        WorkflowExecutionStatus::Failed => Some("failed"),
+        WorkflowExecutionStatus::Terminated => Some("was terminated"),
+        WorkflowExecutionStatus::TimedOut => Some("ran out of time"),
+        WorkflowExecutionStatus::Canceled => Some("was cancelled"),
+        _ => None,
+    }
+}
+
 /// Why nothing is heard of a run.
 enum Unheard {
-    /// It will not be.
-    Over(String),
+    /// It was broken off.
+    BrokenOff(String),
+    /// The engine does not know it.
+    Unknown(String),
     /// It may be later.
     NotNow(String),
-}
-
-impl ConnectedEngine for TemporalEngine {
-    fn copy_to(&self, store: &Store, run: Option<&str>) -> Result<Vec<String>, String> {
-        let client = self.client.clone();
-        let listed = self.wait(async move { list(&client).await })??;
-        let mut open = Vec::new();
-        let mut silent = Vec::new();
-        for id in listed {
-            if run.is_some_and(|prefix| !id.starts_with(prefix)) {
-                continue;
-            }
-            let known = store
-                .run_by_id(&id)
-                .map_err(|error| error.message.clone())?;
-            let recorded = match known {
-                // It has ended, or another process of this machine follows it.
-                Some(known) if known.status != RunStatus::Stopped => continue,
-                Some(known) => store.claim(known.number).map_err(|error| error.message)?,
-                None => match self.adopt(store, &id)? {
-                    Ok(adopted) => adopted,
-                    Err(why) => {
-                        silent.push(format!("run {id} is not shown: {why}"));
-                        continue;
-                    }
-                },
-            };
-            open.push((id, self.copy(store, recorded)?));
-        }
-        let deadline = Instant::now() + MAX_COPY_TIME;
-        for (id, copied) in open {
-            let left = deadline.saturating_duration_since(Instant::now());
-            let why = match copied.recv_timeout(left) {
-                Ok(Ok(())) => continue,
-                Ok(Err(why)) => why,
-                Err(_) => String::from("no worker that drives runs answers for it"),
-            };
-            silent.push(format!("what is shown of run {id} may be old: {why}"));
-        }
-        Ok(silent)
-    }
-
-    fn let_go(&self, run: &str) {
-        let copied = self
-            .copies
-            .lock()
-            .ok()
-            .and_then(|mut copies| copies.remove(run));
-        if let Some(CopiedRun { control, thread }) = copied {
-            // It may have ended.
-            let _ = control.send(ControlRequest::Kill);
-            let _ = thread.join();
-        }
-    }
-}
-
-impl TemporalEngine {
-    /// Writes down a run that was begun elsewhere.
-    fn adopt(&self, store: &Store, id: &str) -> Result<Result<StoredRun, String>, String> {
-        let (client, run) = (self.client.clone(), id.to_owned());
-        let asked = self.wait(async move {
-            let handle = client.get_workflow_handle::<DeployRun>(&run);
-            let options = WorkflowQueryOptions::default();
-            let asked = handle.query(DeployRun::start, (), options);
-            tokio::time::timeout(QUERY_TIMEOUT, asked).await
-        })?;
-        let start = match asked {
-            Ok(Ok(Some(start))) => start,
-            Ok(Ok(None)) => return Ok(Err(String::from("it has not begun"))),
-            Err(_) => {
-                return Ok(Err(String::from(
-                    "no worker that drives runs answers for it",
-                )));
-            }
-            Ok(Err(error)) => return Ok(Err(format!("its workflow does not answer: {error}"))),
-        };
-        let of_another = || String::from("it is of another version of this program");
-        let Some(facts) = start.facts.facts().filter(|_| start.version == VERSION) else {
-            return Ok(Err(of_another()));
-        };
-        let Ok(plan) = Plan::new(start.plan.0) else {
-            return Ok(Err(of_another()));
-        };
-        let number = |id: Option<&str>| match id.map(|id| store.run_by_id(id)) {
-            Some(Ok(run)) => Ok(run.map(|run| run.number)),
-            Some(Err(error)) => Err(error.message),
-            None => Ok(None),
-        };
-        let retries = number(start.retries.as_deref())?;
-        let completed = start
-            .completed
-            .map_or_else(CompletedWork::default, |it| it.0);
-        let undoes = number(start.undone.first().map(|undone| &*undone.facts.id))?;
-        let begun = store.begin(&NewRun {
-            bound: &plan.bound,
-            vault: &SecretVault::withheld(),
-            facts,
-            inputs: inputs(&plan),
-            file: &file(&plan),
-            folder: "",
-            source_folders: &start.source_folders,
-            seed: start.seed,
-            parent: retries.map(|number| (number, completed)),
-            undoes: undoes.map(|number| (number, start.undo_part.as_deref())),
-        });
-        begun.map(Ok).map_err(|error| error.message)
-    }
-
-    /// Follows a stored run on a thread of its own, and says when all is copied that there is.
-    fn copy(
-        &self,
-        store: &Store,
-        run: StoredRun,
-    ) -> Result<std_mpsc::Receiver<Result<(), String>>, String> {
-        let (current, copied) = std_mpsc::channel();
-        let said = |error: lockstep_store::StoreError| error.message;
-        let (bound, past) = lockstep_api::state::bound_and_past(store, &run).map_err(said)?;
-        let plan = Arc::new(
-            Plan::new(bound)
-                .map_err(|_| format!("run {} is of another version of this program", run.id))?,
-        );
-        let known = past.records.len() as u64;
-        let past = RecordedRun {
-            is_resumed: known > 0,
-            ..past
-        };
-        let remote = self.follow(&run.id, known);
-        let settings = RunSettings {
-            run: run.facts(),
-            seed: run.seed,
-            max: run.most.map_or(usize::MAX, |most| most as usize),
-            folder: Arc::new(|_: FileId| Default::default()),
-            found_programs: FoundPrograms::default(),
-        };
-        let store = store.reopen().map_err(said)?;
-        let id = run.id.to_string();
-        let thread = std::thread::Builder::new().name(format!("copy {id}"));
-        let (control, controls) = mpsc::unbounded_channel();
-        let follow = move || {
-            let recorded = Recorded::new(store, run);
-            let vault = Arc::new(SecretVault::withheld());
-            let way = way_back_of(recorded.store(), recorded.run(), &plan, &vault);
-            let recorded = match way {
-                Ok(way) => recorded.going_back(way),
-                Err(error) => return drop(current.send(Err(error.message))),
-            };
-            let persistence = match recorded.persistence(past, false) {
-                Ok(persistence) => persistence,
-                Err(error) => return drop(current.send(Err(error.message))),
-            };
-            let runtime = tokio::runtime::Builder::new_current_thread()
-                .enable_all()
-                .build();
-            let runtime = match runtime {
-                Ok(runtime) => runtime,
-                Err(error) => return drop(current.send(Err(error.to_string()))),
-            };
-            let mut host = CopyHost(Some(current));
-            let followed = driver::follow(
-                plan,
-                vault,
-                &settings,
-                persistence,
-                &mut host,
-                controls,
-                remote,
-            );
-            let exit = runtime.block_on(followed);
-            if !matches!(exit, driver::DriverExit::Ended(_)) {
-                recorded.release();
-            }
-            let said = match exit {
-                driver::DriverExit::Broken(error) => Err(error.to_string()),
-                driver::DriverExit::DidNotBegin(status, why) => {
-                    recorded.does_not_begin(status, &why);
-                    Ok(())
-                }
-                driver::DriverExit::Ended(_) | driver::DriverExit::Stopped => Ok(()),
-            };
-            host.tell(said);
-        };
-        let thread = thread.spawn(follow).map_err(|error| error.to_string())?;
-        if let Ok(mut copies) = self.copies.lock() {
-            copies.insert(id, CopiedRun { control, thread });
-        }
-        Ok(copied)
-    }
-}
-
-/// The ids of all runs on a server, the first one first.
-async fn list(client: &Client) -> Result<Vec<String>, String> {
-    let query = "WorkflowType = 'DeployRun'";
-    let mut stream = client.list_workflows(query, WorkflowListOptions::default());
-    let mut found = Vec::new();
-    while let Some(next) = stream.next().await {
-        let next = next.map_err(|error| error.to_string())?;
-        found.push((next.start_time(), next.id().to_owned()));
-    }
-    found.sort();
-    // An execution for each time that a run has gone on as new.
-    let mut seen = std::collections::HashSet::new();
-    let ids = found.into_iter().map(|(_, id)| id);
-    Ok(ids.filter(|id| seen.insert(id.clone())).collect())
-}
-
-/// Copies a run, and shows nothing.
-struct CopyHost(Option<std_mpsc::Sender<Result<(), String>>>);
-
-impl CopyHost {
-    fn tell(&mut self, said: Result<(), String>) {
-        if let Some(current) = self.0.take() {
-            // Whoever waits may have gone.
-            let _ = current.send(said);
-        }
-    }
-}
-
-impl RunHost for CopyHost {
-    fn observe(&mut self, _: &RunEvent) {}
-
-    fn ask(&mut self, _: &NodePath, _: &Question, _: AnswerSender) {}
-
-    fn on_current(&mut self) {
-        self.tell(Ok(()));
-    }
 }

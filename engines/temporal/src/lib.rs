@@ -23,6 +23,7 @@ pub mod lease;
 pub mod lock_queue;
 pub mod lock_workflow;
 pub mod log_store;
+pub mod regain;
 pub mod run_locks;
 pub mod run_loop;
 pub mod run_makers;

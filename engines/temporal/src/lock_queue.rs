@@ -20,6 +20,9 @@ pub struct LockRequest {
     pub want: LockWant,
     /// Since when it is held, in milliseconds since 1970; nothing while it waits.
     pub since: Option<i64>,
+    /// When it was asked for last.
+    #[serde(default)]
+    pub asked_at: i64,
 }
 
 /// A lock.
@@ -36,14 +39,21 @@ pub struct LockQueue {
 }
 
 impl LockQueue {
-    /// A run wants it. Asking again changes nothing, and is answered again.
+    /// A run wants it. Asking again changes nothing, and is answered again. What comes late, behind
+    /// a later attempt of the same request, is passed over.
     pub fn want(&mut self, want: LockWant, now: i64) -> Vec<LockAnswer> {
-        let is_same = |it: &LockRequest| it.want.run == want.run && it.want.request == want.request;
-        if let Some(held) = self.holders.iter().find(|it| is_same(it)) {
-            return vec![self.granted(&held.want, held.since.unwrap_or(now))];
-        }
-        if self.waiting.iter().any(is_same) {
-            return self.grant(now);
+        let mut known = self.holders.iter_mut().chain(&mut self.waiting);
+        let same = known.find(|it| it.want.run == want.run && it.want.request == want.request);
+        if let Some(same) = same {
+            if want.attempt < same.want.attempt {
+                return Vec::new();
+            }
+            (same.want, same.asked_at) = (want, now);
+            let held = same.since.map(|since| (same.want.clone(), since));
+            return match held {
+                Some((want, since)) => vec![self.granted(&want, since)],
+                None => self.grant(now),
+            };
         }
         let mut answers = Vec::new();
         if want.keeps_latest {
@@ -55,15 +65,23 @@ impl LockQueue {
             };
             answers.extend(self.waiting.drain(..).map(aside));
         }
-        self.waiting.push_back(LockRequest { want, since: None });
+        self.waiting.push_back(LockRequest {
+            want,
+            since: None,
+            asked_at: now,
+        });
         answers.extend(self.grant(now));
         answers
     }
 
     /// A run gives it back, or waits no longer.
     pub fn leave(&mut self, leave: LockLeave, now: i64) -> Vec<LockAnswer> {
-        let is_other =
-            |it: &LockRequest| it.want.run != leave.run || it.want.request != leave.request;
+        let is_other = |it: &LockRequest| {
+            let is_later = leave
+                .attempt
+                .is_some_and(|attempt| it.want.attempt > attempt);
+            it.want.run != leave.run || it.want.request != leave.request || is_later
+        };
         self.holders.retain(is_other);
         self.waiting.retain(is_other);
         for mut deployed in leave.deployed {
@@ -79,10 +97,12 @@ impl LockQueue {
         self.grant(now)
     }
 
-    /// A run is gone for good.
-    pub fn forget(&mut self, run: &str, now: i64) -> Vec<LockAnswer> {
-        self.holders.retain(|it| it.want.run != run);
-        self.waiting.retain(|it| it.want.run != run);
+    /// A run was not there any more at this time. What it has asked for since then was asked by a
+    /// next execution of it.
+    pub fn forget(&mut self, run: &str, gone_at: i64, now: i64) -> Vec<LockAnswer> {
+        let is_left = |it: &LockRequest| it.want.run != run || it.asked_at > gone_at;
+        self.holders.retain(is_left);
+        self.waiting.retain(is_left);
         self.grant(now)
     }
 
@@ -93,6 +113,12 @@ impl LockQueue {
         runs.sort_unstable();
         runs.dedup();
         runs
+    }
+
+    /// The runs that hold it.
+    #[cfg(test)]
+    pub(crate) fn runs_that_hold(&self) -> Vec<String> {
+        self.holders.iter().map(|it| it.want.run.clone()).collect()
     }
 
     /// Whether nobody holds it or waits for it.
@@ -142,6 +168,7 @@ impl LockQueue {
             request: want.request,
             name: want.name.clone(),
             since,
+            attempt: want.attempt,
             deployed: others
                 .filter(|it| it.at > want.run_began)
                 .cloned()
@@ -173,6 +200,7 @@ mod tests {
             limit,
             run_began: 0,
             keeps_latest: false,
+            attempt: 0,
         }
     }
 
@@ -182,6 +210,7 @@ mod tests {
             request: EffectId(1),
             name: "infrastructure eu".into(),
             deployed: Vec::new(),
+            attempt: None,
         }
     }
 
@@ -204,9 +233,47 @@ mod tests {
         assert_eq!(granted(&lock.want(want("a", 1), 3)), ["a"]);
         assert_eq!(granted(&lock.want(want("b", 1), 4)), [""; 0]);
         assert_eq!(granted(&lock.leave(leave("a"), 5)), ["b"]);
-        assert_eq!(granted(&lock.forget("b", 6)), ["c"]);
+        assert_eq!(granted(&lock.forget("b", 5, 6)), ["c"]);
         lock.leave(leave("c"), 7);
         assert!(lock.is_empty());
+    }
+
+    /// A message may be sent again, and come when it is long over.
+    #[test]
+    fn what_comes_late_does_not_count() {
+        let mut lock = LockQueue::default();
+        let attempt = |attempt: i64| LockWant {
+            attempt,
+            ..want("a", 1)
+        };
+        let leave_up_to = |attempt: i64| LockLeave {
+            attempt: Some(attempt),
+            ..leave("a")
+        };
+        lock.want(want("b", 1), 0);
+        assert_eq!(granted(&lock.want(attempt(1), 1)), [""; 0]);
+        lock.leave(leave_up_to(1), 2);
+        lock.want(attempt(2), 3);
+        lock.leave(leave_up_to(1), 4);
+        assert_eq!(granted(&lock.want(attempt(1), 5)), [""; 0]);
+        let answers = lock.leave(leave("b"), 6);
+        let [LockAnswer::Granted(grant)] = &answers[..] else {
+            panic!("{answers:?}");
+        };
+        assert_eq!(grant.attempt, 2);
+        lock.leave(leave("a"), 7);
+        assert!(lock.is_empty());
+    }
+
+    /// A run that was gone when it was looked for may have been resumed since.
+    #[test]
+    fn what_was_asked_for_since_is_not_forgotten() {
+        let mut lock = LockQueue::default();
+        lock.want(want("a", 1), 10);
+        lock.want(want("b", 1), 11);
+        lock.want(want("a", 1), 30);
+        assert_eq!(granted(&lock.forget("a", 20, 31)), [""; 0]);
+        assert_eq!(granted(&lock.forget("a", 30, 32)), ["b"]);
     }
 
     #[test]

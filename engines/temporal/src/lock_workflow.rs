@@ -23,6 +23,7 @@ use temporalio_sdk::{
     WorkflowContext, WorkflowContextView, WorkflowResult,
 };
 
+use crate::lease::STEP_HEARTBEAT_TIMEOUT;
 use crate::lock_queue::LockQueue;
 use crate::wire::{LockAnswer, LockLeave, LockWant};
 use crate::worker::RUN_QUEUE;
@@ -61,8 +62,8 @@ pub struct SharedLock {
 enum Came {
     /// An answer has been sent, or this run is not there any more.
     Told(Option<String>),
-    /// These runs are not there any more.
-    Gone(Vec<String>),
+    /// These runs were not there any more at this time, in milliseconds since 1970.
+    Gone(Vec<String>, i64),
     Timer,
 }
 
@@ -112,10 +113,17 @@ impl SharedLock {
                 is_timed = true;
                 coming.push(timer(ctx, LEASE_INTERVAL));
             }
-            let gone = match next(ctx, &mut coming).await? {
-                None | Some(Came::Told(None)) => Vec::new(),
-                Some(Came::Told(Some(run))) => vec![run],
-                Some(Came::Gone(runs)) => runs,
+            match next(ctx, &mut coming).await? {
+                None | Some(Came::Told(None)) => {}
+                // It may have been broken off, and what it has begun may go on for a while.
+                Some(Came::Told(Some(run))) => coming.push(look(ctx, vec![run])),
+                Some(Came::Gone(runs, gone_at)) => {
+                    let now = time(ctx);
+                    for run in runs {
+                        let answers = ctx.state_mut(|state| state.lock.forget(&run, gone_at, now));
+                        coming.extend(answers.into_iter().map(|answer| tell(ctx, answer)));
+                    }
+                }
                 Some(Came::Timer) => {
                     is_timed = false;
                     idle += LEASE_INTERVAL;
@@ -123,13 +131,7 @@ impl SharedLock {
                     if !runs.is_empty() {
                         coming.push(look(ctx, runs));
                     }
-                    Vec::new()
                 }
-            };
-            let now = time(ctx);
-            for run in gone {
-                let answers = ctx.state_mut(|state| state.lock.forget(&run, now));
-                coming.extend(answers.into_iter().map(|answer| tell(ctx, answer)));
             }
         }
     }
@@ -199,8 +201,9 @@ fn look(ctx: &WorkflowContext<SharedLock>, runs: Vec<String>) -> Coming<'_> {
         .schedule_to_close_timeout(LEASE_INTERVAL)
         .build();
     let looked = ctx.execute_local_activity(LockSteps::gone, runs, options);
+    let now = time(ctx);
     // What cannot be found out now is looked at again.
-    Box::pin(async move { Came::Gone(looked.await.unwrap_or_default()) })
+    Box::pin(async move { Came::Gone(looked.await.unwrap_or_default(), now) })
 }
 
 /// Waits until something comes, or somebody has sent something.
@@ -262,7 +265,7 @@ impl LockSteps {
         let client = Arc::new(context.client());
         let mut gone = Vec::new();
         for run in runs {
-            if is_gone(&client, &run).await {
+            if presence(&client, &run).await != RunPresence::There {
                 gone.push(run);
             }
         }
@@ -270,15 +273,38 @@ impl LockSteps {
     }
 }
 
-/// Whether a run has ended, or never was.
-pub async fn is_gone(client: &Client, run: &str) -> bool {
+/// Whether a run is there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RunPresence {
+    /// It goes on, or nobody can say.
+    There,
+    /// Its execution was terminated, has failed or has run out of time, and it can be resumed.
+    /// Nothing that it has begun goes on any more.
+    BrokenOff,
+    /// It has ended, or never was.
+    Ended,
+}
+
+/// Asks the server for a run.
+pub async fn presence(client: &Client, run: &str) -> RunPresence {
     let handle = client.get_workflow_handle::<DeployRun>(run);
     match handle.describe(WorkflowDescribeOptions::default()).await {
-        Ok(described) => !matches!(
-            described.status(),
-            WorkflowExecutionStatus::Running | WorkflowExecutionStatus::ContinuedAsNew
-        ),
-        Err(WorkflowInteractionError::NotFound(_)) => true,
-        Err(_) => false,
+        Ok(described) => match described.status() {
+            WorkflowExecutionStatus::Completed => RunPresence::Ended,
+            WorkflowExecutionStatus::Failed
+            | WorkflowExecutionStatus::Terminated
+            | WorkflowExecutionStatus::TimedOut
+            | WorkflowExecutionStatus::Canceled => {
+                // Its workers hear of it by then.
+                let ends = described.close_time().map(|it| it + STEP_HEARTBEAT_TIMEOUT);
+                match ends.is_none_or(|it| it < std::time::SystemTime::now()) {
+                    true => RunPresence::BrokenOff,
+                    false => RunPresence::There,
+                }
+            }
+            _ => RunPresence::There,
+        },
+        Err(WorkflowInteractionError::NotFound(_)) => RunPresence::Ended,
+        Err(_) => RunPresence::There,
     }
 }

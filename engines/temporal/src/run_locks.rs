@@ -18,6 +18,7 @@ use lockstep_engine::{
 use lockstep_lang::ir::FailureClass;
 use lockstep_plan::{infrastructure_lock, lock_for_people};
 
+use crate::regain::Regain;
 use crate::run_loop::Act;
 use crate::wire::{
     DeployedHere, GrantSignal, LockHolder, LockLeave, LockWant, ProbeSignal, QueuedSignal,
@@ -37,6 +38,10 @@ pub struct RunLocks {
     deployed: BTreeMap<(Name, Name), i64>,
     /// What others have deployed meanwhile, by number.
     later: BTreeMap<i64, LaterDeployment>,
+    /// Where the run is resumed: what it had, until it has that again.
+    regain: Option<Regain>,
+    /// Whether it deploys nothing over what others have deployed meanwhile.
+    is_resumed: bool,
 }
 
 /// What has come of the question whether runs wait in a circle.
@@ -129,8 +134,91 @@ impl RunLocks {
         self.requests.insert(id, progress);
     }
 
-    /// Asks again for what is waited for, once all requests are restored: a lock answers as before.
-    pub fn ask_again(&mut self) -> Vec<Act> {
+    /// What others have deployed meanwhile, as an earlier execution has told it.
+    pub fn remember(&mut self, later: &[LaterDeployment]) {
+        let told = later.iter().map(|it| (it.number, it.clone()));
+        self.later = told.collect();
+    }
+
+    /// All requests are restored: asks again for what is waited for. A lock answers as before.
+    pub fn go_on(&mut self) -> Vec<Act> {
+        self.restore_turns();
+        self.ask_again()
+    }
+
+    /// All requests are restored, and the run is resumed after it was broken off: it has to regain
+    /// what it had, and its place in a queue. No attempt has this number or a smaller one.
+    pub fn resume(
+        &mut self,
+        queue: Option<(EffectId, LockDemand)>,
+        after_attempt: i64,
+        now: i64,
+    ) -> Vec<Act> {
+        self.restore_turns();
+        self.is_resumed = true;
+        for later in self.later.values_mut() {
+            later.blocks = true;
+        }
+        let mut regain = Regain::default();
+        regain.after_attempt(after_attempt);
+        if let Some((request, demand)) = queue {
+            regain.add(request, demand, String::new());
+        }
+        for (id, progress) in self.requests.iter().filter(|(_, it)| it.is_acquired) {
+            for want in &progress.wants {
+                regain.add(*id, want.clone(), progress.node.to_string());
+            }
+        }
+        self.regain = Some(regain);
+        self.ask_next(now)
+    }
+
+    /// Whether the run waits until it has again what it had.
+    pub fn is_regaining(&self) -> bool {
+        self.regain.is_some()
+    }
+
+    /// What it waits for then, as people know it, and the runs that have it.
+    pub fn regains(&self) -> Option<(String, Vec<String>)> {
+        let (name, behind) = self.regain.as_ref()?.waits_for()?;
+        let mut runs: Vec<String> = behind.iter().map(|it| it.run.clone()).collect();
+        runs.dedup();
+        Some((lock_for_people(name).to_string(), runs))
+    }
+
+    /// Asks for the next lock to regain. Where there is none, the run goes on.
+    fn ask_next(&mut self, now: i64) -> Vec<Act> {
+        let Some(regain) = &mut self.regain else {
+            return Vec::new();
+        };
+        if regain.is_done() {
+            self.regain = None;
+            return self.ask_again();
+        }
+        let next = regain.next(now).map(|next| {
+            Act::Want(LockWant {
+                run: self.run.clone(),
+                request: next.request,
+                name: next.demand.name.to_string(),
+                node: next.node,
+                limit: next.demand.limit,
+                run_began: self.began,
+                keeps_latest: false,
+                attempt: next.attempt,
+            })
+        });
+        next.into_iter().collect()
+    }
+
+    /// What others have deployed where the run was, for it to hear of before anything else.
+    pub fn later(&self) -> Option<Event> {
+        (!self.later.is_empty()).then(|| Event::DeployedMeanwhile {
+            later: self.later.values().cloned().collect(),
+            unclear: Vec::new(),
+        })
+    }
+
+    fn restore_turns(&mut self) {
         // Those that hold their locks came before those that wait.
         for is_acquired in [true, false] {
             let requests = self.requests.iter();
@@ -144,6 +232,9 @@ impl RunLocks {
                 }
             }
         }
+    }
+
+    fn ask_again(&self) -> Vec<Act> {
         let asking = self.requests.iter();
         let asking = asking.filter(|(_, it)| it.has_turn && !it.is_acquired);
         asking.filter_map(|(id, _)| self.next_want(*id)).collect()
@@ -160,6 +251,7 @@ impl RunLocks {
             limit: want.limit,
             run_began: self.began,
             keeps_latest: false,
+            attempt: 0,
         }))
     }
 
@@ -239,6 +331,15 @@ impl RunLocks {
 
     /// A lock is held: what comes next, and what the machine is told.
     pub fn granted(&mut self, grant: GrantSignal, now: i64) -> (Vec<Act>, Vec<Event>) {
+        if let Some(regain) = &mut self.regain {
+            if !regain.granted(&grant) {
+                let leave = self.leave_attempt(grant.request, &grant.name, grant.attempt);
+                return (vec![leave], Vec::new());
+            }
+            // It is told when the run goes on.
+            self.hear(grant.deployed);
+            return (self.ask_next(now), Vec::new());
+        }
         let id = grant.request;
         let awaited = self.requests.get_mut(&id).filter(|it| !it.is_acquired);
         let awaited = awaited
@@ -259,10 +360,7 @@ impl RunLocks {
         progress.since = now;
         let mut events = Vec::new();
         if self.hear(grant.deployed) {
-            events.push(Event::DeployedMeanwhile {
-                later: self.later.values().cloned().collect(),
-                unclear: Vec::new(),
-            });
+            events.extend(self.later());
         }
         if !is_acquired {
             return (self.next_want(id).into_iter().collect(), events);
@@ -282,10 +380,18 @@ impl RunLocks {
                 run: it.run.into(),
                 service: it.service.into(),
                 target: it.target.into(),
-                blocks: false,
+                blocks: self.is_resumed,
             });
         }
         self.later.len() > before
+    }
+
+    /// A lock that the run had belongs to others now: what it does until they have ended.
+    pub fn gives_back(&mut self, queued: &QueuedSignal) -> Vec<Act> {
+        let left = self.regain.as_mut().map(|regain| regain.queued(queued));
+        let left = left.unwrap_or_default().into_iter();
+        left.map(|it| self.leave_attempt(it.request, &it.name, it.attempt))
+            .collect()
     }
 
     /// Others are before a request.
@@ -468,6 +574,17 @@ impl RunLocks {
         (acts, events)
     }
 
+    /// Gives back what an attempt has got, or waits for.
+    fn leave_attempt(&self, id: EffectId, name: &str, attempt: i64) -> Act {
+        Act::Leave(LockLeave {
+            run: self.run.clone(),
+            request: id,
+            name: name.to_owned(),
+            deployed: Vec::new(),
+            attempt: Some(attempt),
+        })
+    }
+
     fn leave(&self, id: EffectId, name: &str) -> Act {
         let here = self
             .deployed
@@ -485,6 +602,7 @@ impl RunLocks {
             request: id,
             name: name.to_owned(),
             deployed: deployed.collect(),
+            attempt: None,
         })
     }
 

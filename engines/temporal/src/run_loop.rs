@@ -2,6 +2,8 @@
 //! has been recorded of them, and which of its effects are to be carried out now. It is told the
 //! time and what has happened; the workflow around it knows timers, activities and signals.
 
+mod replay;
+
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 
@@ -11,8 +13,8 @@ use lockstep_base::source::Name;
 use lockstep_engine::run_event::Status;
 use lockstep_engine::way_back::WayBack;
 use lockstep_engine::{
-    ActionCall, CommandRequest, Effect, EffectId, EffectOutcome, Event, Machine, PendingEffects,
-    PendingWindow, Question, Respondent,
+    ActionCall, CommandRequest, Effect, EffectId, EffectOutcome, Event, Machine, PendingWindow,
+    Question, Respondent,
 };
 use lockstep_lang::ir::{FailureClass, QueueKeep};
 use lockstep_plan::{Plan, RunFacts, RunQueue, queue_lock};
@@ -22,9 +24,9 @@ use crate::run_locks::{Probed, RunLocks};
 use crate::run_makers::RunMakers;
 use crate::run_windows::RunWindows;
 use crate::wire::{
-    AnswerSignal, GiveWaySignal, GrantSignal, JournalLine, LockLeave, LockWant, NotBegun, Packed,
-    ProbeSignal, PutAsideSignal, QueuedSignal, RunInput, RunStart, StepWork, UndoneWire, VERSION,
-    WaitingRequest,
+    AnswerSignal, GiveWaySignal, GrantSignal, JournalLine, LockLeave, LockWant, NotBegun,
+    ProbeSignal, PutAsideSignal, QueuedSignal, ResumedRun, RunInput, RunStart, StepWork,
+    UndoneWire, VERSION, WaitingRequest,
 };
 
 /// The most steps under way at once in one run: a server takes no more than 2,000 of a workflow,
@@ -154,6 +156,9 @@ pub struct RunLoop {
     clock_now: i64,
     time_now: i64,
     is_draining: bool,
+    /// The run is resumed after it was broken off, which the machine hears of when it has regained
+    /// its locks. Until then, its clock stands still.
+    resumption: Option<ResumedRun>,
     /// The machine's clock when this execution began, and the time of day then, in milliseconds.
     clock_base: i64,
     time_base: i64,
@@ -205,11 +210,12 @@ impl RunLoop {
             clock_now: 0,
             time_now: now,
             is_draining: false,
+            resumption: None,
             clock_base: 0,
             time_base: now,
         };
         if !input.journal.is_empty() {
-            run.replay(&input.journal)?;
+            run.replay(&input.journal, input.resumed.as_ref())?;
             return Ok(run);
         }
         match &run.queue {
@@ -222,52 +228,10 @@ impl RunLoop {
                 limit: 1,
                 run_began: facts_began,
                 keeps_latest: queue.keep == QueueKeep::Latest,
+                attempt: 0,
             })),
         }
         Ok(run)
-    }
-
-    /// Handles again what earlier executions have handled.
-    fn replay(&mut self, pieces: &[Packed<Vec<JournalLine>>]) -> Result<(), RunLoopError> {
-        let mut left = PendingEffects::default();
-        for line in pieces.iter().flat_map(|piece| &piece.0) {
-            let _ = left.answered(&line.event);
-            let effects = self.machine.handle(line.clock, line.event.clone());
-            self.check()?;
-            for effect in effects {
-                self.makers.note(&effect);
-                self.early.note(&effect);
-                if let Some(told) = left.requested(effect) {
-                    self.locks.note(&told, line.at / 1_000_000);
-                }
-            }
-            self.clock_base = self.clock_base.max(line.clock);
-            self.clock_now = self.clock_base;
-            self.recorded = line.seq;
-        }
-        for (id, at) in left.timers {
-            self.set_timer(id, at);
-        }
-        for (id, (_, question)) in left.questions {
-            self.questions.insert(id, question);
-        }
-        for (id, window) in left.windows {
-            let event = self.windows.await_window(id, window, self.time_now);
-            self.inbox.extend(event);
-        }
-        for (id, request) in left.locks {
-            self.locks.restore(id, request);
-        }
-        self.acts.extend(self.locks.ask_again());
-        // Nothing was under way when the execution before ended.
-        for (id, (node, command)) in left.commands {
-            self.queue_command(id, node, command);
-        }
-        for (id, call) in left.actions {
-            self.queue_call(id, call);
-        }
-        self.start_waiting();
-        Ok(())
     }
 
     // --- What goes in --------------------------------------------------------------------
@@ -369,7 +333,7 @@ impl RunLoop {
 
     /// A lock is held.
     pub fn granted(&mut self, grant: GrantSignal) {
-        if grant.request == QUEUE_REQUEST {
+        if grant.request == QUEUE_REQUEST && !self.locks.is_regaining() {
             if self.is_waiting_to_begin() && self.unstarted().is_none() {
                 self.not_begun = None;
                 self.take(Event::Start);
@@ -390,6 +354,11 @@ impl RunLoop {
 
     /// Others are before the run at a lock, or in its queue.
     pub fn queued(&mut self, queued: QueuedSignal) {
+        if self.locks.is_regaining() {
+            let acts = self.locks.gives_back(&queued);
+            self.acts.extend(acts);
+            return;
+        }
         if let Some(queue) = self
             .queue
             .as_ref()
@@ -469,15 +438,20 @@ impl RunLoop {
         self.queue.is_some() && self.recorded == 0 && self.inbox.is_empty()
     }
 
-    /// Why the run has not begun.
-    pub fn not_begun(&self) -> Option<&NotBegun> {
-        self.not_begun.as_ref()
+    /// Why the run has not begun, or does not go on.
+    pub fn not_begun(&self) -> Option<NotBegun> {
+        match self.locks.regains() {
+            Some((lock, behind)) if !behind.is_empty() => {
+                Some(NotBegun::Regaining { lock, behind })
+            }
+            _ => self.not_begun.clone(),
+        }
     }
 
     /// How the run has ended without having begun.
     fn unstarted(&self) -> Option<Status> {
         match self.not_begun.as_ref()? {
-            NotBegun::Queued { .. } => None,
+            NotBegun::Queued { .. } | NotBegun::Ending | NotBegun::Regaining { .. } => None,
             NotBegun::PutAside { .. } => Some(Status::Superseded),
             NotBegun::Cancelled => Some(Status::Cancelled),
         }
@@ -491,6 +465,7 @@ impl RunLoop {
             request: QUEUE_REQUEST,
             name: queue_lock(&queue.name).to_string(),
             deployed: Vec::new(),
+            attempt: None,
         }))
     }
 
@@ -504,38 +479,47 @@ impl RunLoop {
     /// If the machine violates one of its invariants.
     pub fn work(&mut self, now: i64, at: i64) -> Result<(), RunLoopError> {
         self.time_now = now;
+        self.resume(now, at)?;
+        if self.resumption.is_some() {
+            return Ok(());
+        }
         self.fire_timers(now);
         self.inbox.extend(self.windows.look(now));
         if self.unstarted().is_some() {
             return Ok(());
         }
         while let Some(event) = self.next_event() {
-            let clock = self.clock(now);
-            self.clock_now = clock;
-            let node = match &event {
-                Event::Ended { id, .. } => self.open.remove(id).map(|it| it.work.node().clone()),
-                _ => None,
-            };
-            let effects = self.machine.handle(clock, event.clone());
-            self.check()?;
-            self.recorded += 1;
-            self.lines.push(JournalLine {
-                seq: self.recorded,
-                at,
-                clock,
-                event,
-                node,
-            });
-            for effect in effects {
-                self.early.note(&effect);
-                self.follow(effect);
-            }
-            let (grants, answers) = (self.early.due_grants(), self.early.due_answers());
-            grants.into_iter().for_each(|grant| self.granted(grant));
-            answers.into_iter().for_each(|(it, at)| self.answer(it, at));
-            self.start_waiting();
+            self.handle(event, now, at)?;
         }
         self.probe();
+        Ok(())
+    }
+
+    fn handle(&mut self, event: Event, now: i64, at: i64) -> Result<(), RunLoopError> {
+        let clock = self.clock(now);
+        self.clock_now = clock;
+        let node = match &event {
+            Event::Ended { id, .. } => self.open.remove(id).map(|it| it.work.node().clone()),
+            _ => None,
+        };
+        let effects = self.machine.handle(clock, event.clone());
+        self.check()?;
+        self.recorded += 1;
+        self.lines.push(JournalLine {
+            seq: self.recorded,
+            at,
+            clock,
+            event,
+            node,
+        });
+        for effect in effects {
+            self.early.note(&effect);
+            self.follow(effect);
+        }
+        let (grants, answers) = (self.early.due_grants(), self.early.due_answers());
+        grants.into_iter().for_each(|grant| self.granted(grant));
+        answers.into_iter().for_each(|(it, at)| self.answer(it, at));
+        self.start_waiting();
         Ok(())
     }
 
@@ -661,6 +645,7 @@ impl RunLoop {
     fn start_waiting(&mut self) {
         while self.running.len() < self.max
             && !self.is_draining
+            && self.resumption.is_none()
             && let Some(id) = self.waiting.pop_front()
         {
             let Some(step) = self.open.get(&id) else {
@@ -717,6 +702,9 @@ impl RunLoop {
 
     /// In how many milliseconds the next timer fires; nothing where there is none.
     pub fn next_timer(&self, now: i64) -> Option<i64> {
+        if self.resumption.is_some() {
+            return None;
+        }
         let timer = self.timers.first_key_value();
         let timer = timer.map(|((at, _), ())| at - self.clock(now));
         let window = self.windows.next().map(|at| at - now);
@@ -737,7 +725,9 @@ impl RunLoop {
 
     /// Whether something has happened that has not been handled.
     pub fn has_events(&self) -> bool {
-        self.machine.finished().is_none() && (!self.inbox.is_empty() || self.machine.has_more())
+        self.resumption.is_none()
+            && self.machine.finished().is_none()
+            && (!self.inbox.is_empty() || self.machine.has_more())
     }
 
     /// What has been handled since the last call.

@@ -31,7 +31,7 @@ use temporalio_sdk::activities::{ActivityContext, ActivityError};
 use tokio::sync::{Mutex, Notify, OnceCell, watch};
 
 use crate::lease::{BEGUN, ServerLink};
-use crate::lock_workflow::is_gone;
+use crate::lock_workflow::{RunPresence, presence};
 use crate::log_store::{LogStore, LogStoreError, LogWriter};
 use crate::used_secrets::UsedSecrets;
 use crate::wire::{Packed, RunStart, StepInput, StepOutput, StepWork, VERSION};
@@ -478,7 +478,7 @@ impl StepRunner {
             .map_err(failed)?;
         let mut folders = self.folders.lock().await;
         for id in folders.keys().cloned().collect::<Vec<_>>() {
-            if is_gone(client, &id).await
+            if presence(client, &id).await == RunPresence::Ended
                 && let Some(folder) = folders.remove(&id)
             {
                 folder.remove();

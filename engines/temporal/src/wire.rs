@@ -251,6 +251,21 @@ pub struct RunInput {
     /// Commands that have been lost with their workers, and how often each.
     #[serde(default)]
     pub lost: Vec<(EffectId, u32)>,
+    /// The execution before was broken off, and somebody resumes the run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resumed: Option<ResumedRun>,
+}
+
+/// A run is resumed whose execution was terminated, has failed or has run out of time.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ResumedRun {
+    /// Who resumes it, sealed.
+    pub by: String,
+    /// The user id of who does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub uid: Option<u32>,
+    /// When all commands of that execution have ended, in milliseconds since 1970.
+    pub not_before: i64,
 }
 
 /// A journal that the execution before this one knows.
@@ -296,9 +311,12 @@ pub struct JournalPage {
     pub lines: Packed<Vec<JournalLine>>,
     /// The number of the last event that there is.
     pub last: u64,
-    /// Why it has not begun, if it has not.
+    /// Why it has not begun, or does not go on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub not_begun: Option<NotBegun>,
+    /// Where the events are, as long as this execution has not taken them up.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub earlier: Option<EarlierJournal>,
 }
 
 /// A command or request that a worker carries out.
@@ -409,6 +427,17 @@ pub struct LockWant {
     /// Whether those that wait and came before are put aside: a queue that keeps the latest.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub keeps_latest: bool,
+    /// Which time the request asks for this lock; a later one has a higher number.
+    #[serde(default, skip_serializing_if = "is_first")]
+    pub attempt: i64,
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde passes a reference"
+)]
+fn is_first(attempt: &i64) -> bool {
+    *attempt == 0
 }
 
 /// A run gives a lock back, or waits no longer.
@@ -423,6 +452,9 @@ pub struct LockLeave {
     /// What it has deployed at the infrastructure of the lock, and not taken back.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub deployed: Vec<DeployedHere>,
+    /// Only what was asked for up to this attempt; whatever was, where none is named.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub attempt: Option<i64>,
 }
 
 /// Something that was deployed at an infrastructure.
@@ -507,10 +539,19 @@ pub struct GiveWaySignal {
     pub path: Vec<WaitingRequest>,
 }
 
-/// Why a run has not begun.
+/// Why a run has not begun, or does not go on.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum NotBegun {
+    /// It is resumed, and waits until what its last execution had begun has ended.
+    Ending,
+    /// It is resumed, and waits for a lock that it had.
+    Regaining {
+        /// The lock, as people know it.
+        lock: String,
+        /// The runs that have it.
+        behind: Vec<String>,
+    },
     /// It waits in its queue behind these runs.
     Queued {
         /// The queue.
@@ -542,6 +583,9 @@ pub struct GrantSignal {
     /// What others have deployed there since the run began.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub deployed: Vec<DeployedHere>,
+    /// The attempt that is granted.
+    #[serde(default, skip_serializing_if = "is_first")]
+    pub attempt: i64,
 }
 
 /// Others are before a request.

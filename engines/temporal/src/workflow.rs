@@ -29,9 +29,9 @@ use crate::lock_workflow::{LockSteps, SharedLock, lock_workflow};
 use crate::run_loop::{Act, RunLoop, StartStep};
 use crate::steps::{LostStep, Steps};
 use crate::wire::{
-    AnswerSignal, GiveWaySignal, GrantSignal, JournalPage, LockLeave, LockWant, NotBegun, Packed,
-    ProbeSignal, PutAsideSignal, QueuedSignal, RunInput, RunResult, RunStart, StepInput,
-    StepOutput,
+    AnswerSignal, EarlierJournal, GiveWaySignal, GrantSignal, JournalPage, LockLeave, LockWant,
+    NotBegun, Packed, ProbeSignal, PutAsideSignal, QueuedSignal, RunInput, RunResult, RunStart,
+    StepInput, StepOutput,
 };
 use crate::worker::{pool_queue, step_id};
 
@@ -69,6 +69,8 @@ pub struct DeployRun {
     sent: VecDeque<Sent>,
     start: Option<RunStart>,
     journal: Journal,
+    /// Where the journal is, until it is taken up.
+    earlier: Option<EarlierJournal>,
     not_begun: Option<NotBegun>,
 }
 
@@ -101,11 +103,21 @@ impl DeployRun {
     ) -> WorkflowResult<RunResult> {
         let ctx = &*ctx;
         let start = input.start.clone();
-        ctx.state_mut(|state| state.start = Some(start.clone()));
+        ctx.state_mut(|state| {
+            state.start = Some(start.clone());
+            state.earlier = input.earlier.clone();
+        });
         earlier::take_up(ctx, &mut input).await.map_err(failed)?;
         let (now, _) = time(ctx);
         let mut run = RunLoop::new(&input, now).map_err(failed)?;
-        ctx.state_mut(|state| state.journal = Journal::of(input.journal));
+        ctx.state_mut(|state| {
+            state.journal = Journal::of(input.journal);
+            state.earlier = None;
+        });
+        if let Some(resumed) = &input.resumed {
+            ctx.state_mut(|state| state.not_begun = Some(NotBegun::Ending));
+            wait_until(ctx, resumed.not_before).await;
+        }
         let mut coming: Vec<Coming<'_>> = Vec::new();
         let mut tokens: BTreeMap<EffectId, WorkflowCancellationToken> = BTreeMap::new();
         let mut armed: Option<ArmedTimer> = None;
@@ -147,7 +159,7 @@ impl DeployRun {
             let lines = run.take_lines();
             ctx.state_mut(|state| {
                 lines.into_iter().for_each(|line| state.journal.push(line));
-                state.not_begun = run.not_begun().cloned();
+                state.not_begun = run.not_begun();
             });
             for act in run.acts() {
                 match act {
@@ -219,6 +231,7 @@ impl DeployRun {
                     journal,
                     earlier,
                     lost: run.lost(),
+                    resumed: None,
                 };
                 ctx.continue_as_new(next, ContinueAsNewOptions::default())?;
                 return Err(failed("it cannot go on in a new execution"));
@@ -309,6 +322,7 @@ impl DeployRun {
             lines: Packed(self.journal.after(after)),
             last: self.journal.count(),
             not_begun: self.not_begun.clone(),
+            earlier: self.earlier.clone(),
         }
     }
 }
@@ -321,6 +335,17 @@ fn time(ctx: &WorkflowContext<DeployRun>) -> (i64, i64) {
     let since = since.unwrap_or_default();
     let number = |value: u128| i64::try_from(value).unwrap_or(i64::MAX);
     (number(since.as_millis()), number(since.as_nanos()))
+}
+
+/// Waits until it is so late, in milliseconds since 1970.
+async fn wait_until(ctx: &WorkflowContext<DeployRun>, at: i64) {
+    let (now, _) = time(ctx);
+    if let Some(wait) = u64::try_from(at - now).ok().filter(|wait| *wait > 0) {
+        let options = TimerOptions::builder(Duration::from_millis(wait))
+            .cancellation_token(WorkflowCancellationToken::new())
+            .build();
+        ctx.timer(options).await;
+    }
 }
 
 /// This time, or a later one in milliseconds.

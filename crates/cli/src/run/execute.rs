@@ -528,7 +528,9 @@ fn finish(
                 | DriveError::Locks(_)
                 | DriveError::Logs(_)
                 | DriveError::Inbox(_) => codes::STATE_UNUSABLE,
-                DriveError::NotBegun(_) | DriveError::Remote(_) => codes::ENGINE,
+                DriveError::NotBegun(_) | DriveError::Remote(_) | DriveError::BrokenOff(_) => {
+                    codes::ENGINE
+                }
             };
             output.refuse(&Diagnostic::without_place(code, message));
             if began { Exit::Stopped } else { Exit::Refused }

@@ -30,6 +30,9 @@ pub enum DriveError {
     NotBegun(String),
     /// Who drives it in place of this process is not heard of any more; the sentence says why.
     Remote(String),
+    /// Who drives it in place of this process has broken it off; it can be resumed. The sentence
+    /// says how.
+    BrokenOff(String),
     /// The machine has violated one of its invariants: a bug of this program. The event that
     /// triggered it is not in the journal, so that a fixed version can resume the run.
     Machine(Box<BrokenInvariant>),
@@ -57,7 +60,7 @@ impl std::fmt::Display for DriveError {
             Self::Locks(error) => error.fmt(f),
             Self::Logs(error) => error.fmt(f),
             Self::Inbox(error) => error.fmt(f),
-            Self::NotBegun(why) | Self::Remote(why) => f.write_str(why),
+            Self::NotBegun(why) | Self::Remote(why) | Self::BrokenOff(why) => f.write_str(why),
             Self::Machine(broken) => broken.fmt(f),
         }
     }
@@ -67,7 +70,11 @@ impl std::error::Error for DriveError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             Self::Replay(error) => Some(error),
-            Self::NoThread(_) | Self::NoScratch(_) | Self::NotBegun(_) | Self::Remote(_) => None,
+            Self::NoThread(_)
+            | Self::NoScratch(_)
+            | Self::NotBegun(_)
+            | Self::Remote(_)
+            | Self::BrokenOff(_) => None,
             Self::Journal(error) => Some(error),
             Self::Locks(error) => Some(error),
             Self::Logs(error) => Some(error),

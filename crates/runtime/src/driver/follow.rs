@@ -64,6 +64,9 @@ pub enum RemoteMessage {
     Waiting(String),
     /// It has ended without having begun, for this reason.
     DidNotBegin(Status, String),
+    /// It was broken off there, after all that has been passed on, and can be resumed: a sentence
+    /// for people, without a full stop.
+    BrokenOff(String),
     /// It cannot be heard of any more: a sentence for people, without a full stop.
     Lost(String),
 }
@@ -105,12 +108,23 @@ pub struct RemoteStart {
     pub max: usize,
     /// The records that are known.
     pub known: u64,
+    /// Who resumes it, where it is not begun now: what has been broken off there goes on.
+    pub resumer: Option<Resumer>,
     /// The runs that it goes on from.
     pub source: RunSource,
     /// The completed work of the run that it retries, sealed.
     pub completed_work: CompletedWork,
     /// The folder in which it was started, and the real folder of each source file.
     pub source_folders: Vec<PathBuf>,
+}
+
+/// Who resumes a run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Resumer {
+    /// The name.
+    pub by: Name,
+    /// The user id, if it is known.
+    pub uid: Option<u32>,
 }
 
 /// The runs that a run goes on from: what it takes back, sealed, and which one it retries.
@@ -135,7 +149,8 @@ pub struct RunToTakeBack {
 
 /// Drives runs in place of this process: an engine that a host supplies.
 pub trait RemoteEngine: Send + Sync {
-    /// Begins a run that is not known there, and connects to it.
+    /// Begins a run that is not known there, or resumes one that was broken off there, and connects
+    /// to it.
     ///
     /// # Errors
     ///
@@ -353,6 +368,10 @@ impl<'h> Follower<'h> {
                 }
                 RemoteMessage::Waiting(why) => self.host.on_engine_silent(&why),
                 RemoteMessage::DidNotBegin(status, why) => self.unstarted = Some((status, why)),
+                RemoteMessage::BrokenOff(why) => {
+                    self.release(std::mem::take(&mut batch));
+                    self.broken.get_or_insert(DriveError::BrokenOff(why));
+                }
                 RemoteMessage::Lost(why) => self.lose(why),
             }
             if self.broken.is_some() {

@@ -37,8 +37,8 @@ use super::shown_events::EventRedactor;
 use backlog::OutputBacklog;
 pub use error::DriveError;
 pub use follow::{
-    RemoteEngine, RemoteMessage, RemoteRecord, RemoteRequest, RemoteRun, RemoteStart, RunSource,
-    RunToTakeBack, follow,
+    RemoteEngine, RemoteMessage, RemoteRecord, RemoteRequest, RemoteRun, RemoteStart, Resumer,
+    RunSource, RunToTakeBack, follow,
 };
 use journaling::HeldEffect;
 use lockstep_base::node_path::NodePath;
