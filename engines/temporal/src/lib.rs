@@ -18,6 +18,7 @@ pub mod client;
 pub mod earlier;
 pub mod early;
 pub mod follow;
+pub mod history_size;
 pub mod journal;
 pub mod lease;
 pub mod lock_queue;

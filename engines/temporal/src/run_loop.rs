@@ -20,6 +20,7 @@ use lockstep_lang::ir::{FailureClass, QueueKeep};
 use lockstep_plan::{Plan, RunFacts, RunQueue, queue_lock};
 
 use crate::early::Early;
+use crate::history_size::HistorySize;
 use crate::run_locks::{Probed, RunLocks};
 use crate::run_makers::RunMakers;
 use crate::run_windows::RunWindows;
@@ -152,6 +153,7 @@ pub struct RunLoop {
     locks: RunLocks,
     early: Early,
     acts: Vec<Act>,
+    size: HistorySize,
     /// The machine's clock when it last handled something, and the time of day then.
     clock_now: i64,
     time_now: i64,
@@ -207,6 +209,7 @@ impl RunLoop {
             early: Early::default(),
             locks: RunLocks::of(&start.facts.id, facts_began),
             acts: Vec::new(),
+            size: HistorySize::at(now),
             clock_now: 0,
             time_now: now,
             is_draining: false,
@@ -287,6 +290,7 @@ impl RunLoop {
     /// A step has ended with this outcome.
     pub fn ended(&mut self, id: EffectId, outcome: EffectOutcome) {
         self.running.remove(&id);
+        self.size.ends(&outcome);
         self.take(Event::Ended { id, outcome });
     }
 
@@ -491,6 +495,7 @@ impl RunLoop {
         while let Some(event) = self.next_event() {
             self.handle(event, now, at)?;
         }
+        self.start_waiting();
         self.probe();
         Ok(())
     }
@@ -642,22 +647,27 @@ impl RunLoop {
         self.waiting.push_back(id);
     }
 
+    fn may_start(&self) -> bool {
+        self.running.len() < self.max && !self.is_draining && self.resumption.is_none()
+    }
+
     fn start_waiting(&mut self) {
-        while self.running.len() < self.max
-            && !self.is_draining
-            && self.resumption.is_none()
+        while self.may_start()
+            && !self.size.is_burst_full()
             && let Some(id) = self.waiting.pop_front()
         {
             let Some(step) = self.open.get(&id) else {
                 continue;
             };
             self.running.insert(id);
+            let makers = self.makers.of(&step.work);
+            self.size.begins(&(&step.work, &makers));
             self.acts.push(Act::Start(StartStep {
                 id,
                 work: step.work.clone(),
                 pool: step.pool.clone(),
                 once: step.once,
-                makers: self.makers.of(&step.work),
+                makers,
                 tells_begin: step.held_limit.is_some(),
             }));
         }
@@ -709,13 +719,25 @@ impl RunLoop {
         let timer = timer.map(|((at, _), ())| at - self.clock(now));
         let window = self.windows.next().map(|at| at - now);
         let probe = self.next_probe.map(|at| at - now);
-        let next = timer.into_iter().chain(window).chain(probe).min();
+        let burst = (self.may_start() && !self.waiting.is_empty()).then_some(1);
+        let next = timer.into_iter().chain(window).chain(probe).chain(burst);
+        let next = next.min();
         next.map(|wait| wait.max(0))
     }
 
     /// How the run has ended, once it has.
     pub fn finished(&self) -> Option<Status> {
         self.machine.finished().or_else(|| self.unstarted())
+    }
+
+    /// What this execution has written so far.
+    pub fn size(&self) -> &HistorySize {
+        &self.size
+    }
+
+    /// The server gives the worker something to do, at this time in milliseconds since 1970.
+    pub fn begin_task(&mut self, at: i64) {
+        self.size.begin_task(at);
     }
 
     /// How many steps are under way.

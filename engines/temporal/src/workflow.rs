@@ -137,6 +137,7 @@ impl DeployRun {
                     least = least.max(grant.since);
                 }
             }
+            run.begin_task(time(ctx).0);
             let (now, at) = not_before(least, time(ctx));
             if !is_cancelled && ctx.cancellation_token().is_cancelled() {
                 // Somebody has cancelled the workflow itself, and not by this program.
@@ -222,7 +223,8 @@ impl DeployRun {
             if run.has_events() {
                 continue;
             }
-            if run.running() == 0 && sends == 0 && ctx.history_length() > CONTINUE_AT_EVENTS {
+            let is_long = ctx.history_length() > CONTINUE_AT_EVENTS || run.size().is_large();
+            if run.running() == 0 && sends == 0 && is_long {
                 // It stays here, too, for whoever asks this execution.
                 let journal = ctx.state(|state| state.journal.clone());
                 let (journal, earlier) = earlier::hand_on(journal, ctx.run_id()).map_err(failed)?;
@@ -236,7 +238,8 @@ impl DeployRun {
                 ctx.continue_as_new(next, ContinueAsNewOptions::default())?;
                 return Err(failed("it cannot go on in a new execution"));
             }
-            run.drain(ctx.history_length() > DRAIN_AT_EVENTS);
+            let is_too_long = ctx.history_length() > DRAIN_AT_EVENTS;
+            run.drain(is_too_long || run.size().is_too_large());
             arm(ctx, &run, now, &mut armed, &mut coming);
             match next(ctx, &mut coming, is_cancelled).await {
                 None => {}
