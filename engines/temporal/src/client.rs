@@ -4,6 +4,9 @@ use std::time::Duration;
 
 use lockstep_cli::EngineRefusal;
 use temporalio_client::{Client, ClientOptions, Connection, ConnectionOptions};
+use temporalio_common::protos::temporal::api::workflowservice::v1::{
+    DescribeNamespaceRequest, GetSystemInfoRequest,
+};
 use url::Url;
 
 use crate::address::EngineAddress;
@@ -49,7 +52,31 @@ pub async fn connect(address: &EngineAddress, identity: &str) -> Result<Client, 
         Err(_) => return Err(refused("it does not answer".into())),
     };
     let options = ClientOptions::new(address.namespace.clone()).build();
-    Client::new(connection, options).map_err(|error| refused(error.to_string()))
+    let client = Client::new(connection, options).map_err(|error| refused(error.to_string()))?;
+    match has_namespace(&client, &address.namespace).await {
+        true => Ok(client),
+        false => Err(EngineRefusal {
+            message: format!(
+                "the Temporal server at `{}` has no namespace `{}`",
+                address.server, address.namespace
+            ),
+            help: format!(
+                "`temporal operator namespace create -n {}` makes it",
+                address.namespace
+            ),
+        }),
+    }
+}
+
+/// Whether there is a namespace, as far as the server says so: who may not ask may still use it.
+async fn has_namespace(client: &Client, namespace: &str) -> bool {
+    let request = tonic::Request::new(DescribeNamespaceRequest {
+        namespace: namespace.to_owned(),
+        ..Default::default()
+    });
+    let mut service = client.connection().workflow_service();
+    let described = tokio::time::timeout(CONNECT_TIMEOUT, service.describe_namespace(request));
+    !matches!(described.await, Ok(Err(status)) if status.code() == tonic::Code::NotFound)
 }
 
 /// The innermost reason of an error, which says what has happened.
@@ -63,7 +90,6 @@ fn plain(error: &dyn std::error::Error) -> String {
 
 /// Whether the server answers.
 pub async fn ping(client: &Client) -> bool {
-    use temporalio_common::protos::temporal::api::workflowservice::v1::GetSystemInfoRequest;
     let request = tonic::Request::new(GetSystemInfoRequest {});
     let mut service = client.connection().workflow_service();
     service.get_system_info(request).await.is_ok()

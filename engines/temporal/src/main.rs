@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use clap::Parser;
+use lockstep_base::diagnostic::codes;
 use lockstep_cli::files::CallerEnvironment;
 use lockstep_runtime::clock::SystemClock;
 use lockstep_runtime::driver::Platform;
@@ -76,7 +77,7 @@ fn worker(arguments: WorkerArguments) -> ExitCode {
     match run_worker(arguments) {
         Ok(()) => ExitCode::SUCCESS,
         Err((message, help)) => {
-            eprintln!("error: {message}");
+            eprintln!("error[{}]: {message}", codes::ENGINE);
             if !help.is_empty() {
                 eprintln!("  help: {help}");
             }

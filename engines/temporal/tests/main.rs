@@ -13,5 +13,6 @@
 
 mod conformance;
 mod machine;
+mod refusals;
 mod replay;
 mod server;
