@@ -178,10 +178,10 @@ impl World {
                     stopped: false,
                 });
             }
-            Effect::Act { id, node, .. } => {
+            Effect::Act { id, call } => {
                 self.running.push(Running {
                     id,
-                    node,
+                    node: call.node,
                     asked: false,
                     stopped: false,
                 });

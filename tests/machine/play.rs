@@ -195,7 +195,7 @@ impl Play {
         effects
             .filter_map(|effect| match effect {
                 Effect::Run { command, .. } => Some(command.text.as_str()),
-                Effect::Act { action, .. } => Some(action),
+                Effect::Act { call, .. } => Some(&call.action),
                 _ => None,
             })
             .collect()

@@ -1,7 +1,7 @@
 //! Pools: in which of them the machine has each command and each action carried out, on an engine
 //! that has workers.
 
-use lockstep_engine::{ActionCall, Effect, EffectId};
+use lockstep_engine::Effect;
 
 use super::direct::Direction;
 use super::play::{Play, plan};
@@ -27,7 +27,7 @@ fn pools(play: &Play) -> Vec<String> {
     let effects = play.trace.handled.iter().flat_map(|it| &it.effects);
     let pools = effects.filter_map(|effect| match effect {
         Effect::Run { command, .. } => Some((command.text.as_str(), &command.pool)),
-        Effect::Act { action, pool, .. } => Some((&**action, pool)),
+        Effect::Act { call, .. } => Some((&*call.action, &call.pool)),
         _ => None,
     });
     pools
@@ -192,22 +192,6 @@ fn a_pool_changes_nothing_but_who_does_it() {
 }
 
 /// A run that is resumed calls its open actions in the pool that was named first.
-#[test]
-fn an_action_that_is_still_to_be_called_keeps_its_pool() {
-    let call = ActionCall {
-        node: "p".into(),
-        action: "http.get".into(),
-        args: Vec::new(),
-        once: false,
-        secret: false,
-        pool: Some("eu".into()),
-    };
-    let Effect::Act { pool, .. } = call.effect(EffectId(1)) else {
-        panic!("not an action");
-    };
-    assert_eq!(pool.as_deref(), Some("eu"));
-}
-
 /// What was stored before there were pools is read as it was.
 #[test]
 fn requests_without_a_pool_are_stored_as_they_were() {

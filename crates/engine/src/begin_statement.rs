@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::broken::{Breach, BrokenInvariant, Checked, NodeError, failure_apart};
-use super::event::{Effect, EffectId, LockDemand};
+use super::event::{ActionCall, Effect, EffectId, LockDemand};
 use super::node::{
     BodyEnd, BodySignal, CommandContext, DeploymentState, InheritedContext, NodeId, NodePhase,
     NodeRole, NodeWork, SequenceWork,
@@ -451,15 +451,15 @@ impl Machine {
         let node = node.path.clone();
         let action = action.name.clone();
         self.held_cells.begun(effect);
-        self.effects.push(Effect::Act {
-            secret: stmt.modifiers.secret,
-            id: effect,
+        let call = Box::new(ActionCall {
             node,
             action,
             args,
             once,
+            secret: stmt.modifiers.secret,
             pool,
         });
+        self.effects.push(Effect::Act { id: effect, call });
         self.begin_work(id, NodeWork::Effect(effect))?;
         Ok(())
     }

@@ -463,6 +463,23 @@ pub enum Question {
     },
 }
 
+/// An action that is to be called.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ActionCall {
+    /// The path of its node.
+    pub node: NodePath,
+    /// The action's name.
+    pub action: Name,
+    /// Its arguments, one for each parameter.
+    pub args: Vec<Value>,
+    /// Whether it must not be started a second time after a crash.
+    pub once: bool,
+    /// Whether the body of the answer is a secret.
+    pub secret: bool,
+    /// The pool whose workers call it, on an engine that has workers; any where none is named.
+    pub pool: Option<Name>,
+}
+
 /// Everything that may go out.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Effect {
@@ -479,18 +496,8 @@ pub enum Effect {
     Act {
         /// Its id.
         id: EffectId,
-        /// The path of its node.
-        node: NodePath,
-        /// The action's name.
-        action: Name,
-        /// Its arguments, one for each parameter.
-        args: Vec<Value>,
-        /// Whether it must not be started a second time after a crash.
-        once: bool,
-        /// Whether the body of the answer is a secret.
-        secret: bool,
-        /// The pool whose workers call it, on an engine that has workers; any where none is named.
-        pool: Option<Name>,
+        /// What to call.
+        call: Box<ActionCall>,
     },
     /// End this command or action; it still answers by [`Event::Ended`].
     Stop {

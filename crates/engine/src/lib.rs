@@ -72,9 +72,9 @@ use broken::{Checked, NodeError};
 pub use command_value::{OutputText, command_value, transfer_value};
 pub use completed_work::{CompletedOutcome, CompletedWork};
 pub use event::{
-    Answer, ApprovalAnswer, CommandEnding, CommandRequest, Effect, EffectId, EffectOutcome, Event,
-    FailureChoice, LaterDeployment, LeftHalfDone, LockDemand, ProgramDemand, Question,
-    UnclearPlace,
+    ActionCall, Answer, ApprovalAnswer, CommandEnding, CommandRequest, Effect, EffectId,
+    EffectOutcome, Event, FailureChoice, LaterDeployment, LeftHalfDone, LockDemand, ProgramDemand,
+    Question, UnclearPlace,
 };
 pub use failed_command::{MAX_OUTPUT_BYTES as MAX_FAILED_OUTPUT_BYTES, end_of};
 use held_cells::HeldCells;
@@ -88,7 +88,7 @@ use lockstep_plan::{Locals, Plan, PlanWalk, RunFacts, TreeId};
 use node::{ActiveNode, BodyEnd, InheritedContext, NodeId, NodeRole, PendingFailure};
 use node_origin::NodeOrigins;
 use outcome::DeploymentLines;
-pub use pending_effects::{ActionCall, PendingEffects, PendingLockRequest, PendingWindow};
+pub use pending_effects::{PendingEffects, PendingLockRequest, PendingWindow};
 use rerun_undo::CompletedUndos;
 use run_event::{Failure, NodeKind, RunEventKind, Status};
 use standstill::RunLockRequests;

@@ -3,11 +3,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::event::{CommandRequest, Effect, EffectId, Event, LockDemand, Question};
+use super::event::{ActionCall, CommandRequest, Effect, EffectId, Event, LockDemand, Question};
 use super::run_event::RunEventKind;
 use lockstep_base::node_path::NodePath;
 use lockstep_base::source::Name;
-use lockstep_base::value::Value;
 use lockstep_lang::ir::Window;
 
 /// The effects without an answer, by their ids.
@@ -16,7 +15,7 @@ pub struct PendingEffects {
     /// Commands that were to be started.
     pub commands: BTreeMap<EffectId, (NodePath, Box<CommandRequest>)>,
     /// Actions that were to be called.
-    pub actions: BTreeMap<EffectId, ActionCall>,
+    pub actions: BTreeMap<EffectId, Box<ActionCall>>,
     /// Those among them that were requested to stop.
     pub stopped: BTreeSet<EffectId>,
     /// When timers fire, on the machine's clock.
@@ -40,23 +39,6 @@ pub struct PendingWindow {
     pub needs_ms: u64,
 }
 
-/// An action that is to be called.
-#[derive(Debug, Clone, PartialEq)]
-pub struct ActionCall {
-    /// The path of its node.
-    pub node: NodePath,
-    /// The action's name.
-    pub action: Name,
-    /// Its arguments.
-    pub args: Vec<Value>,
-    /// Whether it must not be started a second time after a crash.
-    pub once: bool,
-    /// Whether the body of the answer is a secret.
-    pub secret: bool,
-    /// The pool whose workers call it, on an engine that has workers; any where none is named.
-    pub pool: Option<Name>,
-}
-
 /// A request for locks.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PendingLockRequest {
@@ -68,29 +50,6 @@ pub struct PendingLockRequest {
     pub queued: bool,
     /// Whether the machine knows that they are held.
     pub granted: bool,
-}
-
-impl ActionCall {
-    /// The effect that calls it.
-    pub fn effect(self, id: EffectId) -> Effect {
-        let Self {
-            node,
-            action,
-            args,
-            once,
-            secret,
-            pool,
-        } = self;
-        Effect::Act {
-            id,
-            node,
-            action,
-            args,
-            once,
-            secret,
-            pool,
-        }
-    }
 }
 
 impl PendingEffects {
@@ -137,23 +96,7 @@ impl PendingEffects {
             Effect::Run { id, node, command } => {
                 self.commands.insert(id, (node, command));
             }
-            Effect::Act {
-                id,
-                node,
-                action,
-                args,
-                once,
-                secret,
-                pool,
-            } => {
-                let call = ActionCall {
-                    node,
-                    action,
-                    args,
-                    once,
-                    secret,
-                    pool,
-                };
+            Effect::Act { id, call } => {
                 self.actions.insert(id, call);
             }
             Effect::Stop { id } => {

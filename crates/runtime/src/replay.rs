@@ -105,7 +105,7 @@ pub fn replay(
         for effect in effects {
             let makes_secret = match &effect {
                 Effect::Run { command, .. } => command.secret,
-                Effect::Act { secret, .. } => *secret,
+                Effect::Act { call, .. } => call.secret,
                 Effect::Stop { .. }
                 | Effect::SetTimer { .. }
                 | Effect::ClearTimer { .. }

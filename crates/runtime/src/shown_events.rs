@@ -57,10 +57,10 @@ impl EventRedactor {
             return;
         }
         match effect {
+            Effect::Act { call, .. } => self.path(&mut call.node),
             Effect::Run {
                 node, command: _, ..
             }
-            | Effect::Act { node, .. }
             | Effect::Acquire { node, .. }
             | Effect::AwaitWindow { node, .. } => self.path(node),
             Effect::Ask { node, question, .. } => {

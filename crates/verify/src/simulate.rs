@@ -399,15 +399,9 @@ impl SimulatedWorld<'_> {
                 let course = self.script.command(&started, &command);
                 self.begin(id, &started.node, course);
             }
-            Effect::Act {
-                id,
-                node,
-                action,
-                args,
-                ..
-            } => {
-                let started = self.started(node, action.to_string());
-                let course = self.script.action(&started, &args);
+            Effect::Act { id, call } => {
+                let started = self.started(call.node, call.action.to_string());
+                let course = self.script.action(&started, &call.args);
                 self.begin(id, &started.node, course);
             }
             Effect::Stop { id } => {

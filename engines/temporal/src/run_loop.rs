@@ -547,25 +547,7 @@ impl RunLoop {
         self.makers.note(&effect);
         match effect {
             Effect::Run { id, node, command } => self.queue_command(id, node, command),
-            Effect::Act {
-                id,
-                node,
-                action,
-                args,
-                once,
-                secret,
-                pool,
-            } => {
-                let call = ActionCall {
-                    node,
-                    action,
-                    args,
-                    once,
-                    secret,
-                    pool,
-                };
-                self.queue_call(id, call);
-            }
+            Effect::Act { id, call } => self.queue_call(id, *call),
             Effect::Stop { id } => self.stop(id),
             Effect::SetTimer { id, at } => self.set_timer(id, at),
             Effect::ClearTimer { id } => {

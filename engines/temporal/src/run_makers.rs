@@ -23,21 +23,9 @@ impl RunMakers {
                     is_secret.then_some(StepWork::Command { node, command }),
                 )
             }
-            Effect::Act {
-                id,
-                node,
-                action,
-                args,
-                secret,
-                ..
-            } => {
-                let request = || StepWork::Request {
-                    node: node.clone(),
-                    action: action.clone(),
-                    args: args.clone(),
-                    secret: true,
-                };
-                (*id, secret.then(request))
+            Effect::Act { id, call } => {
+                let request = || StepWork::request((**call).clone());
+                (*id, call.secret.then(request))
             }
             Effect::Stop { .. }
             | Effect::SetTimer { .. }

@@ -52,27 +52,11 @@ impl Driver<'_> {
                 self.queue.push_back((id, node, command));
                 self.start_queued();
             }
-            Effect::Act {
-                id,
-                node,
-                action,
-                args,
-                once,
-                secret,
-                pool,
-            } => {
-                let call = ActionCall {
-                    node,
-                    action,
-                    args,
-                    once,
-                    secret,
-                    pool,
-                };
-                if secret {
+            Effect::Act { id, call } => {
+                if call.secret {
                     self.executor.know_request(id, &call);
                 }
-                self.begin_call(id, call);
+                self.begin_call(id, *call);
             }
             Effect::Stop { id } => self.stop(id),
             Effect::SetTimer { id, at } => self.set_timer(id, at),

@@ -496,7 +496,7 @@ impl<'h> Driver<'h> {
         for (id, call) in left.actions {
             match self.restart_effect(id, call.once, left.stopped.contains(&id)) {
                 Some(outcome) => self.inbox.push_back(Event::Ended { id, outcome }),
-                None => again.push(call.effect(id)),
+                None => again.push(Effect::Act { id, call }),
             }
         }
         let ask = |(id, (node, question))| Effect::Ask { id, node, question };

@@ -61,7 +61,7 @@ impl RunLoop {
         for (id, call) in left.actions {
             match resumed.and_then(|_| not_again(call.once, left.stopped.contains(&id))) {
                 Some(outcome) => self.take(Event::Ended { id, outcome }),
-                None => self.queue_call(id, call),
+                None => self.queue_call(id, *call),
             }
         }
         let asks = match resumed {
