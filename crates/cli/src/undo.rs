@@ -98,8 +98,7 @@ fn check_status(store: &Store, run: &StoredRun) -> Result<(), StoreError> {
     }
     match run.status {
         RunStatus::Stopped => refused(format!(
-            "has not ended: go on with `lockstep resume {id}{state}`, or end it with \
-             `lockstep cancel {id}{state}`"
+            "has not ended: continue it with `lockstep resume {id}{state}`"
         )),
         RunStatus::Running => refused(String::from("is still running")),
         RunStatus::Ended(_) => {
