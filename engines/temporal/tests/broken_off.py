@@ -126,6 +126,13 @@ class Runs:
         if found != code:
             fail(f"{name} ended with {found}, not with {code}: see {self.folder}/{name}*.out")
 
+    def verify(self, run):
+        """Whatever happened to a run, its record is one that its plan allows."""
+        verified = self.cluster.lockstep("verify", run, "--state", f"{self.folder}/other")
+        if verified.returncode != 0:
+            fail(f"the record of run {run} is not what its plan says: {verified.stdout}"
+                 f"{verified.stderr}")
+
     def said(self, name, words):
         with open(f"{self.folder}/{name}.out") as file:
             text = file.read()
@@ -159,6 +166,7 @@ def one_that_is_terminated_twice(runs):
     runs.ended(following, "twice-resumed", 0)
     if (runs.begins("twice-first"), runs.begins("twice-last")) != (1, 1):
         fail(f"what had ended was run again: see {runs.folder}/work.log")
+    runs.verify(run)
     ledger = runs.cluster.lockstep("ledger", "--format", "json", "--state", f"{runs.folder}/other")
     places = json.loads(ledger.stdout)
     if not any((it["run"], it["state"]) == (run, "deployed") for it in places):
@@ -175,6 +183,7 @@ def one_with_a_command_that_may_run_once(runs):
     runs.said("careful-resumed", "may run only once")
     if runs.begins("careful") != 1:
         fail("a command with `once` was run twice")
+    runs.verify(run)
     print(f"  {run}: a command with `once` is not run again")
 
 
@@ -198,6 +207,7 @@ def one_whose_lock_another_run_gets(runs):
     code = following.wait(MAX_SECONDS_TO_GO_ON)
     if code == 0 or runs.begins("late") != 1:
         fail(f"a resumed run has deployed over a later one (exit code {code})")
+    runs.verify(late)
     print(f"  {late}: waited for its lock, and left the newer deployment alone")
 
 

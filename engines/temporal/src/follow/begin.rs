@@ -126,8 +126,11 @@ impl Feed {
         let handle = self.client.get_workflow_handle::<DeployRun>(&self.run);
         let broken_off = match handle.describe(WorkflowDescribeOptions::default()).await {
             Ok(described) => broken_off(described.status()).map(|_| described),
-            // It was never begun.
-            Err(WorkflowInteractionError::NotFound(_)) => None,
+            // It was never begun, or the engine has forgotten what is known here.
+            Err(WorkflowInteractionError::NotFound(_)) if self.known == 0 => None,
+            Err(WorkflowInteractionError::NotFound(_)) => {
+                return Err(format!("the engine has no run {} any more", self.run));
+            }
             Err(error) => return Err(format!("the engine does not answer: {error}")),
         };
         let reuse = WorkflowIdReusePolicy::AllowDuplicateFailedOnly;
@@ -136,6 +139,12 @@ impl Feed {
             return begin(&self.client, &self.run, reuse, beginning).await;
         };
         input.earlier = self.earlier(described.run_id()).await;
+        if input.earlier.is_none() && self.known > 0 {
+            // It must not begin from its start once more.
+            return Err(String::from(
+                "its last execution does not know what has happened before",
+            ));
+        }
         if input.earlier.is_some() {
             let closed = described.close_time().unwrap_or(SystemTime::UNIX_EPOCH);
             let ended = (closed + STEP_HEARTBEAT_TIMEOUT).duration_since(SystemTime::UNIX_EPOCH);
