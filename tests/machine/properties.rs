@@ -322,6 +322,32 @@ fn what_can_only_wait_for_itself_is_never_run() {
     check(&program, luck, None).unwrap_or_else(|why| panic!("{why}"));
 }
 
+/// The run is cancelled in what is done between batches, after it has been done once.
+#[test]
+fn what_is_between_batches_may_be_done_once_and_left_out_then() {
+    let bytes = [
+        0, 44, 29, 0, 0, 0, 0, 151, 0, 0, 96, 0, 29, 0, 0, 206, 49, 0, 221, 0, 100, 60, 0, 200, 26,
+        83, 0, 3, 0, 0, 0, 0, 125, 32, 20, 52, 0, 21, 0, 0, 68, 40, 0, 0, 18, 0, 0, 44, 26, 0, 0,
+        5, 0, 0, 6, 0, 0, 115, 0, 0, 0, 4, 23, 134, 78, 0, 0, 0, 5, 0, 17, 0, 0, 0, 47, 0, 0, 0, 0,
+        1, 246,
+    ];
+    let flavour = Flavour {
+        lucky: true,
+        timeouts: true,
+        barriers: false,
+        watches: false,
+        people: true,
+    };
+    let program = program(&bytes, flavour);
+    assert!(program.text.contains("between {"), "{}", program.text);
+    let luck = Luck {
+        seed: 108_246_610_219_440_240,
+        failing: 0,
+        flaky: false,
+    };
+    check(&program, luck, Some(57)).unwrap_or_else(|why| panic!("{why}"));
+}
+
 proptest! {
     #![proptest_config(config(500))]
 
