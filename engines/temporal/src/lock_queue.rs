@@ -63,7 +63,10 @@ impl LockQueue {
                     by: want.run.clone(),
                 })
             };
-            answers.extend(self.waiting.drain(..).map(aside));
+            let waiting = std::mem::take(&mut self.waiting).into_iter();
+            let (older, others): (VecDeque<_>, _) = waiting.partition(|it| it.want.keeps_latest);
+            self.waiting = others;
+            answers.extend(older.into_iter().map(aside));
         }
         self.waiting.push_back(LockRequest {
             want,
@@ -285,13 +288,16 @@ mod tests {
         };
         assert_eq!(granted(&lock.want(latest("a"), 0)), ["a"]);
         lock.want(latest("b"), 1);
+        // One that was resumed, or takes another one back.
+        lock.want(want("d", 1), 1);
         let answers = lock.want(latest("c"), 2);
         let aside = LockAnswer::PutAside(PutAsideSignal {
             run: "b".into(),
             by: "c".into(),
         });
         assert_eq!(answers[0], aside);
-        assert_eq!(granted(&lock.leave(leave("a"), 3)), ["c"]);
+        assert_eq!(granted(&lock.leave(leave("a"), 3)), ["d"]);
+        assert_eq!(granted(&lock.leave(leave("d"), 4)), ["c"]);
     }
 
     #[test]

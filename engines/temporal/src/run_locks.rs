@@ -155,13 +155,16 @@ impl RunLocks {
         now: i64,
     ) -> Vec<Act> {
         self.restore_turns();
-        self.is_resumed = true;
+        self.was_resumed();
         for later in self.later.values_mut() {
             later.blocks = true;
         }
+        let mut acts = Vec::new();
         let mut regain = Regain::default();
         regain.after_attempt(after_attempt);
         if let Some((request, demand)) = queue {
+            // It queues behind all others.
+            acts.push(self.leave(request, &demand.name));
             regain.add(request, demand, String::new());
         }
         for (id, progress) in self.requests.iter().filter(|(_, it)| it.is_acquired) {
@@ -170,7 +173,14 @@ impl RunLocks {
             }
         }
         self.regain = Some(regain);
-        self.ask_next(now)
+        acts.extend(self.ask_next(now));
+        acts
+    }
+
+    /// An earlier execution of the run was resumed: it deploys nothing over what others have
+    /// deployed meanwhile.
+    pub fn was_resumed(&mut self) {
+        self.is_resumed = true;
     }
 
     /// Whether the run waits until it has again what it had.

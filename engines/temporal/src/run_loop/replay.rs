@@ -20,8 +20,10 @@ impl RunLoop {
         let mut last_at = 0;
         for line in pieces.iter().flat_map(|piece| &piece.0) {
             let _ = left.answered(&line.event);
-            if let Event::DeployedMeanwhile { later, .. } = &line.event {
-                self.locks.remember(later);
+            match &line.event {
+                Event::DeployedMeanwhile { later, .. } => self.locks.remember(later),
+                Event::Resumed { .. } => self.locks.was_resumed(),
+                _ => {}
             }
             last_at = line.at / 1_000_000;
             let effects = self.machine.handle(line.clock, line.event.clone());
